@@ -1,0 +1,1 @@
+//! The examples that hold a database.

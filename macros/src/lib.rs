@@ -1,0 +1,2 @@
+//! The attribute macros of `asyncio`.
+#![forbid(unsafe_code)]
