@@ -1,1 +1,8 @@
-//! What the examples share.
+//! What the tests of the examples share: running one, and comparing what it prints with what CPython
+//! printed for the same program.
+//!
+//! The programs themselves stand beside this package's manifest, each under the name it has in
+//! `python/`; `python/record.py` wrote the recordings.
+
+pub mod programs;
+pub mod recordings;

@@ -1,1 +1,0 @@
-//! The examples that hold a database.

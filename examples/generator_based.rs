@@ -1,0 +1,21 @@
+//! Coroutines as they were before `async def`: functions that `yield from` what they wait for.
+
+#[asyncio::coroutine]
+fn count_down(name: &str, mut n: u32) {
+    while n > 0 {
+        println!("{name}: {n}");
+        yield_from!(asyncio::sleep(1));
+        n -= 1;
+    }
+    println!("{name}: liftoff");
+}
+
+fn main() {
+    let loop_ = asyncio::get_event_loop();
+    let tasks = [
+        asyncio::ensure_future(count_down("Apollo", 2)),
+        asyncio::ensure_future(count_down("Soyuz", 3)),
+    ];
+    loop_.run_until_complete(asyncio::wait(tasks));
+    loop_.close();
+}
