@@ -1,1 +1,2 @@
-//! What the tests of the workspace share.
+//! Compile-fail, fidelity and end-to-end tests of `asyncio`.
+pub mod fidelity;

@@ -1,0 +1,692 @@
+"""Runs fidelity programs on CPython: one program per input line, its trace per output line, both JSON.
+
+The language is that of `tests/src/fidelity/program.rs`; `tests/src/fidelity/interpret.rs` is this file in
+Rust, and the two are meant to be read side by side. `--pure` takes asyncio's tasks and futures written in
+Python instead of those written in C.
+"""
+
+import sys
+
+if "--pure" in sys.argv:
+    sys.modules["_asyncio"] = None  # makes asyncio fall back to its own Python code
+
+import asyncio
+import json
+
+from virtual_loop import VirtualLoop, normalise
+
+WATCHDOG = 512  # ticks after which everything that still waits is cancelled
+MOST_TASKS = 60
+TICK = 8  # ticks in a second: every time in a trace is a whole number of them
+
+
+class Fail(Exception):
+    """A program's exception. In mode "panic" it is what a panic is in Rust, and a task group lets it out bare."""
+
+    def __init__(self, name, panic):
+        super().__init__(name)
+        self.name = name
+        self.panic = panic
+
+
+class Group(asyncio.TaskGroup):
+    def _is_base_error(self, exc):
+        return isinstance(exc, Fail) and exc.panic
+
+
+class Frame:
+    """One call of a coroutine."""
+
+    __slots__ = ("name", "task", "coro", "timeouts", "groups")
+
+    def __init__(self, number, coro, task=None, groups=()):
+        self.name = f"c{coro}.{number}"
+        self.task = number if task is None else task  # the frame at the bottom of this task's stack
+        self.coro = coro
+        self.timeouts = []
+        self.groups = list(groups)
+
+
+class Slot:
+    __slots__ = ("task", "number")
+
+    def __init__(self, task, number):
+        self.task = task
+        self.number = number
+
+
+def cancelled_name(exc):
+    return f"Cancelled:{exc.args[0]}" if exc.args and exc.args[0] else "Cancelled"
+
+
+def outcome(future):
+    if not future.done():
+        return "pending"
+    if future.cancelled():
+        return "Cancelled"
+    exc = future.exception()
+    if exc is not None:
+        return "!" + exc.name
+    return str(future.result())
+
+
+def show(values):
+    return "[" + ",".join(values) + "]"
+
+
+def exception_name(exc):
+    if isinstance(exc, BaseExceptionGroup):
+        return "Group" + show([exception_name(e) for e in exc.exceptions])
+    return exc.name
+
+
+class Run:
+    def __init__(self, program, loop):
+        self.loop = loop
+        self.coros = program["coros"]
+        self.panic = program.get("mode") == "panic"
+        self.trace = []
+        self.ended = False
+        self.first = None
+        self.frames = 0
+        self.slots = {}
+        self.handles = {}
+        self.waits = {}  # task -> the tasks it awaits, to refuse cycles: CPython overflows its stack on cancelling one
+        self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
+        self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
+        self.futures = [loop.create_future() for _ in range(program.get("futures", 0))]
+        self.queues = [asyncio.Queue(size) for size in program.get("queues", ())]
+        self.semaphores = [asyncio.Semaphore(value) for value in program.get("semaphores", ())]
+        self.conditions = [asyncio.Condition() for _ in range(program.get("conditions", 0))]
+        self.barriers = [asyncio.Barrier(parties) for parties in program.get("barriers", ())]
+
+    # The trace
+
+    def log(self, who, what):
+        if self.ended:
+            return  # a coroutine that was left over is collected
+        iteration = self.loop.iteration
+        if self.first is None:
+            self.first = iteration
+        self.trace.append(f"{iteration - self.first} {self.loop.now * TICK:g} {who} {what}")
+
+    def fail(self, name):
+        return Fail(name, self.panic)
+
+    # Coroutines and tasks
+
+    def frame(self, coro, parent=None, groups=()):
+        self.frames += 1
+        return Frame(self.frames - 1, coro, parent and parent.task, groups)
+
+    async def body(self, f):
+        self.log(f.name, "start")
+        try:
+            value = await self.block(f, self.coros[f.coro])
+        except asyncio.CancelledError:
+            self.log(f.name, "cancelled")
+            raise
+        except Fail as exc:
+            self.log(f.name, f"raise {exc.name}")
+            raise
+        if value is None:
+            value = "-"
+        self.log(f.name, f"return {value}")
+        return value
+
+    async def main(self):
+        self.slots[0] = Slot(asyncio.current_task(), 0)
+        self.loop.call_later(WATCHDOG / TICK, self.watchdog)
+        return await self.body(self.frame(0))
+
+    def watchdog(self):
+        tasks = asyncio.all_tasks()
+        self.log("loop", f"watchdog {len(tasks)}")
+        self.loop.call_later(WATCHDOG / TICK, self.watchdog)
+        for task in tasks:
+            task.cancel()
+
+    def reaches(self, start, goal):
+        todo, seen = [start], set()
+        while todo:
+            task = todo.pop()
+            if task == goal:
+                return True
+            if task not in seen:
+                seen.add(task)
+                todo.extend(self.waits.get(task, ()))
+        return False
+
+    def take(self, f, items):
+        """The awaitables of `items` and the tasks they are, or None where the program may not wait for them.
+
+        A slot stands for its task, a coroutine for a new call of it."""
+        for item in items:
+            if "slot" in item:
+                slot = self.slots.get(item["slot"])
+                if slot is None:
+                    self.log(f.name, "empty")
+                    return None
+                if self.reaches(slot.number, f.task):
+                    self.log(f.name, "cycle")
+                    return None
+        if self.frames + len(items) > MOST_TASKS:
+            self.log(f.name, "full")
+            return None
+        awaitables, numbers = [], []
+        for item in items:
+            if "slot" in item:
+                slot = self.slots[item["slot"]]
+                awaitables.append(slot.task)
+                numbers.append(slot.number)
+            else:
+                child = self.frame(item["coro"])
+                awaitables.append(self.body(child))
+                numbers.append(child.task)
+        return awaitables, numbers
+
+    class Waiting:
+        """Marks that a task waits for others while it does."""
+
+        __slots__ = ("waits", "numbers")
+
+        def __init__(self, run, f, numbers):
+            self.waits = run.waits.setdefault(f.task, [])
+            self.numbers = numbers
+
+        def __enter__(self):
+            self.waits.extend(self.numbers)
+
+        def __exit__(self, *_):
+            for number in self.numbers:
+                self.waits.remove(number)
+
+    async def block(self, f, ops):
+        """Runs `ops`; the value if one of them returned, else None."""
+        for op in ops:
+            if type(op) is str:
+                name, arg = op, None
+            else:
+                ((name, arg),) = op.items()
+            now = NOW.get(name)
+            if now is not None:
+                value = now(self, f, arg)
+            else:
+                value = await LATER[name](self, f, arg)
+            if value is not None:
+                return value
+        return None
+
+    def callback(self, who, ops):
+        f = Frame(0, 0)
+        f.name = who
+        for op in ops:
+            if type(op) is str:
+                name, arg = op, None
+            else:
+                ((name, arg),) = op.items()
+            NOW[name](self, f, arg)
+
+    # Operations that never wait
+
+    def op_log(self, f, n):
+        self.log(f.name, f"log {n}")
+
+    def op_return(self, f, n):
+        return f"v{n}"
+
+    def op_fail(self, f, n):
+        self.log(f.name, f"fail e{n}")
+        raise self.fail(f"e{n}")
+
+    def op_spawn(self, f, a):
+        if self.frames >= MOST_TASKS:
+            return self.log(f.name, "full")
+        child = self.frame(a["coro"])
+        task = asyncio.create_task(self.body(child), name=child.name)
+        self.slots[a["slot"]] = Slot(task, child.task)
+        self.log(f.name, f"spawn s{a['slot']} {child.name}")
+
+    def op_group_spawn(self, f, a):
+        if not f.groups:
+            return self.log(f.name, "no group")
+        if self.frames >= MOST_TASKS:
+            return self.log(f.name, "full")
+        group, owner = f.groups[-1]
+        child = self.frame(a["coro"], groups=f.groups)
+        try:
+            task = group.create_task(self.body(child), name=child.name)
+        except RuntimeError:
+            return self.log(f.name, f"group spawn {child.name} refused")
+        self.waits.setdefault(owner, []).append(child.task)
+        self.slots[a["slot"]] = Slot(task, child.task)
+        self.log(f.name, f"group spawn s{a['slot']} {child.name}")
+
+    def op_cancel(self, f, a):
+        slot = self.slots.get(a["slot"])
+        if slot is None:
+            return self.log(f.name, "empty")
+        msg = a.get("msg")
+        done = slot.task.cancel() if msg is None else slot.task.cancel(f"m{msg}")
+        self.log(f.name, f"cancel s{a['slot']} -> {int(done)}")
+
+    def op_cancel_self(self, f, msg):
+        task = asyncio.current_task()
+        done = task.cancel() if msg is None else task.cancel(f"m{msg}")
+        self.log(f.name, f"cancel self -> {int(done)} {task.cancelling()}")
+
+    def op_uncancel(self, f, _):
+        self.log(f.name, f"uncancel -> {asyncio.current_task().uncancel()}")
+
+    def op_look(self, f, n):
+        slot = self.slots.get(n)
+        if slot is None:
+            return self.log(f.name, "empty")
+        self.log(f.name, f"look s{n} {outcome(slot.task)} {slot.task.cancelling()}")
+
+    def op_all_tasks(self, f, _):
+        self.log(f.name, f"all tasks {len(asyncio.all_tasks())}")
+
+    def op_call_soon(self, f, a):
+        self.handles[a["handle"]] = self.loop.call_soon(self.callback, f"h{a['handle']}", a["ops"])
+        self.log(f.name, f"call soon h{a['handle']}")
+
+    def op_call_later(self, f, a):
+        self.handles[a["handle"]] = self.loop.call_later(
+            a["delay"] / TICK, self.callback, f"h{a['handle']}", a["ops"]
+        )
+        self.log(f.name, f"call later h{a['handle']} {a['delay']}")
+
+    def op_cancel_handle(self, f, n):
+        handle = self.handles.get(n)
+        if handle is None:
+            return self.log(f.name, "empty")
+        handle.cancel()
+        self.log(f.name, f"cancel h{n}")
+
+    def op_when_done(self, f, a):
+        slot = self.slots.get(a["slot"])
+        if slot is None:
+            return self.log(f.name, "empty")
+
+        def done(task):
+            self.log(f"d{a['slot']}", outcome(task))
+            self.callback(f"d{a['slot']}", a["ops"])
+
+        slot.task.add_done_callback(done)
+        self.log(f.name, f"when done s{a['slot']}")
+
+    def op_event_set(self, f, n):
+        self.events[n].set()
+        self.log(f.name, f"event set {n}")
+
+    def op_event_clear(self, f, n):
+        self.events[n].clear()
+        self.log(f.name, f"event clear {n}")
+
+    def op_future_set(self, f, a):
+        future = self.futures[a["future"]]
+        if future.done():
+            return self.log(f.name, f"future {a['future']} already {outcome(future)}")
+        future.set_result(f"v{a['value']}")
+        self.log(f.name, f"future set {a['future']}")
+
+    def op_future_fail(self, f, a):
+        future = self.futures[a["future"]]
+        if future.done():
+            return self.log(f.name, f"future {a['future']} already {outcome(future)}")
+        future.set_exception(self.fail(f"e{a['value']}"))
+        self.log(f.name, f"future fail {a['future']}")
+
+    def op_future_cancel(self, f, n):
+        self.log(f.name, f"future cancel {n} -> {int(self.futures[n].cancel())}")
+
+    def op_future_new(self, f, n):
+        self.futures[n] = self.loop.create_future()
+        self.log(f.name, f"future new {n}")
+
+    def op_put_nowait(self, f, a):
+        n, item = a["queue"], f"v{a['value']}"
+        try:
+            self.queues[n].put_nowait(item)
+            self.log(f.name, f"put nowait {n}")
+        except asyncio.QueueFull:
+            self.log(f.name, f"put nowait {n} full")
+        except asyncio.QueueShutDown:
+            self.log(f.name, f"put nowait {n} shut down")
+
+    def op_get_nowait(self, f, n):
+        try:
+            self.log(f.name, f"get nowait {n} -> {self.queues[n].get_nowait()}")
+        except asyncio.QueueEmpty:
+            self.log(f.name, f"get nowait {n} empty")
+        except asyncio.QueueShutDown:
+            self.log(f.name, f"get nowait {n} shut down")
+
+    def op_task_done(self, f, n):
+        if self.queues[n]._unfinished_tasks == 0:
+            return self.log(f.name, f"task done {n} refused")
+        self.queues[n].task_done()
+        self.log(f.name, f"task done {n}")
+
+    def op_queue_shutdown(self, f, a):
+        self.queues[a["queue"]].shutdown(a["immediate"])
+        self.log(f.name, f"queue shutdown {a['queue']}")
+
+    def op_reschedule(self, f, delay):
+        if not f.timeouts:
+            return self.log(f.name, "no timeout")
+        cm = f.timeouts[-1]
+        if cm.expired():
+            return self.log(f.name, "timeout expired")
+        cm.reschedule(None if delay is None else self.loop.time() + delay / TICK)
+        self.log(f.name, "reschedule")
+
+    # Operations that may wait
+
+    async def op_turn(self, f, _):
+        await asyncio.sleep(0)
+        self.log(f.name, "turned")
+
+    async def op_sleep(self, f, delay):
+        self.log(f.name, f"sleep {delay}")
+        await asyncio.sleep(delay / TICK)
+        self.log(f.name, "slept")
+
+    async def op_call(self, f, coro):
+        if self.frames >= MOST_TASKS:
+            return self.log(f.name, "full")
+        child = self.frame(coro, f)
+        self.log(f.name, f"call {child.name}")
+        value = await self.body(child)
+        self.log(f.name, f"called {value}")
+
+    async def op_await(self, f, n):
+        taken = self.take(f, [{"slot": n}])
+        if taken is None:
+            return
+        (task,), numbers = taken
+        self.log(f.name, f"await s{n}")
+        with Run.Waiting(self, f, numbers):
+            value = await task
+        self.log(f.name, f"awaited s{n} {value}")
+
+    async def op_gather(self, f, a):
+        taken = self.take(f, a["items"])
+        if taken is None:
+            return
+        awaitables, numbers = taken
+        exceptions = a["exceptions"]
+        self.log(f.name, f"gather {len(numbers)}")
+        with Run.Waiting(self, f, numbers):
+            values = await asyncio.gather(*awaitables, return_exceptions=exceptions)
+        shown = []
+        for value in values:
+            if isinstance(value, asyncio.CancelledError):
+                value = "Cancelled"
+            elif isinstance(value, Fail):
+                value = "!" + value.name
+            shown.append(value)
+        self.log(f.name, f"gathered {show(shown)}")
+
+    async def op_wait(self, f, a):
+        slots = []
+        for n in a["slots"]:
+            slot = self.slots.get(n)
+            if slot is not None and slot not in slots:
+                slots.append(slot)
+        if not slots:
+            return self.log(f.name, "empty")
+        timeout = a.get("timeout")
+        self.log(f.name, f"wait {len(slots)}")
+        done, pending = await asyncio.wait(
+            [slot.task for slot in slots],
+            timeout=None if timeout is None else timeout / TICK,
+            return_when=a["until"],
+        )
+        names = {slot.task: f"#{slot.number}" for slot in slots}
+        self.log(f.name, f"waited {show([names[t] for t in done])} {show([names[t] for t in pending])}")
+
+    async def op_wait_for(self, f, a):
+        item = a["item"]
+        if "coro" in item:  # runs inside this task
+            if self.frames >= MOST_TASKS:
+                return self.log(f.name, "full")
+            awaitable, numbers = self.body(self.frame(item["coro"], f)), []
+        else:
+            taken = self.take(f, [item])
+            if taken is None:
+                return
+            (awaitable,), numbers = taken
+        timeout = a.get("timeout")
+        self.log(f.name, f"wait for {'none' if timeout is None else timeout}")
+        try:
+            with Run.Waiting(self, f, numbers):
+                value = await asyncio.wait_for(awaitable, None if timeout is None else timeout / TICK)
+        except TimeoutError:
+            self.log(f.name, "timed out")
+            raise self.fail("Timeout") from None
+        self.log(f.name, f"waited for {value}")
+
+    async def op_timeout(self, f, a):
+        delay = a.get("delay")
+        self.log(f.name, f"timeout {'none' if delay is None else delay}")
+        depth = len(f.timeouts)
+        try:
+            async with asyncio.timeout(None if delay is None else delay / TICK) as cm:
+                f.timeouts.append(cm)
+                try:
+                    value = await self.block(f, a["ops"])
+                finally:
+                    del f.timeouts[depth:]
+        except TimeoutError:
+            self.log(f.name, "timed out")
+            raise self.fail("Timeout") from None
+        self.log(f.name, "in time")
+        return value
+
+    async def op_shield(self, f, item):
+        taken = self.take(f, [item])
+        if taken is None:
+            return
+        (awaitable,), _ = taken
+        self.log(f.name, "shield")
+        value = await asyncio.shield(awaitable)
+        self.log(f.name, f"shielded {value}")
+
+    async def op_as_completed(self, f, a):
+        taken = self.take(f, a["items"])
+        if taken is None:
+            return
+        awaitables, numbers = taken
+        timeout = a.get("timeout")
+        self.log(f.name, f"as completed {len(numbers)}")
+        for awaitable in asyncio.as_completed(awaitables, timeout=None if timeout is None else timeout / TICK):
+            try:
+                self.log(f.name, f"completed {await awaitable}")
+            except TimeoutError:
+                self.log(f.name, "completed Timeout")
+            except Fail as exc:
+                self.log(f.name, f"completed !{exc.name}")
+
+    async def op_group(self, f, ops):
+        self.log(f.name, "group")
+        depth = len(f.groups)
+        waits = self.waits.setdefault(f.task, [])
+        before = len(waits)
+        try:
+            async with Group() as group:
+                f.groups.append((group, f.task))
+                try:
+                    value = await self.block(f, ops)
+                finally:
+                    del f.groups[depth:]
+        except BaseExceptionGroup as exc:
+            self.log(f.name, "group failed")
+            raise self.fail(exception_name(exc)) from None
+        finally:
+            del waits[before:]
+        self.log(f.name, "group end")
+        return value
+
+    async def op_try(self, f, a):
+        try:
+            return await self.block(f, a["ops"])
+        except asyncio.CancelledError as exc:
+            handler = a.get("cancelled")
+            if handler is None:
+                raise
+            self.log(f.name, f"caught {cancelled_name(exc)} {asyncio.current_task().cancelling()}")
+            value = await self.block(f, handler["ops"])
+            if value is not None or not handler["again"]:
+                return value
+            raise
+        except Fail as exc:
+            handler = a.get("failed")
+            if handler is None:
+                raise
+            self.log(f.name, f"caught {exc.name} {asyncio.current_task().cancelling()}")
+            value = await self.block(f, handler["ops"])
+            if value is not None or not handler["again"]:
+                return value
+            raise
+
+    async def op_finally(self, f, a):
+        try:
+            return await self.block(f, a["ops"])
+        finally:
+            self.log(f.name, "finally")
+            try:
+                await self.block(f, a["cleanup"])
+            except Fail as exc:
+                # The Rust cleanup has no value to put an error into: what fails in it is a panic.
+                raise Fail(exc.name, True) from None
+            self.log(f.name, "finally end")
+
+    async def op_lock(self, f, a):
+        self.log(f.name, f"lock {a['lock']}")
+        async with self.locks[a["lock"]]:
+            self.log(f.name, f"locked {a['lock']}")
+            value = await self.block(f, a["ops"])
+        self.log(f.name, f"unlocked {a['lock']}")
+        return value
+
+    async def op_semaphore(self, f, a):
+        self.log(f.name, f"semaphore {a['semaphore']}")
+        async with self.semaphores[a["semaphore"]]:
+            self.log(f.name, f"acquired {a['semaphore']}")
+            value = await self.block(f, a["ops"])
+        self.log(f.name, f"released {a['semaphore']}")
+        return value
+
+    async def op_condition_wait(self, f, n):
+        self.log(f.name, f"condition {n}")
+        async with self.conditions[n]:
+            self.log(f.name, f"condition wait {n}")
+            await self.conditions[n].wait()
+            self.log(f.name, f"condition met {n}")
+
+    async def op_condition_notify(self, f, a):
+        self.log(f.name, f"condition {a['condition']}")
+        async with self.conditions[a["condition"]]:
+            self.conditions[a["condition"]].notify(a["count"])
+            self.log(f.name, f"condition notify {a['condition']}")
+
+    async def op_barrier(self, f, n):
+        self.log(f.name, f"barrier {n}")
+        try:
+            self.log(f.name, f"barrier {n} -> {await self.barriers[n].wait()}")
+        except asyncio.BrokenBarrierError:
+            self.log(f.name, f"barrier {n} broken")
+
+    async def op_barrier_reset(self, f, n):
+        await self.barriers[n].reset()
+        self.log(f.name, f"barrier {n} reset")
+
+    async def op_barrier_abort(self, f, n):
+        await self.barriers[n].abort()
+        self.log(f.name, f"barrier {n} abort")
+
+    async def op_event_wait(self, f, n):
+        self.log(f.name, f"event wait {n}")
+        await self.events[n].wait()
+        self.log(f.name, f"event {n}")
+
+    async def op_future_await(self, f, n):
+        self.log(f.name, f"future await {n}")
+        self.log(f.name, f"future {n} {await self.futures[n]}")
+
+    async def op_put(self, f, a):
+        n = a["queue"]
+        self.log(f.name, f"put {n}")
+        try:
+            await self.queues[n].put(f"v{a['value']}")
+            self.log(f.name, f"put {n} done")
+        except asyncio.QueueShutDown:
+            self.log(f.name, f"put {n} shut down")
+
+    async def op_get(self, f, n):
+        self.log(f.name, f"get {n}")
+        try:
+            self.log(f.name, f"get {n} -> {await self.queues[n].get()}")
+        except asyncio.QueueShutDown:
+            self.log(f.name, f"get {n} shut down")
+
+    async def op_join(self, f, n):
+        self.log(f.name, f"join {n}")
+        await self.queues[n].join()
+        self.log(f.name, f"joined {n}")
+
+
+def _operations(asynchronous):
+    return {
+        name[3:]: method
+        for name, method in vars(Run).items()
+        if name.startswith("op_") and bool(method.__code__.co_flags & 0x80) == asynchronous
+    }
+
+
+NOW = _operations(False)
+LATER = _operations(True)
+
+
+def execute(program):
+    loop = VirtualLoop()
+    loop.set_exception_handler(lambda loop, context: None)
+    run = None
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            run = Run(program, runner.get_loop())
+            try:
+                end = runner.run(run.main())
+            except asyncio.CancelledError:
+                end = "Cancelled"
+            except Fail as exc:
+                end = "!" + exc.name
+            run.trace.append(f"end {end}")
+            run.ended = True
+    except Exception as exc:  # a fault in this file, to be seen as such
+        import traceback
+
+        traceback.print_exc()
+        return [f"crash {exc!r}"]
+    for number in sorted(run.slots):
+        task = run.slots[number].task
+        run.trace.append(f"s{number} {outcome(task)} {task.cancelling()}")
+    return run.trace
+
+
+def main():
+    normalise()
+    write = sys.stdout.write
+    for line in sys.stdin:
+        if line == "\n":  # the end of a batch
+            sys.stdout.flush()
+            continue
+        write(json.dumps(execute(json.loads(line)), separators=(",", ":")))
+        write("\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

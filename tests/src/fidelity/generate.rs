@@ -1,0 +1,455 @@
+//! Random programs from a seed.
+//!
+//! Every program draws its own subset of the features (swarm testing): a program that has only a few of them
+//! uses these often enough for their interplay to show. Delays are few and short, so that equal deadlines and
+//! things that happen in one iteration are the rule.
+
+use crate::fidelity::program::{Block, Handler, Item, Mode, Op, Program, Ticks, Until};
+
+/// A group of operations that programs may or may not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)] // each is named for what it adds
+pub enum Feature {
+    Cancel,
+    Message,
+    Catch,
+    Finally,
+    Fail,
+    Panic,
+    Callback,
+    Future,
+    Gather,
+    Wait,
+    WaitFor,
+    Timeout,
+    Shield,
+    AsCompleted,
+    Group,
+    Queue,
+    Event,
+    Lock,
+    Semaphore,
+    Condition,
+    Barrier,
+}
+
+impl Feature {
+    /// All there are.
+    pub const ALL: &'static [Feature] = &[
+        Feature::Cancel,
+        Feature::Message,
+        Feature::Catch,
+        Feature::Finally,
+        Feature::Fail,
+        Feature::Panic,
+        Feature::Callback,
+        Feature::Future,
+        Feature::Gather,
+        Feature::Wait,
+        Feature::WaitFor,
+        Feature::Timeout,
+        Feature::Shield,
+        Feature::AsCompleted,
+        Feature::Group,
+        Feature::Queue,
+        Feature::Event,
+        Feature::Lock,
+        Feature::Semaphore,
+        Feature::Condition,
+        Feature::Barrier,
+    ];
+}
+
+const SLOTS: usize = 6;
+const HANDLES: usize = 3;
+const DEEPEST: usize = 3;
+
+/// A program from `seed` that has no features but `allowed`.
+pub fn generate(seed: u64, allowed: &[Feature]) -> Program {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let share = 0.3 + 0.6 * random.f64();
+    let features: Vec<Feature> = allowed.iter().copied().filter(|_| random.f64() < share).collect();
+    let has = |feature| features.contains(&feature);
+    let mut program = Program {
+        mode: if has(Feature::Panic) { Mode::Panic } else { Mode::Err },
+        locks: if has(Feature::Lock) { random.usize(1..=2) } else { 0 },
+        events: if has(Feature::Event) { random.usize(1..=2) } else { 0 },
+        futures: if has(Feature::Future) { random.usize(1..=3) } else { 0 },
+        conditions: usize::from(has(Feature::Condition)),
+        ..Program::default()
+    };
+    if has(Feature::Queue) {
+        program.queues = (0..random.usize(1..=2)).map(|_| random.usize(0..=2)).collect();
+    }
+    if has(Feature::Semaphore) {
+        program.semaphores = (0..random.usize(1..=2)).map(|_| random.usize(0..=2)).collect();
+    }
+    if has(Feature::Barrier) {
+        program.barriers = vec![random.usize(1..=3)];
+    }
+    let coros = random.usize(2..=6);
+    let longest = random.usize(2..=7);
+    let mut writer = Writer { random, features, program, coros, longest, slots: Vec::new() };
+    for coro in 0..coros {
+        let block = writer.coroutine(coro);
+        writer.program.coros.push(block);
+    }
+    writer.program
+}
+
+/// Where an operation is to stand.
+#[derive(Clone, Copy)]
+struct Place {
+    coro: usize,
+    depth: usize,
+    in_timeout: bool,
+    in_group: bool,
+    /// A `return` here would leave a cleanup, which Rust has no way to write.
+    in_cleanup: bool,
+}
+
+struct Writer {
+    random: fastrand::Rng,
+    features: Vec<Feature>,
+    program: Program,
+    coros: usize,
+    longest: usize,
+    /// The slots something was spawned into, as often as it was.
+    slots: Vec<usize>,
+}
+
+type Make = fn(&mut Writer, Place) -> Op;
+
+impl Writer {
+    fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+
+    fn coroutine(&mut self, coro: usize) -> Block {
+        let place = Place {
+            coro,
+            depth: 0,
+            in_timeout: false,
+            in_group: self.random.u8(..4) == 0,
+            in_cleanup: false,
+        };
+        let mut block = Block::new();
+        if coro == 0 {
+            // A main that does nothing makes a program that does nothing.
+            for _ in 0..self.random.usize(1..=4) {
+                block.push(self.spawn(place));
+            }
+        }
+        let length = self.random.usize(1..=self.longest);
+        self.fill(&mut block, length, place);
+        if coro == 0 {
+            // Else most programs are over before much has happened.
+            if self.random.bool() {
+                block.push(Op::Sleep(8));
+            }
+        } else {
+            block = self.guarded(block, place);
+        }
+        if self.random.u8(..4) == 0 {
+            block.push(Op::Return(self.small()));
+        }
+        block
+    }
+
+    /// Often puts a coroutine's whole body under a `try`, or it would be rare that something is caught.
+    fn guarded(&mut self, ops: Block, place: Place) -> Block {
+        if self.has(Feature::Finally) && self.random.u8(..3) == 0 {
+            let cleanup = self.block(Place { in_cleanup: true, depth: 1, ..place });
+            return vec![Op::Finally { ops, cleanup }];
+        }
+        if self.has(Feature::Catch) && self.random.bool() {
+            let place = Place { depth: 1, ..place };
+            let cancelled = Some(self.handler(place));
+            let failed = self.random.bool().then(|| self.handler(place));
+            return vec![Op::Try { ops, cancelled, failed }];
+        }
+        ops
+    }
+
+    fn block(&mut self, place: Place) -> Block {
+        let mut block = Block::new();
+        let length = self.random.usize(1..=3);
+        self.fill(&mut block, length, place);
+        block
+    }
+
+    fn fill(&mut self, block: &mut Block, length: usize, place: Place) {
+        for _ in 0..length {
+            let op = self.op(place);
+            block.push(op);
+        }
+    }
+
+    /// Operations that a callback may do.
+    fn callback(&mut self, place: Place) -> Block {
+        let place = Place { depth: DEEPEST, in_timeout: false, in_group: false, in_cleanup: true, ..place };
+        (0..self.random.usize(0..=2))
+            .map(|_| {
+                let choices = self.sync_choices();
+                self.choose(&choices, place)
+            })
+            .collect()
+    }
+
+    fn op(&mut self, place: Place) -> Op {
+        let mut choices = self.sync_choices();
+        choices.extend_from_slice(&self.async_choices(place));
+        self.choose(&choices, place)
+    }
+
+    fn choose(&mut self, choices: &[(u32, Make)], place: Place) -> Op {
+        let total: u32 = choices.iter().map(|(weight, _)| weight).sum();
+        let mut at = self.random.u32(..total);
+        for (weight, make) in choices {
+            if at < *weight {
+                return make(self, place);
+            }
+            at -= weight;
+        }
+        unreachable!("`at` is below the sum of the weights")
+    }
+
+    fn sync_choices(&self) -> Vec<(u32, Make)> {
+        let mut choices: Vec<(u32, Make)> = vec![
+            (2, |w, _| Op::Log(w.small())),
+            (3, |w, place| w.spawn(place)),
+            (1, |w, _| Op::Look(w.slot())),
+            (1, |_, _| Op::AllTasks),
+        ];
+        if self.has(Feature::Cancel) {
+            choices.push((8, |w, _| Op::Cancel { slot: w.slot(), msg: w.message() }));
+        }
+        if self.has(Feature::Callback) {
+            choices.push((2, |w, place| Op::CallSoon { handle: w.handle(), ops: w.callback(place) }));
+            choices.push((2, |w, place| Op::CallLater {
+                handle: w.handle(),
+                delay: w.random.i64(-1..=4),
+                ops: w.callback(place),
+            }));
+            choices.push((1, |w, _| Op::CancelHandle(w.handle())));
+            choices.push((2, |w, place| Op::WhenDone { slot: w.slot(), ops: w.callback(place) }));
+        }
+        if self.has(Feature::Event) {
+            choices.push((5, |w, _| Op::EventSet(w.event())));
+            choices.push((1, |w, _| Op::EventClear(w.event())));
+        }
+        if self.has(Feature::Future) {
+            choices.push((5, |w, _| Op::FutureSet { future: w.future(), value: w.small() }));
+            choices.push((1, |w, _| Op::FutureCancel(w.future())));
+            choices.push((1, |w, _| Op::FutureNew(w.future())));
+            if self.has(Feature::Fail) {
+                choices.push((1, |w, _| Op::FutureFail { future: w.future(), value: w.small() }));
+            }
+        }
+        if self.has(Feature::Queue) {
+            choices.push((3, |w, _| Op::PutNowait { queue: w.queue(), value: w.small() }));
+            choices.push((2, |w, _| Op::GetNowait(w.queue())));
+            choices.push((1, |w, _| Op::TaskDone(w.queue())));
+            if self.random.clone().u8(..4) == 0 {
+                choices.push((1, |w, _| Op::QueueShutdown { queue: w.queue(), immediate: w.random.bool() }));
+            }
+        }
+        choices
+    }
+
+    fn async_choices(&self, place: Place) -> Vec<(u32, Make)> {
+        let nests = place.depth < DEEPEST;
+        let calls = place.coro + 1 < self.coros;
+        let mut choices: Vec<(u32, Make)> = vec![
+            (4, |_, _| Op::Turn),
+            (6, |w, _| Op::Sleep(w.delay())),
+            (5, |w, _| Op::Await(w.slot())),
+        ];
+        if calls {
+            choices.push((2, |w, place| Op::Call(w.coro(place))));
+        }
+        if !place.in_cleanup {
+            choices.push((1, |w, _| Op::Return(w.small())));
+        }
+        if self.has(Feature::Fail) && !place.in_cleanup {
+            choices.push((3, |w, _| Op::Fail(w.small())));
+        }
+        if self.has(Feature::Cancel) {
+            choices.push((1, |w, _| Op::CancelSelf(w.message())));
+            choices.push((1, |_, _| Op::Uncancel));
+        }
+        if self.has(Feature::Future) {
+            choices.push((5, |w, _| Op::FutureAwait(w.future())));
+        }
+        if self.has(Feature::Gather) {
+            choices.push((5, |w, place| Op::Gather { items: w.items(place), exceptions: w.random.bool() }));
+        }
+        if self.has(Feature::Wait) {
+            choices.push((5, |w, _| Op::Wait {
+                slots: (0..w.random.usize(1..=3)).map(|_| w.slot()).collect(),
+                timeout: w.some_delay(),
+                until: *w.pick(&[Until::FirstCompleted, Until::FirstException, Until::AllCompleted]),
+            }));
+        }
+        if self.has(Feature::WaitFor) {
+            choices.push((5, |w, place| Op::WaitFor { item: w.item(place), timeout: w.some_delay() }));
+        }
+        if self.has(Feature::Shield) {
+            choices.push((5, |w, place| Op::Shield(w.item(place))));
+        }
+        if self.has(Feature::AsCompleted) {
+            choices.push((5, |w, place| Op::AsCompleted { items: w.items(place), timeout: w.some_delay() }));
+        }
+        if self.has(Feature::Event) {
+            choices.push((4, |w, _| Op::EventWait(w.event())));
+        }
+        if self.has(Feature::Queue) {
+            choices.push((4, |w, _| Op::Put { queue: w.queue(), value: w.small() }));
+            choices.push((4, |w, _| Op::Get(w.queue())));
+            choices.push((2, |w, _| Op::Join(w.queue())));
+        }
+        if self.has(Feature::Condition) {
+            choices.push((3, |_, _| Op::ConditionWait(0)));
+            choices.push((3, |w, _| Op::ConditionNotify { condition: 0, count: w.random.usize(1..=2) }));
+        }
+        if self.has(Feature::Barrier) {
+            choices.push((3, |_, _| Op::Barrier(0)));
+            choices.push((1, |_, _| Op::BarrierReset(0)));
+            choices.push((1, |w, _| if w.random.u8(..4) == 0 { Op::BarrierAbort(0) } else { Op::Barrier(0) }));
+        }
+        if self.has(Feature::Timeout) && place.in_timeout {
+            choices.push((3, |w, _| Op::Reschedule(w.some_delay())));
+        }
+        if self.has(Feature::Group) && place.in_group && calls {
+            choices.push((12, |w, place| Op::GroupSpawn { slot: w.new_slot(), coro: w.coro(place) }));
+        }
+        if !nests {
+            return choices;
+        }
+        if self.has(Feature::Timeout) {
+            choices.push((5, |w, place| Op::Timeout {
+                delay: w.some_delay(),
+                ops: w.block(Place { depth: place.depth + 1, in_timeout: true, ..place }),
+            }));
+        }
+        if self.has(Feature::Group) {
+            choices.push((5, |w, place| {
+                Op::Group(w.block(Place { depth: place.depth + 1, in_group: true, ..place }))
+            }));
+        }
+        if self.has(Feature::Catch) {
+            choices.push((8, |w, place| {
+                let place = Place { depth: place.depth + 1, ..place };
+                let cancels = w.random.u8(..3) != 0;
+                let fails = !cancels || w.random.bool();
+                Op::Try {
+                    ops: w.block(place),
+                    cancelled: cancels.then(|| w.handler(place)),
+                    failed: fails.then(|| w.handler(place)),
+                }
+            }));
+        }
+        if self.has(Feature::Finally) {
+            choices.push((5, |w, place| {
+                let place = Place { depth: place.depth + 1, ..place };
+                Op::Finally { ops: w.block(place), cleanup: w.block(Place { in_cleanup: true, ..place }) }
+            }));
+        }
+        if self.has(Feature::Lock) {
+            choices.push((6, |w, place| Op::Lock {
+                lock: w.random.usize(..w.program.locks),
+                ops: w.block(Place { depth: place.depth + 1, ..place }),
+            }));
+        }
+        if self.has(Feature::Semaphore) {
+            choices.push((6, |w, place| Op::Semaphore {
+                semaphore: w.random.usize(..w.program.semaphores.len()),
+                ops: w.block(Place { depth: place.depth + 1, ..place }),
+            }));
+        }
+        choices
+    }
+
+    // What operations are made of
+
+    fn spawn(&mut self, place: Place) -> Op {
+        if place.coro + 1 < self.coros {
+            Op::Spawn { slot: self.new_slot(), coro: self.coro(place) }
+        } else {
+            Op::Log(self.small())
+        }
+    }
+
+    /// A coroutine after this one, so that no program runs for ever.
+    fn coro(&mut self, place: Place) -> usize {
+        self.random.usize(place.coro + 1..self.coros)
+    }
+
+    fn handler(&mut self, place: Place) -> Handler {
+        let ops = if self.random.u8(..3) == 0 { Block::new() } else { self.block(place) };
+        Handler { ops, again: self.random.bool() }
+    }
+
+    fn item(&mut self, place: Place) -> Item {
+        if place.coro + 1 < self.coros && self.random.bool() {
+            Item::Coro(self.coro(place))
+        } else {
+            Item::Slot(self.slot())
+        }
+    }
+
+    fn items(&mut self, place: Place) -> Vec<Item> {
+        (0..self.random.usize(0..=3)).map(|_| self.item(place)).collect()
+    }
+
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.random.usize(..of.len())]
+    }
+
+    fn new_slot(&mut self) -> usize {
+        let slot = self.random.usize(1..SLOTS);
+        self.slots.push(slot);
+        slot
+    }
+
+    /// Mostly one that something was spawned into; now and then `main`'s.
+    fn slot(&mut self) -> usize {
+        if self.slots.is_empty() || self.random.u8(..16) == 0 {
+            self.random.usize(..SLOTS)
+        } else {
+            self.slots[self.random.usize(..self.slots.len())]
+        }
+    }
+
+    fn handle(&mut self) -> usize {
+        self.random.usize(..HANDLES)
+    }
+
+    fn event(&mut self) -> usize {
+        self.random.usize(..self.program.events)
+    }
+
+    fn future(&mut self) -> usize {
+        self.random.usize(..self.program.futures)
+    }
+
+    fn queue(&mut self) -> usize {
+        self.random.usize(..self.program.queues.len())
+    }
+
+    fn small(&mut self) -> u32 {
+        self.random.u32(..10)
+    }
+
+    fn message(&mut self) -> Option<u32> {
+        (self.has(Feature::Message) && self.random.bool()).then(|| self.small())
+    }
+
+    fn delay(&mut self) -> Ticks {
+        *self.pick(&[-1, 0, 1, 1, 2, 2, 3, 4, 6])
+    }
+
+    fn some_delay(&mut self) -> Option<Ticks> {
+        if self.random.u8(..4) == 0 { None } else { Some(self.delay()) }
+    }
+}

@@ -1,0 +1,4 @@
+//! The proof that our loop schedules as CPython's does: random programs run on both, compared event by event.
+
+pub mod generate;
+pub mod program;

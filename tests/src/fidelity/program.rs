@@ -1,0 +1,208 @@
+//! The language of the fidelity programs.
+//!
+//! A program is data, so that it can be generated, shrunk, stored and run on both sides. It is a list of
+//! coroutines, the first of them `main`; a coroutine is a list of operations. Operations name tasks by *slots*,
+//! a table every coroutine of the program sees, and every primitive (lock, queue, future, …) by its number.
+//! All times are in ticks, eighths of a second, so that sums of them are exact.
+//!
+//! What each operation does is told by the two interpreters, `interpret.rs` and `reference.py`.
+
+use serde::{Deserialize, Serialize};
+
+/// How a failure travels: as a panic, Python's exception, or as the `Err` of the `try_` words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// `Result`s, `try_gather`, `TaskGroup::try_run`.
+    #[default]
+    Err,
+    /// Panics, `gather`, `TaskGroup::run`.
+    Panic,
+}
+
+/// A whole program.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// How its failures travel.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The coroutines; the first is `main`.
+    pub coros: Vec<Block>,
+    /// How many locks there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub locks: usize,
+    /// How many events there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub events: usize,
+    /// How many futures there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub futures: usize,
+    /// The queues, each with its greatest size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<usize>,
+    /// The semaphores, each with its value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub semaphores: Vec<usize>,
+    /// How many conditions there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub conditions: usize,
+    /// The barriers, each with its number of parties.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barriers: Vec<usize>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// Operations, one after the other.
+pub type Block = Vec<Op>;
+
+/// Ticks, eighths of a second.
+pub type Ticks = i64;
+
+/// Something to wait for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// The task in a slot.
+    Slot(usize),
+    /// A new call of a coroutine.
+    Coro(usize),
+}
+
+/// When `wait` is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Until {
+    /// As soon as one is done.
+    FirstCompleted,
+    /// As soon as one has failed.
+    FirstException,
+    /// When all are done.
+    AllCompleted,
+}
+
+/// What an `except` clause does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Handler {
+    /// Its body.
+    pub ops: Block,
+    /// Whether it ends with `raise`.
+    pub again: bool,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // each is named for what it does in Python
+pub enum Op {
+    // Operations that never wait; these may also stand in callbacks.
+    Log(u32),
+    Return(u32),
+    Fail(u32),
+    Spawn { slot: usize, coro: usize },
+    GroupSpawn { slot: usize, coro: usize },
+    Cancel { slot: usize, msg: Option<u32> },
+    CancelSelf(Option<u32>),
+    Uncancel,
+    Look(usize),
+    AllTasks,
+    CallSoon { handle: usize, ops: Block },
+    CallLater { handle: usize, delay: Ticks, ops: Block },
+    CancelHandle(usize),
+    WhenDone { slot: usize, ops: Block },
+    EventSet(usize),
+    EventClear(usize),
+    FutureSet { future: usize, value: u32 },
+    FutureFail { future: usize, value: u32 },
+    FutureCancel(usize),
+    FutureNew(usize),
+    PutNowait { queue: usize, value: u32 },
+    GetNowait(usize),
+    TaskDone(usize),
+    QueueShutdown { queue: usize, immediate: bool },
+    Reschedule(Option<Ticks>),
+    // Operations that may wait.
+    Turn,
+    Sleep(Ticks),
+    Call(usize),
+    Await(usize),
+    Gather { items: Vec<Item>, exceptions: bool },
+    Wait { slots: Vec<usize>, timeout: Option<Ticks>, until: Until },
+    WaitFor { item: Item, timeout: Option<Ticks> },
+    Timeout { delay: Option<Ticks>, ops: Block },
+    Shield(Item),
+    AsCompleted { items: Vec<Item>, timeout: Option<Ticks> },
+    Group(Block),
+    Try { ops: Block, cancelled: Option<Handler>, failed: Option<Handler> },
+    Finally { ops: Block, cleanup: Block },
+    Lock { lock: usize, ops: Block },
+    Semaphore { semaphore: usize, ops: Block },
+    ConditionWait(usize),
+    ConditionNotify { condition: usize, count: usize },
+    Barrier(usize),
+    BarrierReset(usize),
+    BarrierAbort(usize),
+    EventWait(usize),
+    FutureAwait(usize),
+    Put { queue: usize, value: u32 },
+    Get(usize),
+    Join(usize),
+}
+
+impl Op {
+    /// The blocks inside this operation.
+    pub fn blocks(&self) -> Vec<&Block> {
+        match self {
+            Op::CallSoon { ops, .. }
+            | Op::CallLater { ops, .. }
+            | Op::WhenDone { ops, .. }
+            | Op::Timeout { ops, .. }
+            | Op::Group(ops)
+            | Op::Lock { ops, .. }
+            | Op::Semaphore { ops, .. } => vec![ops],
+            Op::Try { ops, cancelled, failed } => {
+                let handlers = cancelled.iter().chain(failed).map(|handler| &handler.ops);
+                std::iter::once(ops).chain(handlers).collect()
+            }
+            Op::Finally { ops, cleanup } => vec![ops, cleanup],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The blocks inside this operation, to be changed.
+    pub fn blocks_mut(&mut self) -> Vec<&mut Block> {
+        match self {
+            Op::CallSoon { ops, .. }
+            | Op::CallLater { ops, .. }
+            | Op::WhenDone { ops, .. }
+            | Op::Timeout { ops, .. }
+            | Op::Group(ops)
+            | Op::Lock { ops, .. }
+            | Op::Semaphore { ops, .. } => vec![ops],
+            Op::Try { ops, cancelled, failed } => {
+                let handlers = cancelled.iter_mut().chain(failed).map(|handler| &mut handler.ops);
+                std::iter::once(ops).chain(handlers).collect()
+            }
+            Op::Finally { ops, cleanup } => vec![ops, cleanup],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Program {
+    /// How many operations there are, at any depth.
+    pub fn len(&self) -> usize {
+        fn count(block: &Block) -> usize {
+            block.iter().map(|op| 1 + op.blocks().into_iter().map(count).sum::<usize>()).sum()
+        }
+        self.coros.iter().map(count).sum()
+    }
+
+    /// Whether it does nothing.
+    pub fn is_empty(&self) -> bool {
+        self.coros.iter().all(Vec::is_empty)
+    }
+}
