@@ -11,7 +11,9 @@ if "--pure" in sys.argv:
     sys.modules["_asyncio"] = None  # makes asyncio fall back to its own Python code
 
 import asyncio
+import gc
 import json
+import warnings
 
 from virtual_loop import VirtualLoop, normalise
 
@@ -678,8 +680,15 @@ def execute(program):
 
 def main():
     normalise()
+    # A coroutine left over from one program may not be collected, and so run, inside the next.
+    gc.disable()
+    gc.freeze()
+    sys.unraisablehook = lambda unraisable: None  # its last words
+    warnings.simplefilter("ignore")  # a coroutine that a task group refused was never awaited
     write = sys.stdout.write
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
+        if number % 16 == 0:
+            gc.collect()
         if line == "\n":  # the end of a batch
             sys.stdout.flush()
             continue

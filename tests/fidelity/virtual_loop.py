@@ -114,9 +114,26 @@ def _all_tasks(loop=None):
     return [task for task in loop.tasks if not task.done()]
 
 
+def _as_completed(self, aws, timeout):
+    # CPython's own `_AsCompletedIterator.__init__`, with its set comprehension in insertion order: it shows
+    # in the order of tasks that are done already.
+    self._done = asyncio.Queue()
+    self._timeout_handle = None
+    loop = events.get_event_loop()
+    todo = OrderedSet(tasks.ensure_future(aw, loop=loop) for aw in OrderedSet(aws))
+    for future in todo:
+        future.add_done_callback(self._handle_completion)
+    if todo and timeout is not None:
+        self._timeout_handle = loop.call_later(timeout, self._handle_timeout)
+    self._todo = todo
+    self._todo_left = len(todo)
+
+
 def normalise():
     """Replaces every set whose iteration order shows, in this process, by one in insertion order."""
     tasks.set = OrderedSet  # wait's arguments and results, as_completed's arguments
     tasks.all_tasks = asyncio.all_tasks = _all_tasks  # also the order in which run() cancels
+    if hasattr(tasks, "_AsCompletedIterator"):
+        tasks._AsCompletedIterator.__init__ = _as_completed
     if hasattr(asyncio, "TaskGroup"):
         asyncio.taskgroups.set = OrderedSet  # the order in which an aborting group cancels

@@ -1,4 +1,7 @@
 //! The proof that our loop schedules as CPython's does: random programs run on both, compared event by event.
 
+pub mod compare;
 pub mod generate;
 pub mod program;
+pub mod python;
+pub mod shrink;

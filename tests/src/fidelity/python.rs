@@ -1,0 +1,105 @@
+//! CPython's side: a process that runs programs in batches.
+
+use crate::fidelity::program::Program;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::{io, thread};
+
+/// What a program did, event by event.
+pub type Trace = Vec<String>;
+
+/// The release whose scheduling is the reference.
+const VERSION: &str = "3.13";
+
+/// A running `reference.py`.
+#[derive(Debug)]
+pub struct Python {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// Starts the interpreter at `path`, or else the first of the right release that is found.
+    ///
+    /// # Errors
+    /// When there is none, or it does not start.
+    pub fn start(path: Option<&Path>) -> io::Result<Python> {
+        let interpreter = match path {
+            Some(path) => path.to_owned(),
+            None => find()?,
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity/reference.py");
+        let mut process =
+            Command::new(interpreter).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Ok(Python { process, input, output })
+    }
+
+    /// The traces of `programs`.
+    ///
+    /// # Errors
+    /// When the interpreter has died.
+    pub fn run(&mut self, programs: &[Program]) -> io::Result<Vec<Trace>> {
+        let input = self.input.as_mut().expect("taken only by drop");
+        let output = &mut self.output;
+        thread::scope(|scope| {
+            // The two pipes would block each other if one thread served both.
+            let writer = scope.spawn(move || {
+                for program in programs {
+                    let line = serde_json::to_string(program)?;
+                    writeln!(input, "{line}")?;
+                }
+                writeln!(input)?;
+                input.flush()
+            });
+            let mut traces = Vec::with_capacity(programs.len());
+            let mut line = String::new();
+            for _ in programs {
+                line.clear();
+                output.read_line(&mut line)?;
+                traces.push(serde_json::from_str(&line)?);
+            }
+            writer.join().expect("the writer does not panic")?;
+            Ok(traces)
+        })
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// An interpreter of the right release, on `PATH` or installed by `pyenv`.
+fn find() -> io::Result<PathBuf> {
+    let on_path = ["python3.13", "python3", "python"].into_iter().map(PathBuf::from);
+    on_path.chain(pyenv()).find(|path| version(path).as_deref() == Some(VERSION)).ok_or_else(|| {
+        let message = format!("no CPython {VERSION} on PATH or under pyenv; say --python PATH");
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
+}
+
+fn version(interpreter: &Path) -> Option<String> {
+    say(Command::new(interpreter).args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]))
+}
+
+fn pyenv() -> impl Iterator<Item = PathBuf> {
+    let versions = say(Command::new("pyenv").args(["versions", "--bare"])).unwrap_or_default();
+    let versions: Vec<String> = versions.lines().map(|line| line.trim().to_owned()).collect();
+    versions
+        .into_iter()
+        .filter(|name| name.starts_with(VERSION))
+        .filter_map(|name| say(Command::new("pyenv").args(["prefix", &name])))
+        .map(|prefix| Path::new(&prefix).join("bin/python"))
+}
+
+/// The output of a command that succeeds.
+fn say(command: &mut Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
