@@ -51,7 +51,9 @@ fn main() -> Result<(), StopIteration<rusqlite::Result<()>>> {
     let mut db = database(":memory:");
     db.next();
     show(db.send("CREATE TABLE language (name TEXT, year INTEGER)")?);
-    show(db.send("INSERT INTO language VALUES ('Python', 1991), ('Rust', 2015), ('Simula', 1962)")?);
+    show(
+        db.send("INSERT INTO language VALUES ('Python', 1991), ('Rust', 2015), ('Simula', 1962)")?,
+    );
     show(db.send("SELECT name, year FROM language ORDER BY year")?);
     show(db.send("SELECT name, year FROM language WHERE year > 1990 ORDER BY name")?);
     db.close();
@@ -59,7 +61,10 @@ fn main() -> Result<(), StopIteration<rusqlite::Result<()>>> {
     // An error in the SQL is what the generator returns: it is then at its end.
     let mut db = database(":memory:");
     db.next();
-    if let Err(StopIteration { value: Some(Err(error)) }) = db.send("SELECT name, year FROM nowhere") {
+    if let Err(StopIteration {
+        value: Some(Err(error)),
+    }) = db.send("SELECT name, year FROM nowhere")
+    {
         println!("error: {error}");
     }
     Ok(())
