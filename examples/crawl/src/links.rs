@@ -1,26 +1,38 @@
 //! The links of a page.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
-use scraper::{Html, Selector};
+use html5gum::emitters::default::DefaultEmitter;
+use html5gum::{Token, Tokenizer};
 use url::Url;
-
-static BASE: LazyLock<Selector> = LazyLock::new(|| Selector::parse("base[href]").unwrap());
-static HREF: LazyLock<Selector> = LazyLock::new(|| Selector::parse(":not(base)[href]").unwrap());
 
 /// What the page at `url` refers to, made absolute.
 pub fn hrefs(text: &str, url: &Url) -> HashSet<Url> {
-    let document = Html::parse_document(text);
-    let base = document
-        .select(&BASE)
-        .next()
-        .and_then(|base| url.join(base.attr("href")?).ok());
+    // Links are in start tags: that takes the rules by which HTML is tokenized, scripts and comments
+    // included, but no tree.
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    let mut base = None;
+    let mut written = Vec::new();
+    for Ok(token) in Tokenizer::new_with_emitter(text, emitter) {
+        let Token::StartTag(mut tag) = token else {
+            continue;
+        };
+        let Some(href) = tag.attributes.remove(b"href".as_slice()) else {
+            continue;
+        };
+        let href = String::from_utf8_lossy(&href).into_owned();
+        if tag.name.as_slice() == b"base" {
+            base = base.or_else(|| url.join(&href).ok());
+        } else {
+            written.push(href);
+        }
+    }
     let base = base.as_ref().unwrap_or(url);
-    let written = document
-        .select(&HREF)
-        .filter_map(|element| element.attr("href"));
-    written.filter_map(|href| base.join(href).ok()).collect()
+    written
+        .iter()
+        .filter_map(|href| base.join(href).ok())
+        .collect()
 }
 
 #[cfg(test)]
