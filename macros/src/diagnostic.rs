@@ -1,0 +1,64 @@
+//! What the macros say to whoever made a mistake: what was written, why it cannot be, what to write instead.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+
+/// One mistake, and the tokens it was made with.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    start: Span,
+    end: Span,
+    message: String,
+}
+
+impl Mistake {
+    /// A mistake at one token.
+    pub(crate) fn at(span: Span, message: impl Into<String>) -> Self {
+        Mistake {
+            start: span,
+            end: span,
+            message: message.into(),
+        }
+    }
+
+    /// A mistake made with several tokens, told by the first and the last.
+    pub(crate) fn between(start: Span, end: Span, message: impl Into<String>) -> Self {
+        Mistake {
+            start,
+            end,
+            message: message.into(),
+        }
+    }
+
+    /// A `compile_error!` under the user's own tokens: good as an item, a statement or an expression, and of any type.
+    ///
+    /// The compiler takes the span of a macro call from its first token to its last, so only these two carry the user's.
+    pub(crate) fn into_tokens(self) -> TokenStream {
+        let punct = |c, spacing| {
+            let mut punct = Punct::new(c, spacing);
+            punct.set_span(self.start);
+            TokenTree::Punct(punct)
+        };
+        let mut message = Literal::string(&self.message);
+        message.set_span(self.end);
+        let mut arguments = Group::new(Delimiter::Brace, TokenTree::Literal(message).into());
+        arguments.set_span(self.end);
+        [
+            punct(':', Spacing::Joint),
+            punct(':', Spacing::Alone),
+            Ident::new("core", self.start).into(),
+            punct(':', Spacing::Joint),
+            punct(':', Spacing::Alone),
+            Ident::new("compile_error", self.start).into(),
+            punct('!', Spacing::Alone),
+            arguments.into(),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+impl From<syn::Error> for Mistake {
+    fn from(error: syn::Error) -> Self {
+        Mistake::at(error.span(), error.to_string())
+    }
+}

@@ -1,0 +1,779 @@
+//! The item that comes out.
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+use syn::visit_mut::VisitMut;
+use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
+
+use crate::args::{self, Args, Attribute};
+use crate::body::{self, Found, Language, Names, Needs, Rewriter};
+use crate::diagnostic::Mistake;
+use crate::fallback;
+use crate::item::{Body, Function};
+use crate::kind::{self, Coroutine, Exchanged, Generator, Kind, Shown};
+
+/// `#[asyncio::coroutine]`.
+pub(crate) fn coroutine(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = args::parse(Attribute::Coroutine, args);
+    let expansion = match function(item, Attribute::Coroutine) {
+        Ok(function) => expand(&args, function),
+        Err(expansion) => expansion,
+    };
+    with_mistakes(mistakes, expansion)
+}
+
+/// `#[asyncio::coroutines]`.
+pub(crate) fn coroutines(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = args::parse(Attribute::Coroutines, args);
+    let asyncio = args.asyncio();
+    with_mistakes(
+        mistakes,
+        body::qualify(item.clone(), &asyncio).unwrap_or(item),
+    )
+}
+
+/// `#[asyncio::main]`.
+pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = args::parse(Attribute::Main, args);
+    let expansion = match function(item, Attribute::Main) {
+        Ok(function) => {
+            let asyncio = args.asyncio();
+            runner(
+                &args,
+                function,
+                &quote!(),
+                |body| quote_spanned!(Span::mixed_site()=> #asyncio::__private::main(#body)),
+            )
+        }
+        Err(expansion) => expansion,
+    };
+    with_mistakes(mistakes, expansion)
+}
+
+/// `#[asyncio::test]`.
+pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, mistakes) = args::parse(Attribute::Test, args);
+    let expansion = match function(item, Attribute::Test) {
+        Ok(function) => {
+            let asyncio = args.asyncio();
+            let virtual_clock = args.virtual_clock;
+            let test = quote_spanned!(Span::mixed_site()=> #[::core::prelude::v1::test]);
+            runner(
+                &args,
+                function,
+                &test,
+                |body| quote_spanned!(Span::mixed_site()=> #asyncio::__private::test(#virtual_clock, #body)),
+            )
+        }
+        Err(expansion) => expansion,
+    };
+    with_mistakes(mistakes, expansion)
+}
+
+fn with_mistakes(mistakes: Vec<Mistake>, expansion: TokenStream) -> TokenStream {
+    mistakes
+        .into_iter()
+        .map(Mistake::into_tokens)
+        .chain([expansion])
+        .collect()
+}
+
+/// The function that an attribute stands on, or what to give if it stands on something else.
+fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenStream> {
+    Function::parse(item.clone()).map_err(|error| {
+        let (name, instead) = match attribute {
+            Attribute::Main => ("main", ""),
+            Attribute::Test => ("test", ""),
+            Attribute::Coroutine | Attribute::Coroutines => {
+                ("coroutine", "; on an inline `mod`, an `impl` or a `trait`, `#[asyncio::coroutines]` marks what is in it")
+            }
+        };
+        let keyword = item.clone().into_iter().find_map(|tree| match tree {
+            TokenTree::Ident(ident) if ident != "pub" => Some(ident),
+            _ => None,
+        });
+        let mistake = match keyword {
+            Some(keyword) if !["fn", "async", "unsafe", "extern", "const"].iter().any(|word| keyword == word) => {
+                Mistake::at(keyword.span(), format!("`#[asyncio::{name}]` stands on a function{instead}"))
+            }
+            _ => Mistake::from(error),
+        };
+        fallback::item(item, mistake)
+    })
+}
+
+/// A coroutine or a generator function.
+fn expand(args: &Args, mut function: Function) -> TokenStream {
+    let mut mistakes = Vec::new();
+    if let Some(constness) = function.sig.constness.take() {
+        mistakes.push(Mistake::at(
+            constness.span,
+            "a coroutine cannot be a `const fn`: it runs when it is awaited, not when it is called",
+        ));
+    }
+    if let Some(variadic) = &function.sig.variadic {
+        mistakes.push(Mistake::at(
+            variadic.dots.spans[0],
+            "a coroutine cannot take C's variable arguments",
+        ));
+    }
+    let found = match &function.body {
+        Body::Block(body) => Found::in_body(body.stream()),
+        Body::None(_) => Found::default(),
+    };
+    let expansion = match kind::of(&function.sig, args, &found) {
+        Ok(Kind::Coroutine(coroutine)) => expand_coroutine(args, function, &coroutine),
+        Ok(Kind::Generator(generator)) => {
+            if matches!(function.body, Body::Block(_)) && !found.yields() && !found.is_unwritten() {
+                let message = format!(
+                    "a generator without a `yield_!` in it: yield something, or, for a plain function that gives a generator made elsewhere, take \
+                     `#[asyncio::coroutine]` off `{}`",
+                    function.sig.ident
+                );
+                mistakes.push(Mistake::at(function.sig.ident.span(), message));
+            }
+            expand_generator(args, function, &generator)
+        }
+        Err(mistake) => fallback::signature(&function, mistake),
+    };
+    with_mistakes(mistakes, expansion)
+}
+
+/// What is the same in every expansion: the function around the block that its body became.
+struct Shell {
+    attrs: Vec<syn::Attribute>,
+    vis: syn::Visibility,
+    sig: Signature,
+    /// `let` statements that bring the parameters into the block, in order.
+    parameters: TokenStream,
+}
+
+impl Shell {
+    fn new(function: &Function) -> Self {
+        let mut sig = function.sig.clone();
+        sig.asyncness = None;
+        let has_body = matches!(function.body, Body::Block(_));
+        let parameters = if has_body {
+            rebind(&mut sig)
+        } else {
+            TokenStream::new()
+        };
+        Shell {
+            attrs: function.attrs.clone(),
+            vis: function.vis.clone(),
+            sig,
+            parameters,
+        }
+    }
+
+    /// The function, returning `output`, with `body` in it.
+    fn wrap(self, output: Type, body: &TokenStream) -> TokenStream {
+        let Shell {
+            attrs,
+            vis,
+            mut sig,
+            ..
+        } = self;
+        let span = Span::mixed_site();
+        sig.output = ReturnType::Type(syn::Token![->](span), Box::new(output));
+        quote_spanned! {span=>
+            #(#attrs)*
+            #vis #sig #body
+        }
+    }
+}
+
+/// Moves the parameters into the block as an `async fn` does: each of them, used or not, in order, so that they drop when those of an
+/// `async fn` would.
+///
+/// Input:  `(&self, mut a: A, (x, y): B, _: C)`
+/// Output: `(&self, a: A, arg1: B, arg2: C)` and
+/// `let _ = &self; let mut a = a; let arg1 = arg1; let (x, y) = arg1; let arg2 = arg2; let _ = arg2;`
+fn rebind(sig: &mut Signature) -> TokenStream {
+    let span = Span::mixed_site();
+    let mut statements = TokenStream::new();
+    for (n, input) in sig.inputs.iter_mut().enumerate() {
+        match input {
+            FnArg::Receiver(receiver) => {
+                let this = &receiver.self_token;
+                // `self` cannot be rebound, but it is moved here all the same; as the first parameter, it drops last.
+                statements.extend(quote_spanned!(span=> let _ = &#this;));
+            }
+            FnArg::Typed(parameter) => {
+                let attrs: Vec<_> = parameter.attrs.clone();
+                parameter.attrs.retain(|attr| !is_lint(attr));
+                match &mut *parameter.pat {
+                    Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                        let mutability = pat.mutability.take();
+                        let name = &pat.ident;
+                        statements.extend(
+                            quote_spanned!(span=> #(#attrs)* let #mutability #name = #name;),
+                        );
+                    }
+                    pat => {
+                        let name = Ident::new(&format!("arg{n}"), span);
+                        let cfgs: Vec<_> = attrs.iter().filter(|attr| !is_lint(attr)).collect();
+                        statements.extend(quote_spanned!(span=> #(#cfgs)* let #name = #name; #(#attrs)* let #pat = #name;));
+                        *pat = Pat::Verbatim(quote!(#name));
+                    }
+                }
+            }
+        }
+    }
+    statements
+}
+
+fn is_lint(attr: &syn::Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"]
+        .iter()
+        .any(|level| attr.path().is_ident(level))
+}
+
+/// Says what the block returns before the body does, so that the body's `return`, `?` and `todo!()` have an expected type.
+fn expect(output: &TokenStream) -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#output> {
+            return returned;
+        }
+    }
+}
+
+/// The block of a coroutine: `async move { .. }`.
+fn async_block(
+    names: &Names,
+    language: Language,
+    parameters: &TokenStream,
+    output: Option<&Type>,
+    body: &Group,
+    own: Option<&Ident>,
+) -> (TokenStream, Needs) {
+    let span = Span::mixed_site();
+    let mut rewriter = Rewriter::new(language, names, own);
+    let body = rewriter.body(body);
+    let Rewriter {
+        needs, mistakes, ..
+    } = rewriter;
+    let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
+    let traits = traits(names, &needs);
+    let (expected, annotation) = match output {
+        None => (
+            expect(&quote_spanned!(span=> ())),
+            quote_spanned!(span=> : ()),
+        ),
+        // An `impl` cannot be named in a body.
+        Some(ty) if kind::opaque(ty).is_some() => (TokenStream::new(), TokenStream::new()),
+        Some(ty) => (expect(&quote!(#ty)), quote_spanned!(span=> : #ty)),
+    };
+    let block = quote_spanned! {span=>
+        async move {
+            #traits
+            #(#mistakes)*
+            #parameters
+            #expected
+            let returned #annotation = #body;
+            returned
+        }
+    };
+    (block, needs)
+}
+
+/// The traits whose methods the rewritten body calls.
+fn traits(names: &Names, needs: &Needs) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = &names.private;
+    let calls = needs
+        .recurses
+        .then(|| quote_spanned!(span=> use #private::CallOther as _;));
+    let delegates = needs
+        .delegates
+        .then(|| quote_spanned!(span=> use #private::Delegate as _;));
+    quote!(#calls #delegates)
+}
+
+/// What a coroutine knows of its function.
+fn about(names: &Names, name: &Ident) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = &names.private;
+    let here = span.located_at(name.span());
+    let name = name.to_string();
+    let name = name.trim_start_matches("r#");
+    quote_spanned! {here=>
+        const { &#private::About::unawaited(const { &#private::About::awaited(#name, ::core::file!(), ::core::line!()) }) }
+    }
+}
+
+// Input:  async fn f(a: A) -> T { body }
+// Output: fn f(a: A) -> Coroutine<impl Future<Output = T>> { private::coroutine(about, async move { let a = a; body }) }
+fn expand_coroutine(args: &Args, function: Function, coroutine: &Coroutine) -> TokenStream {
+    let span = Span::mixed_site();
+    let asyncio = args.asyncio();
+    let names = Names::new(&asyncio);
+    let private = &names.private;
+    let mut shell = Shell::new(&function);
+    let name = function.sig.ident.clone();
+    let output = coroutine
+        .output
+        .clone()
+        .unwrap_or_else(|| parse_quote_spanned!(span=> ()));
+    let send = args
+        .send
+        .then(|| quote_spanned!(span=> + ::core::marker::Send));
+
+    let returned: Type = if args.boxed {
+        let bound = Lifetimes::bind(&mut shell.sig, &output, span);
+        let output = &bound.output;
+        let lifetime = &bound.all;
+        parse_quote_spanned! {span=>
+            #asyncio::Coroutine<::core::pin::Pin<::std::boxed::Box<
+                dyn ::core::future::Future<Output = #output> #send + #lifetime
+            >>>
+        }
+    } else {
+        parse_quote_spanned!(span=> #asyncio::Coroutine<impl ::core::future::Future<Output = #output> #send>)
+    };
+
+    let body = match &function.body {
+        Body::None(semicolon) => semicolon.clone(),
+        Body::Block(body) => {
+            let language = if coroutine.native {
+                Language::NativeCoroutine
+            } else {
+                Language::Coroutine
+            };
+            let own = (!args.boxed).then_some(&name);
+            let (block, _) = async_block(
+                &names,
+                language,
+                &shell.parameters,
+                coroutine.output.as_ref(),
+                body,
+                own,
+            );
+            let about = about(&names, &name);
+            let block = if args.boxed {
+                quote_spanned!(span=> ::std::boxed::Box::pin(#block))
+            } else {
+                block
+            };
+            quote_spanned!(span=> { #private::coroutine(#about, #block) })
+        }
+    };
+    shell.wrap(returned, &body)
+}
+
+// Input:  fn f(a: A) -> Generator<Y, S, R> { body }
+// Output: fn f(a: A) -> Generator<Y, S, R, impl Body<Y, S, R>> {
+//             enum Name {}
+//             impl Named for Name { const NAME: &'static str = "f"; }
+//             let exchange = Exchange::<Y, S>::types();
+//             private::generator::<Name, _, _, _>(exchange, async move {
+//                 let words = unsafe { exchange.words() };
+//                 let a = a;
+//                 let returned: R = 'body: { body };
+//                 returned
+//             })
+//         }
+fn expand_generator(args: &Args, function: Function, generator: &Generator) -> TokenStream {
+    let span = Span::mixed_site();
+    let asyncio = args.asyncio();
+    let names = Names::new(&asyncio);
+    let private = &names.private;
+    let unit = quote_spanned!(span=> ());
+    let mut shell = Shell::new(&function);
+    let send = args
+        .send
+        .then(|| quote_spanned!(span=> + ::core::marker::Send));
+
+    let (yields, sent, returns) = match &generator.types {
+        Exchanged::Listed {
+            yields,
+            sent,
+            returns,
+        } => (
+            quote!(#yields),
+            sent.as_ref().map_or_else(|| unit.clone(), |ty| quote!(#ty)),
+            returns
+                .as_ref()
+                .map_or_else(|| unit.clone(), |ty| quote!(#ty)),
+        ),
+        Exchanged::Alias(ty) => {
+            let of = |name: &str| {
+                let name = Ident::new(name, span);
+                quote_spanned!(span=> <#ty as #private::GeneratorTypes>::#name)
+            };
+            (of("Yielded"), of("Sent"), of("Returned"))
+        }
+        Exchanged::Items(item) => {
+            let item = match item {
+                Some(ty) if kind::opaque(ty).is_none() => quote!(#ty),
+                _ => quote_spanned!(span=> _),
+            };
+            (item, unit.clone(), unit.clone())
+        }
+    };
+
+    let mut erase = None;
+    let output: Type = match &generator.shown {
+        Shown::Generator(path) if args.boxed => {
+            let all: Type = parse_quote_spanned!(span=> (#yields, #sent, #returns));
+            let bound = Lifetimes::bind(&mut shell.sig, &all, span);
+            let Type::Tuple(types) = &bound.output else {
+                unreachable!("a tuple was made")
+            };
+            let types = types.elems.iter();
+            let lifetime = &bound.all;
+            let erased = if args.send {
+                quote_spanned!(span=> BoxSendGenerator)
+            } else {
+                quote_spanned!(span=> BoxGenerator)
+            };
+            erase = Some(if args.send { "boxed_send" } else { "boxed" });
+            // The path is named for an import of it not to be unused.
+            let _ = path;
+            parse_quote_spanned!(span=> #asyncio::#erased<#lifetime, #(#types),*>)
+        }
+        Shown::Generator(path) => {
+            parse_quote_spanned!(span=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
+        }
+        Shown::Erased(ty) => {
+            erase = Some(if args.send { "boxed_send" } else { "boxed" });
+            ty.clone()
+        }
+        Shown::Iterator(Type::ImplTrait(shown)) => {
+            let bounds = &shown.bounds;
+            parse_quote_spanned!(span=> impl #bounds #send)
+        }
+        Shown::Iterator(ty) => ty.clone(),
+    };
+
+    let body = match &function.body {
+        Body::None(semicolon) => semicolon.clone(),
+        Body::Block(body) => {
+            let own = (erase.is_none() && matches!(generator.shown, Shown::Generator(_)))
+                .then_some(&function.sig.ident);
+            let block = generator_block(&names, &shell.parameters, &returns, body, own);
+            let GeneratorBlock { block, constructor } = block;
+            let name = function.sig.ident.to_string();
+            let name = name.trim_start_matches("r#");
+            let erase = erase.map(|method| {
+                let method = Ident::new(method, span);
+                quote_spanned!(span=> .#method())
+            });
+            quote_spanned! {span=> {
+                enum Name {}
+                impl #private::Named for Name {
+                    const NAME: &'static ::core::primitive::str = #name;
+                }
+                let exchange = #private::Exchange::<#yields, #sent>::types();
+                #private::#constructor::<Name, _, _, _>(exchange, #block) #erase
+            }}
+        }
+    };
+    shell.wrap(output, &body)
+}
+
+/// The body of a generator, and what makes a generator of it.
+struct GeneratorBlock {
+    block: TokenStream,
+    constructor: Ident,
+}
+
+fn generator_block(
+    names: &Names,
+    parameters: &TokenStream,
+    returns: &TokenStream,
+    body: &Group,
+    own: Option<&Ident>,
+) -> GeneratorBlock {
+    let span = Span::mixed_site();
+    let Names {
+        private,
+        words,
+        checked,
+        label,
+    } = names;
+    let mut rewriter = Rewriter::new(Language::Generator, names, own);
+    let body = rewriter.body(body);
+    let Rewriter {
+        needs, mistakes, ..
+    } = rewriter;
+    let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
+    let traits = traits(names, &needs);
+    let expected = expect(returns);
+    let label = needs.label.then(|| quote_spanned!(span=> #label:));
+    // SAFETY of what is written here: the words stand in the body alone, outside any macro's reach; the rewriter awaits each where it
+    // stands, and the label keeps it from standing in an `async` block or a closure.
+    let inner = quote_spanned! {span=>
+        #(#mistakes)*
+        #parameters
+        #expected
+        let returned: #returns = #label #body;
+        returned
+    };
+    let words_of_the_body = quote_spanned! {span=>
+        use #private::ExchangeAny as _;
+        let #words = unsafe { exchange.words() };
+    };
+    let block = if needs.checked {
+        quote_spanned! {span=>
+            async move {
+                #traits
+                #words_of_the_body
+                let current = #private::Current::new();
+                let #checked = current.words(#words);
+                unsafe { current.run(async move { #inner }) }.await
+            }
+        }
+    } else {
+        quote_spanned! {span=>
+            async move {
+                #traits
+                #words_of_the_body
+                #inner
+            }
+        }
+    };
+    let constructor = Ident::new(
+        if needs.delegates {
+            "delegating_generator"
+        } else {
+            "generator"
+        },
+        span,
+    );
+    GeneratorBlock { block, constructor }
+}
+
+// Input:  async fn main() -> T { body }
+// Output: fn main() -> T { private::main(async move { body }) }
+fn runner(
+    args: &Args,
+    function: Function,
+    attribute: &TokenStream,
+    run: impl FnOnce(TokenStream) -> TokenStream,
+) -> TokenStream {
+    let span = Span::mixed_site();
+    let names = Names::new(&args.asyncio());
+    let mistake = match (&function.body, function.sig.inputs.first()) {
+        (Body::None(_), _) => Some(Mistake::at(
+            function.sig.ident.span(),
+            "the function needs a body",
+        )),
+        (_, Some(input)) => {
+            use syn::spanned::Spanned;
+            Some(Mistake::at(
+                input.span(),
+                "nobody calls this function with arguments: it takes none",
+            ))
+        }
+        _ => None,
+    };
+    if let Some(mistake) = mistake {
+        return fallback::signature(&function, mistake);
+    }
+    let Function {
+        attrs,
+        vis,
+        mut sig,
+        body,
+    } = function;
+    let native = sig.asyncness.take().is_some();
+    let output = match &sig.output {
+        ReturnType::Default => None,
+        ReturnType::Type(_, ty) => Some(&**ty),
+    };
+    let Body::Block(body) = body else {
+        unreachable!("told above")
+    };
+    let language = if native {
+        Language::NativeCoroutine
+    } else {
+        Language::Coroutine
+    };
+    let (block, _) = async_block(&names, language, &TokenStream::new(), output, &body, None);
+    let run = run(block);
+    quote_spanned! {span=>
+        #attribute
+        #(#attrs)*
+        #vis #sig { #run }
+    }
+}
+
+/// The lifetimes of a signature, all of them named, for a return type that erases and so must say what it borrows.
+struct Lifetimes {
+    /// The output with its elided lifetimes named.
+    output: Type,
+    /// The lifetime that everything the function is given outlives.
+    all: Lifetime,
+}
+
+impl Lifetimes {
+    /// Names every lifetime in the parameters, and bounds each, and each type parameter, by one.
+    ///
+    /// Input:  `fn f<T>(&self, a: &A, t: T) -> &B`
+    /// Output: `fn f<'life0, 'life1, 'all, T>(&'life0 self, a: &'life1 A, t: T) -> &'life0 B where 'life0: 'all, 'life1: 'all, T: 'all`
+    fn bind(sig: &mut Signature, output: &Type, span: Span) -> Self {
+        let mut names = NameLifetimes {
+            named: Vec::new(),
+            span,
+        };
+        let mut receiver = None;
+        for input in &mut sig.inputs {
+            let before = names.named.len();
+            match input {
+                FnArg::Receiver(this) => match &mut this.kind {
+                    ReceiverKind::Reference(_, lifetime, _) => {
+                        let lifetime = lifetime.get_or_insert_with(|| names.fresh());
+                        if lifetime.ident == "_" {
+                            *lifetime = names.fresh();
+                        }
+                        receiver = Some(lifetime.clone());
+                    }
+                    ReceiverKind::Typed(_, ty) => {
+                        names.visit_type_mut(ty);
+                        receiver = names.named.get(before).cloned();
+                    }
+                    _ => {}
+                },
+                FnArg::Typed(parameter) => names.visit_type_mut(&mut parameter.ty),
+            }
+        }
+        let elided =
+            receiver.or_else(
+                || match (names.named.as_slice(), sig.generics.lifetimes().count()) {
+                    ([one], _) => Some(one.clone()),
+                    ([], 1) => sig
+                        .generics
+                        .lifetimes()
+                        .next()
+                        .map(|parameter| parameter.lifetime.clone()),
+                    _ => None,
+                },
+            );
+        let mut output = output.clone();
+        if let Some(lifetime) = elided {
+            ElidedLifetime(lifetime).visit_type_mut(&mut output);
+        }
+        let borrows = !names.named.is_empty()
+            || !sig.generics.params.is_empty()
+            || sig.receiver().is_some()
+            || sig.inputs.iter().any(|input| matches!(input, FnArg::Typed(parameter) if kind::opaque(&parameter.ty).is_some()));
+        if !borrows {
+            return Lifetimes {
+                output,
+                all: Lifetime::new("'static", span),
+            };
+        }
+        let all = Lifetime::new("'all", span);
+        let mut outlive: Vec<TokenStream> = names
+            .named
+            .iter()
+            .map(|lifetime| quote!(#lifetime))
+            .collect();
+        for parameter in &sig.generics.params {
+            match parameter {
+                syn::GenericParam::Lifetime(parameter) => {
+                    let lifetime = &parameter.lifetime;
+                    outlive.push(quote!(#lifetime));
+                }
+                syn::GenericParam::Type(parameter) => {
+                    let ident = &parameter.ident;
+                    outlive.push(quote!(#ident));
+                }
+                _ => {}
+            }
+        }
+        if sig.receiver().is_some() {
+            outlive.push(quote_spanned!(span=> Self));
+        }
+        for input in &mut sig.inputs {
+            if let FnArg::Typed(parameter) = input {
+                if let Type::ImplTrait(ty) = &mut *parameter.ty {
+                    ty.bounds.push(parse_quote_spanned!(span=> #all));
+                }
+            }
+        }
+        let clause = sig.generics.make_where_clause();
+        for one in outlive {
+            clause
+                .predicates
+                .push(parse_quote_spanned!(span=> #one: #all));
+        }
+        for lifetime in names.named.into_iter().rev().chain([all.clone()]) {
+            sig.generics
+                .params
+                .insert(0, parse_quote_spanned!(span=> #lifetime));
+        }
+        if sig.generics.lt_token.is_none() {
+            sig.generics.lt_token = Some(syn::Token![<](span));
+            sig.generics.gt_token = Some(syn::Token![>](span));
+        }
+        Lifetimes { output, all }
+    }
+}
+
+/// Gives a name to each lifetime that has none.
+struct NameLifetimes {
+    named: Vec<Lifetime>,
+    span: Span,
+}
+
+impl NameLifetimes {
+    fn fresh(&mut self) -> Lifetime {
+        let name = format_ident!("life{}", self.named.len());
+        let lifetime = Lifetime {
+            apostrophe: self.span,
+            ident: Ident::new(&name.to_string(), self.span),
+        };
+        self.named.push(lifetime.clone());
+        lifetime
+    }
+}
+
+impl VisitMut for NameLifetimes {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident == "_" {
+            *lifetime = self.fresh();
+        }
+    }
+
+    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+        if reference.lifetime.is_none() {
+            reference.lifetime = Some(self.fresh());
+        }
+        syn::visit_mut::visit_type_reference_mut(self, reference);
+    }
+
+    // Lifetimes in these are their own.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments_mut(
+        &mut self,
+        _: &mut syn::ParenthesizedGenericArguments,
+    ) {
+    }
+}
+
+/// Replaces the elided lifetimes of a return type.
+struct ElidedLifetime(Lifetime);
+
+impl VisitMut for ElidedLifetime {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident == "_" {
+            *lifetime = self.0.clone();
+        }
+    }
+
+    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+        if reference.lifetime.is_none() {
+            reference.lifetime = Some(self.0.clone());
+        }
+        syn::visit_mut::visit_type_reference_mut(self, reference);
+    }
+
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments_mut(
+        &mut self,
+        _: &mut syn::ParenthesizedGenericArguments,
+    ) {
+    }
+}

@@ -1,0 +1,72 @@
+//! The function that an attribute stands on: its signature parsed, its body kept as tokens.
+//!
+//! The body is never parsed, so that a function somebody is still typing completes in an editor, and so that the compiler, and nobody
+//! before it, speaks about what is wrong in it.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Signature, Visibility};
+
+/// A function.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) body: Body,
+}
+
+/// What follows a signature.
+pub(crate) enum Body {
+    /// `{ .. }`, the group as it was written.
+    Block(Group),
+    /// `;`: a trait's method that has no body of its own.
+    None(TokenStream),
+}
+
+impl Function {
+    /// Reads a function; the error is for what is not one.
+    pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
+        Function::read.parse2(ungrouped(tokens))
+    }
+
+    fn read(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = Signature::parse(input)?;
+        let rest: TokenStream = input.parse()?;
+        let body = match block(&rest) {
+            Some(block) => Body::Block(block),
+            None => Body::None(rest),
+        };
+        Ok(Function {
+            attrs,
+            vis,
+            sig,
+            body,
+        })
+    }
+}
+
+/// The tokens of an item that reached us through a `macro_rules!` as one `$item:item`.
+fn ungrouped(tokens: TokenStream) -> TokenStream {
+    let mut trees = tokens.clone().into_iter();
+    match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            ungrouped(group.stream())
+        }
+        _ => tokens,
+    }
+}
+
+/// The block of a body, also when it reached us through a `macro_rules!` as one `$body:block`.
+fn block(rest: &TokenStream) -> Option<Group> {
+    let mut trees = rest.clone().into_iter();
+    match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) => match group.delimiter() {
+            Delimiter::Brace => Some(group),
+            Delimiter::None => block(&group.stream()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,594 @@
+//! The frame of a generator: its body, pinned, and the slot it exchanges values through.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+use super::delegation::{Chain, Link};
+use super::{Erased, ErasedSend};
+
+/// Where a body and whoever resumes it exchange values, for the time of one resumption.
+pub(crate) struct Slot<Y, S> {
+    /// What the body yields.
+    pub(crate) yielded: Option<Y>,
+    /// What the body is sent.
+    pub(crate) sent: Option<S>,
+    /// The generator that the body delegates to from here on, which the driver pushes on its chain.
+    pub(crate) delegate: Option<Link>,
+}
+
+impl<Y, S> Slot<Y, S> {
+    #[inline]
+    pub(crate) fn new(sent: Option<S>) -> Self {
+        Slot {
+            yielded: None,
+            sent,
+            delegate: None,
+        }
+    }
+
+    /// Runs `poll` with a context whose waker leads to this slot.
+    #[inline]
+    pub(crate) fn enter<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let raw = RawWaker::new((&raw mut *self).cast_const().cast(), &WAKER);
+        // SAFETY: what `WAKER`'s functions do is sound for any data pointer, as none of them follows it.
+        let waker = unsafe { Waker::from_raw(raw) };
+        poll(&mut Context::from_waker(&waker))
+    }
+
+    /// The slot that the context of a running body leads to.
+    ///
+    /// # Safety
+    ///
+    /// The context was made by [`enter`](Self::enter) of a `Slot<Y, S>` of these types, which has not returned, and no other reference
+    /// into the slot is alive for `'a`.
+    #[inline]
+    pub(crate) unsafe fn of<'a>(cx: &Context<'_>) -> &'a mut Self {
+        let slot = cx.waker().data().cast::<Self>().cast_mut();
+        // SAFETY: `slot` came from a `&mut Slot<Y, S>` that `enter` holds and does not use while it runs the body.
+        unsafe { &mut *slot }
+    }
+}
+
+/// The waker of a slot. It wakes nobody, and none of its functions touches the slot.
+static WAKER: RawWakerVTable = RawWakerVTable::new(
+    // A clone may outlive the slot, so it is a waker that leads nowhere.
+    |_| RawWaker::new(Waker::noop().data(), Waker::noop().vtable()),
+    |_| {},
+    |_| {},
+    |_| {},
+);
+
+/// Where a generator stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not resumed yet: the body has not begun.
+    Created,
+    /// At a `yield_!`.
+    Suspended,
+    /// Returned, panicked or closed: the body is gone.
+    Finished,
+}
+
+/// A generator's body in a place it does not move from.
+pub trait Frame<Y, S, R> {
+    /// Resumes the body with what it is sent, up to its next value.
+    ///
+    /// Gives `Err` when it returns: with the value the first time, with `None` from then on.
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>>;
+
+    /// Polls the body as one of the chain of another generator, which does the driving.
+    ///
+    /// # Safety
+    ///
+    /// `cx` leads to a `Slot<Y, S>` whose owner also takes up what the body delegates to, and that has called
+    /// [`surrender`](Self::surrender) before the first time.
+    unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R>;
+
+    /// Hands over the chain of generators this one delegates to, innermost first, to who drives it from here on.
+    fn surrender(self: Pin<&mut Self>) -> Chain;
+
+    /// Drops the body where it is, after those it delegates to.
+    fn finish(self: Pin<&mut Self>);
+
+    /// Where the generator stands.
+    fn state(&self) -> State;
+
+    /// The name of the generator function.
+    fn name(&self) -> &'static str;
+}
+
+/// What a [`Generator`](super::Generator) holds: a frame, or what becomes one when it is first resumed.
+pub trait Body<Y, S, R>: Frame<Y, S, R> {
+    /// The frame.
+    type Pinned: Frame<Y, S, R> + ?Sized;
+
+    /// The frame, in the place it will not move from.
+    fn frame(&mut self) -> Pin<&mut Self::Pinned>;
+
+    /// Drops the body.
+    fn close(&mut self);
+
+    /// A box of any type of frame.
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a;
+
+    /// A box of any type of frame that is `Send`.
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a;
+}
+
+/// The name of a generator function, as a type.
+pub trait Named {
+    /// The name.
+    const NAME: &'static str;
+}
+
+/// The frame of a generator function: `F` is its body, `N` its name.
+///
+/// `D` says whether it delegates: [`Chain`] if there is a `yield_from!` in it, and `()`, which costs nothing, if not.
+pub struct Function<F, N, D> {
+    /// Those this one delegates to at the moment. They are parts of `body`, and end before it.
+    chain: D,
+    started: bool,
+    /// Pinned whenever the frame is; `None` once the body has ended.
+    body: Option<F>,
+    name: PhantomData<fn() -> N>,
+}
+
+impl<F, N, D: Delegates> Function<F, N, D> {
+    #[inline]
+    fn new(body: F) -> Self {
+        Function {
+            chain: D::default(),
+            started: false,
+            body: Some(body),
+            name: PhantomData,
+        }
+    }
+
+    /// Ends the body where it is, after those it delegates to.
+    #[inline]
+    fn end(&mut self) {
+        self.chain.finish();
+        self.body = None;
+    }
+}
+
+/// Whether a generator function delegates.
+pub trait Delegates: Default {
+    /// The innermost of those it delegates to.
+    fn top(&self) -> Option<Link>;
+    /// Takes up one more.
+    fn push(&mut self, link: Link);
+    /// Drops the innermost, which has returned.
+    fn pop(&mut self);
+    /// Ends them all, innermost first.
+    fn finish(&mut self);
+    /// All of them.
+    fn take(&mut self) -> Chain;
+}
+
+/// A generator without a `yield_from!` in it never delegates.
+impl Delegates for () {
+    #[inline]
+    fn top(&self) -> Option<Link> {
+        None
+    }
+    fn push(&mut self, _: Link) {
+        unreachable!("a `yield_from!` that its generator does not know of")
+    }
+    #[inline]
+    fn pop(&mut self) {}
+    #[inline]
+    fn finish(&mut self) {}
+    #[inline]
+    fn take(&mut self) -> Chain {
+        Chain::default()
+    }
+}
+
+/// Ends a frame whose body panics: a generator that raised is finished.
+struct EndOnPanic<'a, F, N, D: Delegates>(&'a mut Function<F, N, D>);
+
+impl<F, N, D: Delegates> Drop for EndOnPanic<'_, F, N, D> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl<F: Future, N, D: Delegates> Function<F, N, D> {
+    /// One step of the body itself.
+    ///
+    /// # Safety
+    ///
+    /// The frame is pinned.
+    #[inline]
+    unsafe fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(body) = &mut self.body else {
+            unreachable!("a finished generator is not resumed")
+        };
+        // SAFETY: by contract the frame is pinned, and `body` with it: it is only ever dropped in place.
+        unsafe { Pin::new_unchecked(body) }.poll(cx)
+    }
+}
+
+impl<Y, S, R, F, N, D> Frame<Y, S, R> for Function<F, N, D>
+where
+    F: Future<Output = R>,
+    N: Named,
+    D: Delegates,
+{
+    #[inline]
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+        // SAFETY: the body is not moved out of the frame, here or below.
+        let this = unsafe { self.get_unchecked_mut() };
+        if this.body.is_none() {
+            return Err(None);
+        }
+        if !this.started {
+            if sent.is_some() {
+                sent_too_early();
+            }
+            this.started = true;
+        }
+        let mut slot = Slot::<Y, S>::new(sent);
+        let guard = EndOnPanic(this);
+        loop {
+            let frame = &mut *guard.0;
+            match frame.chain.top() {
+                None => {
+                    // SAFETY: `self` was pinned.
+                    if let Poll::Ready(value) = slot.enter(|cx| unsafe { frame.poll_body(cx) }) {
+                        frame.end();
+                        std::mem::forget(guard);
+                        return Err(Some(value));
+                    }
+                }
+                Some(top) => {
+                    // SAFETY: what is on the chain is a part of `body`, which has not moved and has not ended; it exchanges the same
+                    // types, since only `Slot::<Y, S>::delegate` ever brings anything there.
+                    if slot.enter(|cx| unsafe { top.poll(cx) }).is_ready() {
+                        frame.chain.pop();
+                        continue;
+                    }
+                }
+            }
+            if let Some(value) = slot.yielded.take() {
+                std::mem::forget(guard);
+                return Ok(value);
+            }
+            match slot.delegate.take() {
+                Some(link) => frame.chain.push(link),
+                // The guard ends the generator.
+                None => awaited(N::NAME),
+            }
+        }
+    }
+
+    unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        // SAFETY: the body is not moved out of the frame.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.started = true;
+        let guard = EndOnPanic(this);
+        // SAFETY: `self` was pinned.
+        let polled = unsafe { guard.0.poll_body(cx) };
+        if polled.is_ready() {
+            guard.0.end();
+        }
+        std::mem::forget(guard);
+        polled
+    }
+
+    fn surrender(self: Pin<&mut Self>) -> Chain {
+        // SAFETY: the body is not touched.
+        unsafe { self.get_unchecked_mut() }.chain.take()
+    }
+
+    fn finish(self: Pin<&mut Self>) {
+        // SAFETY: the body is dropped in place.
+        unsafe { self.get_unchecked_mut() }.end();
+    }
+
+    #[inline]
+    fn state(&self) -> State {
+        match (&self.body, self.started) {
+            (None, _) => State::Finished,
+            (Some(_), false) => State::Created,
+            (Some(_), true) => State::Suspended,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        N::NAME
+    }
+}
+
+#[cold]
+#[track_caller]
+fn sent_too_early() -> ! {
+    panic!("can't send non-None value to a just-started generator");
+}
+
+#[cold]
+fn awaited(name: &str) -> ! {
+    panic!("generator '{name}' awaited something: only an async generator or a coroutine can wait");
+}
+
+/// The body of a generator as its function returns it: in place until it is resumed, in a box from then on, or pinned by its owner.
+pub enum Inline<C> {
+    /// Not resumed yet, or resumed only where it is pinned.
+    Here(C),
+    /// Resumed without having been pinned.
+    Away(Pin<Box<C>>),
+    /// Between the two: only a panic of the allocator would leave it.
+    Moving,
+}
+
+impl<F, N, D: Delegates> Inline<Function<F, N, D>> {
+    #[inline]
+    pub(crate) fn new(body: F) -> Self {
+        Inline::Here(Function::new(body))
+    }
+}
+
+impl<C> Inline<C> {
+    /// The frame of a body that is pinned.
+    #[inline]
+    fn project(self: Pin<&mut Self>) -> Pin<&mut C> {
+        // SAFETY: `Here` is pinned with the enum and only left by `move_away`, which takes an unpinned one.
+        unsafe {
+            match self.get_unchecked_mut() {
+                Inline::Here(frame) => Pin::new_unchecked(frame),
+                Inline::Away(frame) => frame.as_mut(),
+                Inline::Moving => unreachable!(),
+            }
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> &C {
+        match self {
+            Inline::Here(frame) => frame,
+            Inline::Away(frame) => frame,
+            Inline::Moving => unreachable!(),
+        }
+    }
+
+    /// The frame of a body that is not pinned: from here on, and for the rest of its life, it is in a box.
+    #[inline]
+    fn move_away(&mut self) -> Pin<&mut C> {
+        if let Inline::Here(_) = self {
+            if let Inline::Here(frame) = std::mem::replace(self, Inline::Moving) {
+                *self = Inline::Away(Box::pin(frame));
+            }
+        }
+        match self {
+            Inline::Away(frame) => frame.as_mut(),
+            Inline::Here(_) | Inline::Moving => unreachable!(),
+        }
+    }
+}
+
+impl<Y, S, R, C: Frame<Y, S, R>> Frame<Y, S, R> for Inline<C> {
+    #[inline]
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+        self.project().resume(sent)
+    }
+
+    #[inline]
+    unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        // SAFETY: as by our own contract.
+        unsafe { self.project().poll_delegated(cx) }
+    }
+
+    fn surrender(self: Pin<&mut Self>) -> Chain {
+        self.project().surrender()
+    }
+
+    fn finish(self: Pin<&mut Self>) {
+        self.project().finish();
+    }
+
+    #[inline]
+    fn state(&self) -> State {
+        self.get().state()
+    }
+
+    fn name(&self) -> &'static str {
+        self.get().name()
+    }
+}
+
+impl<Y, S, R, C: Frame<Y, S, R>> Body<Y, S, R> for Inline<C> {
+    type Pinned = C;
+
+    #[inline]
+    fn frame(&mut self) -> Pin<&mut C> {
+        self.move_away()
+    }
+
+    fn close(&mut self) {
+        match self {
+            // SAFETY: the body is dropped in place; that it was pinned for this matters to nobody afterwards, as an ended frame holds
+            // nothing that is sensitive to its address.
+            Inline::Here(frame) => unsafe { Pin::new_unchecked(frame) }.finish(),
+            Inline::Away(frame) => frame.as_mut().finish(),
+            Inline::Moving => unreachable!(),
+        }
+    }
+
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a,
+    {
+        match self {
+            Inline::Here(frame) => Box::pin(frame),
+            Inline::Away(frame) => frame,
+            Inline::Moving => unreachable!(),
+        }
+    }
+
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+/// A frame behind a pointer: a box, typed or erased, or a place that its owner has pinned.
+macro_rules! frame_behind_a_pointer {
+    ([$($lifetime:lifetime)?] $pointer:ty) => {
+        impl<$($lifetime,)? Y, S, R, C> Frame<Y, S, R> for Pin<$pointer>
+        where
+            C: Frame<Y, S, R> + ?Sized,
+        {
+            #[inline]
+            fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+                self.get_mut().as_mut().resume(sent)
+            }
+
+            #[inline]
+            unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+                // SAFETY: as by our own contract.
+                unsafe { self.get_mut().as_mut().poll_delegated(cx) }
+            }
+
+            fn surrender(self: Pin<&mut Self>) -> Chain {
+                self.get_mut().as_mut().surrender()
+            }
+
+            fn finish(self: Pin<&mut Self>) {
+                self.get_mut().as_mut().finish();
+            }
+
+            #[inline]
+            fn state(&self) -> State {
+                self.as_ref().get_ref().state()
+            }
+
+            fn name(&self) -> &'static str {
+                self.as_ref().get_ref().name()
+            }
+        }
+    };
+}
+
+frame_behind_a_pointer!([] Box<C>);
+frame_behind_a_pointer!(['p] &'p mut C);
+
+/// A typed box.
+impl<Y, S, R, C: Frame<Y, S, R>> Body<Y, S, R> for Pin<Box<C>> {
+    type Pinned = C;
+
+    #[inline]
+    fn frame(&mut self) -> Pin<&mut C> {
+        self.as_mut()
+    }
+
+    fn close(&mut self) {
+        self.as_mut().finish();
+    }
+
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a,
+    {
+        self
+    }
+
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+/// A place that its owner has pinned.
+impl<Y, S, R, C: Frame<Y, S, R> + ?Sized> Body<Y, S, R> for Pin<&mut C> {
+    type Pinned = C;
+
+    #[inline]
+    fn frame(&mut self) -> Pin<&mut C> {
+        self.as_mut()
+    }
+
+    fn close(&mut self) {
+        self.as_mut().finish();
+    }
+
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a,
+    {
+        Box::pin(self)
+    }
+
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+/// A box that is erased already.
+impl<'x, Y, S, R> Body<Y, S, R> for Erased<'x, Y, S, R> {
+    type Pinned = dyn Frame<Y, S, R> + 'x;
+
+    #[inline]
+    fn frame(&mut self) -> Pin<&mut Self::Pinned> {
+        self.as_mut()
+    }
+
+    fn close(&mut self) {
+        self.as_mut().finish();
+    }
+
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a,
+    {
+        self
+    }
+
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a,
+    {
+        Box::pin(self)
+    }
+}
+
+/// A box that is erased already, and `Send`.
+impl<'x, Y, S, R> Body<Y, S, R> for ErasedSend<'x, Y, S, R> {
+    type Pinned = dyn Frame<Y, S, R> + Send + 'x;
+
+    #[inline]
+    fn frame(&mut self) -> Pin<&mut Self::Pinned> {
+        self.as_mut()
+    }
+
+    fn close(&mut self) {
+        self.as_mut().finish();
+    }
+
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a,
+    {
+        self
+    }
+
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a,
+    {
+        self
+    }
+}

@@ -1,0 +1,539 @@
+//! What `yield_!` and `yield_from!` are inside a generator.
+//!
+//! The expansion of a generator function makes one [`Words`] at the top of the body, and every word in the body becomes a method call
+//! on it whose future is awaited on the spot. The words in the arguments of other macros, which could take apart what they are given,
+//! are methods of [`Checked`] instead, whose futures find out whether it is their generator that polls them.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use super::Generator;
+use super::delegation::Delegation;
+use super::frame::{Body, Frame, Slot};
+
+/// What a `yield_!` evaluates to.
+pub trait Receives<S> {
+    /// Its type.
+    type Sent;
+    /// The value of a `yield_!` whose generator was resumed with `sent`.
+    fn receive(sent: Option<S>) -> Self::Sent;
+    /// Whether a delegation to a plain iterator, which can be sent nothing, ends when its generator is resumed with `sent`.
+    fn interrupts(sent: &Option<S>) -> bool;
+}
+
+/// A generator that is sent nothing: its `yield_!` gives `()`.
+pub struct Nothing;
+
+impl Receives<()> for Nothing {
+    type Sent = ();
+    #[inline]
+    fn receive(_: Option<()>) {}
+    #[inline]
+    fn interrupts(_: &Option<()>) -> bool {
+        false
+    }
+}
+
+/// A generator that is sent an `S`: its `yield_!` gives an `Option<S>`.
+pub struct Something;
+
+impl<S> Receives<S> for Something {
+    type Sent = Option<S>;
+    #[inline]
+    fn receive(sent: Option<S>) -> Option<S> {
+        sent
+    }
+    #[inline]
+    fn interrupts(sent: &Option<S>) -> bool {
+        sent.is_some()
+    }
+}
+
+/// The words of a generator that yields `Y` and is sent `S`; `K` is what it receives.
+pub struct Words<Y, S, K>(Same<Y, S>, PhantomData<fn(K)>);
+
+/// Exactly the types `Y` and `S`: a longer lifetime in the place of a shorter one would let a body keep what it was only lent.
+type Same<Y, S> = PhantomData<fn(Y, S) -> (Y, S)>;
+
+impl<Y, S, K> Clone for Words<Y, S, K> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S, K> Copy for Words<Y, S, K> {}
+
+/// The types that a generator exchanges, for the method call that finds out [what it receives](Receives).
+pub struct Exchange<Y, S>(Same<Y, S>);
+
+impl<Y, S> Clone for Exchange<Y, S> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S> Copy for Exchange<Y, S> {}
+
+impl<Y, S> Exchange<Y, S> {
+    /// The types `Y` and `S`.
+    #[must_use]
+    pub const fn types() -> Self {
+        Exchange(PhantomData)
+    }
+}
+
+impl<Y> Exchange<Y, ()> {
+    /// The words of a generator that is sent nothing. This inherent method is found before the trait's.
+    ///
+    /// # Safety
+    ///
+    /// They are used only directly in the body of a generator of these types: each future they give is awaited where it is made, by
+    /// the body itself and not by an `async` block or a closure in it.
+    #[must_use]
+    pub const unsafe fn words(self) -> Words<Y, (), Nothing> {
+        Words(PhantomData, PhantomData)
+    }
+}
+
+/// The words of any other generator.
+pub trait ExchangeAny<Y, S> {
+    /// The words of a generator that is sent an `S`.
+    ///
+    /// # Safety
+    ///
+    /// As of the inherent method.
+    unsafe fn words(self) -> Words<Y, S, Something>;
+}
+
+impl<Y, S> ExchangeAny<Y, S> for Exchange<Y, S> {
+    unsafe fn words(self) -> Words<Y, S, Something> {
+        Words(PhantomData, PhantomData)
+    }
+}
+
+impl<Y, S, K: Receives<S>> Words<Y, S, K> {
+    /// `yield_!(value)`.
+    #[inline]
+    pub fn yield_(self, value: Y) -> Yield<Y, S, K> {
+        Yield {
+            value: Some(value),
+            exchange: PhantomData,
+        }
+    }
+}
+
+/// The future of a `yield_!`.
+#[must_use]
+pub struct Yield<Y, S, K> {
+    value: Option<Y>,
+    exchange: PhantomData<fn(K) -> S>,
+}
+
+/// The value is moved to the slot, never pinned.
+impl<Y, S, K> Unpin for Yield<Y, S, K> {}
+
+impl<Y, S, K: Receives<S>> Future for Yield<Y, S, K> {
+    type Output = K::Sent;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        // SAFETY: by the contract of `Exchange::words`, only the body of a generator of these types polls this, with the context of
+        // the slot it is resumed through.
+        let slot = unsafe { Slot::<Y, S>::of(cx) };
+        exchange::<Y, S, K>(slot, &mut self.value)
+    }
+}
+
+/// The first time, leaves the value in the slot; the second, takes what was sent.
+#[inline]
+fn exchange<Y, S, K: Receives<S>>(slot: &mut Slot<Y, S>, value: &mut Option<Y>) -> Poll<K::Sent> {
+    match value.take() {
+        Some(value) => {
+            slot.yielded = Some(value);
+            Poll::Pending
+        }
+        None => Poll::Ready(K::receive(slot.sent.take())),
+    }
+}
+
+/// The operand of a `yield_from!`. Its inherent methods take generators and are found before the trait's, which take iterators.
+pub struct From<T>(pub T);
+
+/// That two generators exchange the same types.
+#[diagnostic::on_unimplemented(
+    message = "`yield_from!` of a generator that exchanges other types than the one it stands in",
+    label = "this generator's (yielded, sent) types are `{Self}`, those of the generator around it `{Outer}`",
+    note = "what the inner generator yields goes to the caller of the outer one as it is, and what is sent to the outer one goes to the inner \
+            one: both must have the same `Y` and `S` in `Generator<Y, S, R>`; to convert, write a loop: `for x in inner {{ yield_!(x.into()); }}`"
+)]
+pub trait Exchanges<Outer> {}
+
+impl<Y, S> Exchanges<(Y, S)> for (Y, S) {}
+
+impl<Y, S, R, B: Body<Y, S, R>> From<Generator<Y, S, R, B>> {
+    /// `yield_from!(generator)`.
+    #[inline]
+    pub fn delegate<Y2, S2, K>(self, _: Words<Y2, S2, K>) -> Delegation<Y, S, R, B>
+    where
+        (Y, S): Exchanges<(Y2, S2)>,
+    {
+        // SAFETY: `Words` are made only by the contract of `Exchange::words`: the delegation is awaited on the spot by the body of a
+        // generator of the same types, which knows that it delegates since there is this word in it.
+        unsafe { Delegation::new(self.0.into_body()) }
+    }
+}
+
+impl<'g, Y, S, R, B: Body<Y, S, R>> From<&'g mut Generator<Y, S, R, B>> {
+    /// `yield_from!(&mut generator)`.
+    #[inline]
+    pub fn delegate<Y2, S2, K>(
+        self,
+        _: Words<Y2, S2, K>,
+    ) -> Delegation<Y, S, R, Pin<&'g mut B::Pinned>>
+    where
+        (Y, S): Exchanges<(Y2, S2)>,
+    {
+        // SAFETY: as above.
+        unsafe { Delegation::new(self.0.frame()) }
+    }
+}
+
+/// `yield_from!` of what is no generator.
+pub trait Delegate: Sized {
+    /// What it is.
+    type Iterable;
+
+    /// `yield_from!(iterable)`.
+    fn delegate<Y, S, K>(
+        self,
+        words: Words<Y, S, K>,
+    ) -> Each<<Self::Iterable as IntoIterator>::IntoIter, S, K>
+    where
+        Self::Iterable: IntoIterator<Item = Y>;
+
+    /// `yield_from!(iterable)` in another macro's argument.
+    fn delegate_checked<Y, S, K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedEach<'_, <Self::Iterable as IntoIterator>::IntoIter, Y, S, K>
+    where
+        Self::Iterable: IntoIterator<Item = Y>;
+}
+
+impl<T> Delegate for From<T> {
+    type Iterable = T;
+
+    #[inline]
+    fn delegate<Y, S, K>(self, _: Words<Y, S, K>) -> Each<T::IntoIter, S, K>
+    where
+        T: IntoIterator<Item = Y>,
+    {
+        Each {
+            items: self.0.into_iter(),
+            begun: false,
+            exchange: PhantomData,
+        }
+    }
+
+    fn delegate_checked<Y, S, K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedEach<'_, T::IntoIter, Y, S, K>
+    where
+        T: IntoIterator<Item = Y>,
+    {
+        let each = Each {
+            items: self.0.into_iter(),
+            begun: false,
+            exchange: PhantomData,
+        };
+        CheckedEach { each, words }
+    }
+}
+
+/// The future of a `yield_from!(iterable)`.
+#[must_use]
+pub struct Each<I, S, K> {
+    items: I,
+    begun: bool,
+    exchange: PhantomData<fn(K) -> S>,
+}
+
+/// The iterator is used by reference, never pinned.
+impl<I, S, K> Unpin for Each<I, S, K> {}
+
+impl<I: Iterator, S, K: Receives<S>> Each<I, S, K> {
+    #[inline]
+    fn step(&mut self, slot: &mut Slot<I::Item, S>) -> Poll<K::Sent> {
+        if std::mem::replace(&mut self.begun, true) && K::interrupts(&slot.sent) {
+            return Poll::Ready(K::receive(slot.sent.take()));
+        }
+        match self.items.next() {
+            Some(item) => {
+                slot.yielded = Some(item);
+                Poll::Pending
+            }
+            None => Poll::Ready(K::receive(None)),
+        }
+    }
+}
+
+impl<I: Iterator, S, K: Receives<S>> Future for Each<I, S, K> {
+    type Output = K::Sent;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        // SAFETY: as in `Yield::poll`. The iterator cannot reach the slot.
+        let slot = unsafe { Slot::<I::Item, S>::of(cx) };
+        self.get_mut().step(slot)
+    }
+}
+
+/// The slot that a generator is being resumed through, for the words that have to check.
+///
+/// It lives in the body's own frame, and the body's types say what the slot exchanges.
+pub struct Current<Y, S> {
+    /// Null but while the body runs.
+    slot: AtomicPtr<Slot<Y, S>>,
+    /// The thread it runs on, which is the only one that may follow the pointer.
+    thread: AtomicUsize,
+}
+
+impl<Y, S> Current<Y, S> {
+    /// No slot yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Current {
+            slot: AtomicPtr::new(ptr::null_mut()),
+            thread: AtomicUsize::new(0),
+        }
+    }
+
+    /// The words that find the slot here. `words` only says the types.
+    pub const fn words<K>(&self, _: Words<Y, S, K>) -> Checked<'_, Y, S, K> {
+        Checked {
+            current: self,
+            receives: PhantomData,
+        }
+    }
+
+    /// The body, keeping the slot up to date.
+    ///
+    /// # Safety
+    ///
+    /// The future is awaited directly in the body of a generator of these types.
+    pub const unsafe fn run<F>(&self, body: F) -> Running<'_, Y, S, F> {
+        Running {
+            current: self,
+            body,
+        }
+    }
+
+    /// Hands `exchange` the slot, if it is the one that `cx` leads to. Nothing foreign may run in there.
+    #[inline]
+    fn with_slot<T>(&self, cx: &Context<'_>, exchange: impl FnOnce(&mut Slot<Y, S>) -> T) -> T {
+        let slot = self.slot.load(Relaxed);
+        let is_ours = !slot.is_null()
+            && ptr::eq(slot.cast_const().cast(), cx.waker().data())
+            && self.thread.load(Relaxed) == this_thread();
+        if !is_ours {
+            yielded_elsewhere();
+        }
+        // SAFETY: the pointer is not null, so the body is running, and the slot it is resumed through is alive. It is running on this
+        // thread, so whoever calls this is called by it, and no other reference into the slot is alive.
+        exchange(unsafe { &mut *slot })
+    }
+}
+
+impl<Y, S> Default for Current<Y, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| ptr::from_ref(here).addr())
+}
+
+#[cold]
+fn yielded_elsewhere() -> ! {
+    panic!(
+        "`yield_!` was polled by something else than its own generator: a macro moved it elsewhere"
+    );
+}
+
+/// The future of a body that has words in other macros' arguments.
+#[must_use]
+pub struct Running<'c, Y, S, F> {
+    current: &'c Current<Y, S>,
+    body: F,
+}
+
+impl<Y, S, F: Future> Future for Running<'_, Y, S, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Leave<'c, Y, S>(&'c Current<Y, S>);
+        impl<Y, S> Drop for Leave<'_, Y, S> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.slot.store(ptr::null_mut(), Relaxed);
+            }
+        }
+        let current = self.current;
+        // SAFETY: `body` is pinned with the future.
+        let body = unsafe { self.map_unchecked_mut(|this| &mut this.body) };
+        current.thread.store(this_thread(), Relaxed);
+        // By the contract of `run`, the context leads to a slot of these types.
+        current
+            .slot
+            .store(cx.waker().data().cast::<Slot<Y, S>>().cast_mut(), Relaxed);
+        let _leave = Leave(current);
+        body.poll(cx)
+    }
+}
+
+/// The words of a generator in the arguments of other macros.
+pub struct Checked<'c, Y, S, K> {
+    current: &'c Current<Y, S>,
+    receives: PhantomData<fn(K)>,
+}
+
+impl<Y, S, K> Clone for Checked<'_, Y, S, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S, K> Copy for Checked<'_, Y, S, K> {}
+
+impl<'c, Y, S, K: Receives<S>> Checked<'c, Y, S, K> {
+    /// `yield_!(value)`.
+    #[inline]
+    pub fn yield_(self, value: Y) -> CheckedYield<'c, Y, S, K> {
+        CheckedYield {
+            value: Some(value),
+            words: self,
+        }
+    }
+}
+
+/// The future of a `yield_!` in another macro's argument.
+#[must_use]
+pub struct CheckedYield<'c, Y, S, K> {
+    value: Option<Y>,
+    words: Checked<'c, Y, S, K>,
+}
+
+/// The value is moved to the slot, never pinned.
+impl<Y, S, K> Unpin for CheckedYield<'_, Y, S, K> {}
+
+impl<Y, S, K: Receives<S>> Future for CheckedYield<'_, Y, S, K> {
+    type Output = K::Sent;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        let CheckedYield { value, words } = &mut *self;
+        words
+            .current
+            .with_slot(cx, |slot| exchange::<Y, S, K>(slot, value))
+    }
+}
+
+/// The future of a `yield_from!(iterable)` in another macro's argument.
+#[must_use]
+pub struct CheckedEach<'c, I, Y, S, K> {
+    each: Each<I, S, K>,
+    words: Checked<'c, Y, S, K>,
+}
+
+/// The iterator is used by reference, never pinned.
+impl<I, Y, S, K> Unpin for CheckedEach<'_, I, Y, S, K> {}
+
+impl<I: Iterator<Item = Y>, Y, S, K: Receives<S>> Future for CheckedEach<'_, I, Y, S, K> {
+    type Output = K::Sent;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        let this = self.get_mut();
+        // The iterator is foreign code: it runs before the slot is looked up, which is borrowed only to leave the item in it.
+        let current = this.words.current;
+        let mut own = Slot::new(current.with_slot(cx, |slot| slot.sent.take()));
+        let step = this.each.step(&mut own);
+        current.with_slot(cx, |slot| slot.yielded = own.yielded);
+        step
+    }
+}
+
+/// The future of a `yield_from!(generator)` in another macro's argument.
+///
+/// It drives the inner generator itself instead of joining the chain: nothing of it may be pointed at, since the macro could drop it.
+#[must_use]
+pub struct CheckedDelegation<'c, Y, S, R, B, K> {
+    inner: Generator<Y, S, R, B>,
+    begun: bool,
+    words: Checked<'c, Y, S, K>,
+}
+
+/// The inner generator is resumed as one that can be moved.
+impl<Y, S, R, B, K> Unpin for CheckedDelegation<'_, Y, S, R, B, K> {}
+
+impl<Y, S, R, B: Body<Y, S, R>, K> Future for CheckedDelegation<'_, Y, S, R, B, K> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let this = self.get_mut();
+        let mut sent = None;
+        if std::mem::replace(&mut this.begun, true) {
+            sent = this.words.current.with_slot(cx, |slot| slot.sent.take());
+        }
+        match this.inner.frame().resume(sent) {
+            Ok(value) => {
+                this.words
+                    .current
+                    .with_slot(cx, |slot| slot.yielded = Some(value));
+                Poll::Pending
+            }
+            Err(Some(value)) => Poll::Ready(value),
+            Err(None) => panic!(
+                "`yield_from!` a generator that has finished: it has no value left to return"
+            ),
+        }
+    }
+}
+
+impl<Y, S, R, B: Body<Y, S, R>> From<Generator<Y, S, R, B>> {
+    /// `yield_from!(generator)` in another macro's argument.
+    pub fn delegate_checked<K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedDelegation<'_, Y, S, R, B, K> {
+        CheckedDelegation {
+            inner: self.0,
+            begun: false,
+            words,
+        }
+    }
+}
+
+impl<'g, Y, S, R, B: Body<Y, S, R>> From<&'g mut Generator<Y, S, R, B>> {
+    /// `yield_from!(&mut generator)` in another macro's argument.
+    pub fn delegate_checked<K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedDelegation<'_, Y, S, R, Pin<&'g mut B::Pinned>, K> {
+        CheckedDelegation {
+            inner: Generator::new(self.0.frame()),
+            begun: false,
+            words,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the expansions of the macros call. None of it is for anybody else.
+
+#![allow(missing_docs, reason = "hidden; described where it is defined")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::generators::delegation::Chain;
+use crate::generators::frame::{Function, Inline};
+use crate::{Coroutine, Generator};
+
+pub use crate::coroutines::About;
+pub use crate::generators::frame::{Body, Frame, Named};
+pub use crate::generators::words::{Current, Delegate, Exchange, ExchangeAny, From};
+pub use crate::generators::{Erased, ErasedSend};
+
+/// A coroutine of the function that `about` describes.
+#[inline]
+pub fn coroutine<F: Future>(about: &'static About, body: F) -> Coroutine<F> {
+    Coroutine::new(about, body)
+}
+
+/// A coroutine of such a function, behind a box.
+pub fn coroutine_boxed<'a, T>(
+    about: &'static About,
+    body: Pin<Box<dyn Future<Output = T> + 'a>>,
+) -> Coroutine<Pin<Box<dyn Future<Output = T> + 'a>>> {
+    Coroutine::new(about, body)
+}
+
+/// The body of a generator function without a `yield_from!` in it.
+pub type Yielding<F, N> = Inline<Function<F, N, ()>>;
+
+/// The body of a generator function that delegates.
+pub type Delegating<F, N> = Inline<Function<F, N, Chain>>;
+
+/// A generator whose body has no `yield_from!` in it.
+#[inline]
+pub fn generator<N: Named, Y, S, F: Future>(
+    _: Exchange<Y, S>,
+    body: F,
+) -> Generator<Y, S, F::Output, Yielding<F, N>> {
+    Generator::new(Inline::new(body))
+}
+
+/// A generator whose body delegates.
+#[inline]
+pub fn delegating_generator<N: Named, Y, S, F: Future>(
+    _: Exchange<Y, S>,
+    body: F,
+) -> Generator<Y, S, F::Output, Delegating<F, N>> {
+    Generator::new(Inline::new(body))
+}
+
+/// The types that a generator's return type names, also when it is written as an alias.
+pub trait GeneratorTypes {
+    type Yielded;
+    type Sent;
+    type Returned;
+}
+
+impl<Y, S, R, B> GeneratorTypes for Generator<Y, S, R, B> {
+    type Yielded = Y;
+    type Sent = S;
+    type Returned = R;
+}
+
+/// A value of any type, for a branch that is never taken.
+#[cold]
+pub fn never<T>() -> T {
+    unreachable!("a branch that only the compiler sees")
+}
+
+/// The call of a function inside itself. Its inherent methods box what the function gives; anything else, which a function of the
+/// same name may give, stays what it is.
+pub struct Call<T>(pub T);
+
+impl<F> Call<Coroutine<F>> {
+    pub fn boxed(self) -> Coroutine<Pin<Box<F>>> {
+        self.0.boxed_typed()
+    }
+}
+
+impl<Y, S, R, B: Body<Y, S, R>> Call<Generator<Y, S, R, B>> {
+    pub fn boxed(self) -> Generator<Y, S, R, Pin<Box<B>>> {
+        self.0.boxed_typed()
+    }
+}
+
+/// The call of some other function of the same name.
+pub trait CallOther {
+    type Given;
+    fn boxed(self) -> Self::Given;
+}
+
+impl<T> CallOther for Call<T> {
+    type Given = T;
+    fn boxed(self) -> T {
+        self.0
+    }
+}
+
+/// A bare `yield_!()` in a coroutine: one turn of the loop.
+pub fn turn() -> Turn {
+    Turn { taken: false }
+}
+
+/// The future of [`turn`].
+#[must_use]
+pub struct Turn {
+    taken: bool,
+}
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.taken, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
