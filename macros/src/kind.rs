@@ -1,5 +1,8 @@
 //! What a function is: its return type says it.
-#![allow(clippy::large_enum_variant, reason = "one of each is made for a whole function")]
+#![allow(
+    clippy::large_enum_variant,
+    reason = "one of each is made for a whole function"
+)]
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;

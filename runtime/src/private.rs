@@ -4,7 +4,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use crate::generators::delegation::Chain;
 use crate::generators::frame::{Function, Inline};
@@ -102,24 +101,19 @@ impl<T> CallOther for Call<T> {
 }
 
 /// A bare `yield_!()` in a coroutine: one turn of the loop.
-pub fn turn() -> Turn {
-    Turn { taken: false }
+#[track_caller]
+pub fn turn() -> crate::Sleep {
+    crate::tasks::turn()
 }
 
-/// The future of [`turn`].
-#[must_use]
-pub struct Turn {
-    taken: bool,
+/// `#[asyncio::main]`.
+pub fn main<F: Future>(future: F) -> F::Output {
+    crate::runners::main(future)
 }
 
-impl Future for Turn {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::replace(&mut self.taken, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
+/// `#[asyncio::test]`.
+pub fn test<F: Future>(virtual_clock: bool, future: F) -> F::Output {
+    crate::runners::test(virtual_clock, future)
 }
+
+pub use crate::gather::{TryTuple, Tuple};

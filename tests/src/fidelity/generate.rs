@@ -68,28 +68,59 @@ const DEEPEST: usize = 3;
 pub fn generate(seed: u64, allowed: &[Feature]) -> Program {
     let mut random = fastrand::Rng::with_seed(seed);
     let share = 0.3 + 0.6 * random.f64();
-    let features: Vec<Feature> = allowed.iter().copied().filter(|_| random.f64() < share).collect();
+    let features: Vec<Feature> = allowed
+        .iter()
+        .copied()
+        .filter(|_| random.f64() < share)
+        .collect();
     let has = |feature| features.contains(&feature);
     let mut program = Program {
-        mode: if has(Feature::Panic) { Mode::Panic } else { Mode::Err },
-        locks: if has(Feature::Lock) { random.usize(1..=2) } else { 0 },
-        events: if has(Feature::Event) { random.usize(1..=2) } else { 0 },
-        futures: if has(Feature::Future) { random.usize(1..=3) } else { 0 },
+        mode: if has(Feature::Panic) {
+            Mode::Panic
+        } else {
+            Mode::Err
+        },
+        locks: if has(Feature::Lock) {
+            random.usize(1..=2)
+        } else {
+            0
+        },
+        events: if has(Feature::Event) {
+            random.usize(1..=2)
+        } else {
+            0
+        },
+        futures: if has(Feature::Future) {
+            random.usize(1..=3)
+        } else {
+            0
+        },
         conditions: usize::from(has(Feature::Condition)),
         ..Program::default()
     };
     if has(Feature::Queue) {
-        program.queues = (0..random.usize(1..=2)).map(|_| random.usize(0..=2)).collect();
+        program.queues = (0..random.usize(1..=2))
+            .map(|_| random.usize(0..=2))
+            .collect();
     }
     if has(Feature::Semaphore) {
-        program.semaphores = (0..random.usize(1..=2)).map(|_| random.usize(0..=2)).collect();
+        program.semaphores = (0..random.usize(1..=2))
+            .map(|_| random.usize(0..=2))
+            .collect();
     }
     if has(Feature::Barrier) {
         program.barriers = vec![random.usize(1..=3)];
     }
     let coros = random.usize(2..=6);
     let longest = random.usize(2..=7);
-    let mut writer = Writer { random, features, program, coros, longest, slots: Vec::new() };
+    let mut writer = Writer {
+        random,
+        features,
+        program,
+        coros,
+        longest,
+        slots: Vec::new(),
+    };
     for coro in 0..coros {
         let block = writer.coroutine(coro);
         writer.program.coros.push(block);
@@ -159,14 +190,22 @@ impl Writer {
     /// Often puts a coroutine's whole body under a `try`, or it would be rare that something is caught.
     fn guarded(&mut self, ops: Block, place: Place) -> Block {
         if self.has(Feature::Finally) && self.random.u8(..3) == 0 {
-            let cleanup = self.block(Place { in_cleanup: true, depth: 1, ..place });
+            let cleanup = self.block(Place {
+                in_cleanup: true,
+                depth: 1,
+                ..place
+            });
             return vec![Op::Finally { ops, cleanup }];
         }
         if self.has(Feature::Catch) && self.random.bool() {
             let place = Place { depth: 1, ..place };
             let cancelled = Some(self.handler(place));
             let failed = self.random.bool().then(|| self.handler(place));
-            return vec![Op::Try { ops, cancelled, failed }];
+            return vec![Op::Try {
+                ops,
+                cancelled,
+                failed,
+            }];
         }
         ops
     }
@@ -187,7 +226,13 @@ impl Writer {
 
     /// Operations that a callback may do.
     fn callback(&mut self, place: Place) -> Block {
-        let place = Place { depth: DEEPEST, in_timeout: false, in_group: false, in_cleanup: true, ..place };
+        let place = Place {
+            depth: DEEPEST,
+            in_timeout: false,
+            in_group: false,
+            in_cleanup: true,
+            ..place
+        };
         (0..self.random.usize(0..=2))
             .map(|_| {
                 let choices = self.sync_choices();
@@ -222,36 +267,57 @@ impl Writer {
             (1, |_, _| Op::AllTasks),
         ];
         if self.has(Feature::Cancel) {
-            choices.push((8, |w, _| Op::Cancel { slot: w.slot(), msg: w.message() }));
+            choices.push((8, |w, _| Op::Cancel {
+                slot: w.slot(),
+                msg: w.message(),
+            }));
         }
         if self.has(Feature::Callback) {
-            choices.push((2, |w, place| Op::CallSoon { handle: w.handle(), ops: w.callback(place) }));
+            choices.push((2, |w, place| Op::CallSoon {
+                handle: w.handle(),
+                ops: w.callback(place),
+            }));
             choices.push((2, |w, place| Op::CallLater {
                 handle: w.handle(),
                 delay: w.random.i64(-1..=4),
                 ops: w.callback(place),
             }));
             choices.push((1, |w, _| Op::CancelHandle(w.handle())));
-            choices.push((2, |w, place| Op::WhenDone { slot: w.slot(), ops: w.callback(place) }));
+            choices.push((2, |w, place| Op::WhenDone {
+                slot: w.slot(),
+                ops: w.callback(place),
+            }));
         }
         if self.has(Feature::Event) {
             choices.push((5, |w, _| Op::EventSet(w.event())));
             choices.push((1, |w, _| Op::EventClear(w.event())));
         }
         if self.has(Feature::Future) {
-            choices.push((5, |w, _| Op::FutureSet { future: w.future(), value: w.small() }));
+            choices.push((5, |w, _| Op::FutureSet {
+                future: w.future(),
+                value: w.small(),
+            }));
             choices.push((1, |w, _| Op::FutureCancel(w.future())));
             choices.push((1, |w, _| Op::FutureNew(w.future())));
             if self.has(Feature::Fail) {
-                choices.push((1, |w, _| Op::FutureFail { future: w.future(), value: w.small() }));
+                choices.push((1, |w, _| Op::FutureFail {
+                    future: w.future(),
+                    value: w.small(),
+                }));
             }
         }
         if self.has(Feature::Queue) {
-            choices.push((3, |w, _| Op::PutNowait { queue: w.queue(), value: w.small() }));
+            choices.push((3, |w, _| Op::PutNowait {
+                queue: w.queue(),
+                value: w.small(),
+            }));
             choices.push((2, |w, _| Op::GetNowait(w.queue())));
             choices.push((1, |w, _| Op::TaskDone(w.queue())));
             if self.random.clone().u8(..4) == 0 {
-                choices.push((1, |w, _| Op::QueueShutdown { queue: w.queue(), immediate: w.random.bool() }));
+                choices.push((1, |w, _| Op::QueueShutdown {
+                    queue: w.queue(),
+                    immediate: w.random.bool(),
+                }));
             }
         }
         choices
@@ -282,46 +348,74 @@ impl Writer {
             choices.push((5, |w, _| Op::FutureAwait(w.future())));
         }
         if self.has(Feature::Gather) {
-            choices.push((5, |w, place| Op::Gather { items: w.items(place), exceptions: w.random.bool() }));
+            choices.push((5, |w, place| Op::Gather {
+                items: w.items(place),
+                exceptions: w.random.bool(),
+            }));
         }
         if self.has(Feature::Wait) {
             choices.push((5, |w, _| Op::Wait {
                 slots: (0..w.random.usize(1..=3)).map(|_| w.slot()).collect(),
                 timeout: w.some_delay(),
-                until: *w.pick(&[Until::FirstCompleted, Until::FirstException, Until::AllCompleted]),
+                until: *w.pick(&[
+                    Until::FirstCompleted,
+                    Until::FirstException,
+                    Until::AllCompleted,
+                ]),
             }));
         }
         if self.has(Feature::WaitFor) {
-            choices.push((5, |w, place| Op::WaitFor { item: w.item(place), timeout: w.some_delay() }));
+            choices.push((5, |w, place| Op::WaitFor {
+                item: w.item(place),
+                timeout: w.some_delay(),
+            }));
         }
         if self.has(Feature::Shield) {
             choices.push((5, |w, place| Op::Shield(w.item(place))));
         }
         if self.has(Feature::AsCompleted) {
-            choices.push((5, |w, place| Op::AsCompleted { items: w.items(place), timeout: w.some_delay() }));
+            choices.push((5, |w, place| Op::AsCompleted {
+                items: w.items(place),
+                timeout: w.some_delay(),
+            }));
         }
         if self.has(Feature::Event) {
             choices.push((4, |w, _| Op::EventWait(w.event())));
         }
         if self.has(Feature::Queue) {
-            choices.push((4, |w, _| Op::Put { queue: w.queue(), value: w.small() }));
+            choices.push((4, |w, _| Op::Put {
+                queue: w.queue(),
+                value: w.small(),
+            }));
             choices.push((4, |w, _| Op::Get(w.queue())));
             choices.push((2, |w, _| Op::Join(w.queue())));
         }
         if self.has(Feature::Condition) {
             choices.push((3, |_, _| Op::ConditionWait(0)));
-            choices.push((3, |w, _| Op::ConditionNotify { condition: 0, count: w.random.usize(1..=2) }));
+            choices.push((3, |w, _| Op::ConditionNotify {
+                condition: 0,
+                count: w.random.usize(1..=2),
+            }));
         }
         if self.has(Feature::Barrier) {
             choices.push((3, |_, _| Op::Barrier(0)));
             choices.push((1, |_, _| Op::BarrierReset(0)));
-            choices.push((1, |w, _| if w.random.u8(..4) == 0 { Op::BarrierAbort(0) } else { Op::Barrier(0) }));
+            choices.push((1, |w, _| {
+                if w.random.u8(..4) == 0 {
+                    Op::BarrierAbort(0)
+                } else {
+                    Op::Barrier(0)
+                }
+            }));
         }
         if self.has(Feature::Timeout) && place.in_timeout {
             choices.push((3, |w, _| Op::Reschedule(w.some_delay())));
         }
         if self.has(Feature::Group) && place.in_group && calls {
-            choices.push((12, |w, place| Op::GroupSpawn { slot: w.new_slot(), coro: w.coro(place) }));
+            choices.push((12, |w, place| Op::GroupSpawn {
+                slot: w.new_slot(),
+                coro: w.coro(place),
+            }));
         }
         if !nests {
             return choices;
@@ -329,17 +423,28 @@ impl Writer {
         if self.has(Feature::Timeout) {
             choices.push((5, |w, place| Op::Timeout {
                 delay: w.some_delay(),
-                ops: w.block(Place { depth: place.depth + 1, in_timeout: true, ..place }),
+                ops: w.block(Place {
+                    depth: place.depth + 1,
+                    in_timeout: true,
+                    ..place
+                }),
             }));
         }
         if self.has(Feature::Group) {
             choices.push((5, |w, place| {
-                Op::Group(w.block(Place { depth: place.depth + 1, in_group: true, ..place }))
+                Op::Group(w.block(Place {
+                    depth: place.depth + 1,
+                    in_group: true,
+                    ..place
+                }))
             }));
         }
         if self.has(Feature::Catch) {
             choices.push((8, |w, place| {
-                let place = Place { depth: place.depth + 1, ..place };
+                let place = Place {
+                    depth: place.depth + 1,
+                    ..place
+                };
                 let cancels = w.random.u8(..3) != 0;
                 let fails = !cancels || w.random.bool();
                 Op::Try {
@@ -351,20 +456,35 @@ impl Writer {
         }
         if self.has(Feature::Finally) {
             choices.push((5, |w, place| {
-                let place = Place { depth: place.depth + 1, ..place };
-                Op::Finally { ops: w.block(place), cleanup: w.block(Place { in_cleanup: true, ..place }) }
+                let place = Place {
+                    depth: place.depth + 1,
+                    ..place
+                };
+                Op::Finally {
+                    ops: w.block(place),
+                    cleanup: w.block(Place {
+                        in_cleanup: true,
+                        ..place
+                    }),
+                }
             }));
         }
         if self.has(Feature::Lock) {
             choices.push((6, |w, place| Op::Lock {
                 lock: w.random.usize(..w.program.locks),
-                ops: w.block(Place { depth: place.depth + 1, ..place }),
+                ops: w.block(Place {
+                    depth: place.depth + 1,
+                    ..place
+                }),
             }));
         }
         if self.has(Feature::Semaphore) {
             choices.push((6, |w, place| Op::Semaphore {
                 semaphore: w.random.usize(..w.program.semaphores.len()),
-                ops: w.block(Place { depth: place.depth + 1, ..place }),
+                ops: w.block(Place {
+                    depth: place.depth + 1,
+                    ..place
+                }),
             }));
         }
         choices
@@ -374,7 +494,10 @@ impl Writer {
 
     fn spawn(&mut self, place: Place) -> Op {
         if place.coro + 1 < self.coros {
-            Op::Spawn { slot: self.new_slot(), coro: self.coro(place) }
+            Op::Spawn {
+                slot: self.new_slot(),
+                coro: self.coro(place),
+            }
         } else {
             Op::Log(self.small())
         }
@@ -386,8 +509,15 @@ impl Writer {
     }
 
     fn handler(&mut self, place: Place) -> Handler {
-        let ops = if self.random.u8(..3) == 0 { Block::new() } else { self.block(place) };
-        Handler { ops, again: self.random.bool() }
+        let ops = if self.random.u8(..3) == 0 {
+            Block::new()
+        } else {
+            self.block(place)
+        };
+        Handler {
+            ops,
+            again: self.random.bool(),
+        }
     }
 
     fn item(&mut self, place: Place) -> Item {
@@ -399,7 +529,9 @@ impl Writer {
     }
 
     fn items(&mut self, place: Place) -> Vec<Item> {
-        (0..self.random.usize(0..=3)).map(|_| self.item(place)).collect()
+        (0..self.random.usize(0..=3))
+            .map(|_| self.item(place))
+            .collect()
     }
 
     fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
@@ -450,6 +582,10 @@ impl Writer {
     }
 
     fn some_delay(&mut self) -> Option<Ticks> {
-        if self.random.u8(..4) == 0 { None } else { Some(self.delay()) }
+        if self.random.u8(..4) == 0 {
+            None
+        } else {
+            Some(self.delay())
+        }
     }
 }

@@ -102,52 +102,118 @@ pub enum Op {
     Log(u32),
     Return(u32),
     Fail(u32),
-    Spawn { slot: usize, coro: usize },
-    GroupSpawn { slot: usize, coro: usize },
-    Cancel { slot: usize, msg: Option<u32> },
+    Spawn {
+        slot: usize,
+        coro: usize,
+    },
+    GroupSpawn {
+        slot: usize,
+        coro: usize,
+    },
+    Cancel {
+        slot: usize,
+        msg: Option<u32>,
+    },
     CancelSelf(Option<u32>),
     Uncancel,
     Look(usize),
     AllTasks,
-    CallSoon { handle: usize, ops: Block },
-    CallLater { handle: usize, delay: Ticks, ops: Block },
+    CallSoon {
+        handle: usize,
+        ops: Block,
+    },
+    CallLater {
+        handle: usize,
+        delay: Ticks,
+        ops: Block,
+    },
     CancelHandle(usize),
-    WhenDone { slot: usize, ops: Block },
+    WhenDone {
+        slot: usize,
+        ops: Block,
+    },
     EventSet(usize),
     EventClear(usize),
-    FutureSet { future: usize, value: u32 },
-    FutureFail { future: usize, value: u32 },
+    FutureSet {
+        future: usize,
+        value: u32,
+    },
+    FutureFail {
+        future: usize,
+        value: u32,
+    },
     FutureCancel(usize),
     FutureNew(usize),
-    PutNowait { queue: usize, value: u32 },
+    PutNowait {
+        queue: usize,
+        value: u32,
+    },
     GetNowait(usize),
     TaskDone(usize),
-    QueueShutdown { queue: usize, immediate: bool },
+    QueueShutdown {
+        queue: usize,
+        immediate: bool,
+    },
     Reschedule(Option<Ticks>),
     // Operations that may wait.
     Turn,
     Sleep(Ticks),
     Call(usize),
     Await(usize),
-    Gather { items: Vec<Item>, exceptions: bool },
-    Wait { slots: Vec<usize>, timeout: Option<Ticks>, until: Until },
-    WaitFor { item: Item, timeout: Option<Ticks> },
-    Timeout { delay: Option<Ticks>, ops: Block },
+    Gather {
+        items: Vec<Item>,
+        exceptions: bool,
+    },
+    Wait {
+        slots: Vec<usize>,
+        timeout: Option<Ticks>,
+        until: Until,
+    },
+    WaitFor {
+        item: Item,
+        timeout: Option<Ticks>,
+    },
+    Timeout {
+        delay: Option<Ticks>,
+        ops: Block,
+    },
     Shield(Item),
-    AsCompleted { items: Vec<Item>, timeout: Option<Ticks> },
+    AsCompleted {
+        items: Vec<Item>,
+        timeout: Option<Ticks>,
+    },
     Group(Block),
-    Try { ops: Block, cancelled: Option<Handler>, failed: Option<Handler> },
-    Finally { ops: Block, cleanup: Block },
-    Lock { lock: usize, ops: Block },
-    Semaphore { semaphore: usize, ops: Block },
+    Try {
+        ops: Block,
+        cancelled: Option<Handler>,
+        failed: Option<Handler>,
+    },
+    Finally {
+        ops: Block,
+        cleanup: Block,
+    },
+    Lock {
+        lock: usize,
+        ops: Block,
+    },
+    Semaphore {
+        semaphore: usize,
+        ops: Block,
+    },
     ConditionWait(usize),
-    ConditionNotify { condition: usize, count: usize },
+    ConditionNotify {
+        condition: usize,
+        count: usize,
+    },
     Barrier(usize),
     BarrierReset(usize),
     BarrierAbort(usize),
     EventWait(usize),
     FutureAwait(usize),
-    Put { queue: usize, value: u32 },
+    Put {
+        queue: usize,
+        value: u32,
+    },
     Get(usize),
     Join(usize),
 }
@@ -163,7 +229,11 @@ impl Op {
             | Op::Group(ops)
             | Op::Lock { ops, .. }
             | Op::Semaphore { ops, .. } => vec![ops],
-            Op::Try { ops, cancelled, failed } => {
+            Op::Try {
+                ops,
+                cancelled,
+                failed,
+            } => {
                 let handlers = cancelled.iter().chain(failed).map(|handler| &handler.ops);
                 std::iter::once(ops).chain(handlers).collect()
             }
@@ -182,8 +252,15 @@ impl Op {
             | Op::Group(ops)
             | Op::Lock { ops, .. }
             | Op::Semaphore { ops, .. } => vec![ops],
-            Op::Try { ops, cancelled, failed } => {
-                let handlers = cancelled.iter_mut().chain(failed).map(|handler| &mut handler.ops);
+            Op::Try {
+                ops,
+                cancelled,
+                failed,
+            } => {
+                let handlers = cancelled
+                    .iter_mut()
+                    .chain(failed)
+                    .map(|handler| &mut handler.ops);
                 std::iter::once(ops).chain(handlers).collect()
             }
             Op::Finally { ops, cleanup } => vec![ops, cleanup],
@@ -196,7 +273,10 @@ impl Program {
     /// How many operations there are, at any depth.
     pub fn len(&self) -> usize {
         fn count(block: &Block) -> usize {
-            block.iter().map(|op| 1 + op.blocks().into_iter().map(count).sum::<usize>()).sum()
+            block
+                .iter()
+                .map(|op| 1 + op.blocks().into_iter().map(count).sum::<usize>())
+                .sum()
         }
         self.coros.iter().map(count).sum()
     }

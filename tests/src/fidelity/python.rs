@@ -31,11 +31,18 @@ impl Python {
             None => find()?,
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity/reference.py");
-        let mut process =
-            Command::new(interpreter).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut process = Command::new(interpreter)
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        Ok(Python { process, input, output })
+        Ok(Python {
+            process,
+            input,
+            output,
+        })
     }
 
     /// The traces of `programs`.
@@ -77,11 +84,16 @@ impl Drop for Python {
 
 /// An interpreter of the right release, on `PATH` or installed by `pyenv`.
 fn find() -> io::Result<PathBuf> {
-    let on_path = ["python3.13", "python3", "python"].into_iter().map(PathBuf::from);
-    on_path.chain(pyenv()).find(|path| version(path).as_deref() == Some(VERSION)).ok_or_else(|| {
-        let message = format!("no CPython {VERSION} on PATH or under pyenv; say --python PATH");
-        io::Error::new(io::ErrorKind::NotFound, message)
-    })
+    let on_path = ["python3.13", "python3", "python"]
+        .into_iter()
+        .map(PathBuf::from);
+    on_path
+        .chain(pyenv())
+        .find(|path| version(path).as_deref() == Some(VERSION))
+        .ok_or_else(|| {
+            let message = format!("no CPython {VERSION} on PATH or under pyenv; say --python PATH");
+            io::Error::new(io::ErrorKind::NotFound, message)
+        })
 }
 
 fn version(interpreter: &Path) -> Option<String> {
@@ -90,7 +102,10 @@ fn version(interpreter: &Path) -> Option<String> {
 
 fn pyenv() -> impl Iterator<Item = PathBuf> {
     let versions = say(Command::new("pyenv").args(["versions", "--bare"])).unwrap_or_default();
-    let versions: Vec<String> = versions.lines().map(|line| line.trim().to_owned()).collect();
+    let versions: Vec<String> = versions
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .collect();
     versions
         .into_iter()
         .filter(|name| name.starts_with(VERSION))
@@ -100,6 +115,10 @@ fn pyenv() -> impl Iterator<Item = PathBuf> {
 
 /// The output of a command that succeeds.
 fn say(command: &mut Command) -> Option<String> {
-    let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
+    let output = command
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

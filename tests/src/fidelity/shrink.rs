@@ -69,7 +69,10 @@ fn reductions(program: &Program) -> Vec<Program> {
         edited(&mut |block, at| simplify(&mut block[at], way));
     }
     if program.mode == Mode::Panic {
-        found.push(Program { mode: Mode::Err, ..program.clone() });
+        found.push(Program {
+            mode: Mode::Err,
+            ..program.clone()
+        });
     }
     found
 }
@@ -77,10 +80,14 @@ fn reductions(program: &Program) -> Vec<Program> {
 /// Whether every coroutine that is named is there.
 fn fits(program: &Program) -> bool {
     fn all(block: &Block, check: &impl Fn(&Op) -> bool) -> bool {
-        block.iter().all(|op| check(op) && op.blocks().into_iter().all(|block| all(block, check)))
+        block
+            .iter()
+            .all(|op| check(op) && op.blocks().into_iter().all(|block| all(block, check)))
     }
     let known = |coro: usize| coro < program.coros.len();
-    let item = |item: &Item| matches!(item, Item::Slot(_)) || matches!(item, Item::Coro(coro) if known(*coro));
+    let item = |item: &Item| {
+        matches!(item, Item::Slot(_)) || matches!(item, Item::Coro(coro) if known(*coro))
+    };
     program.coros.iter().all(|block| {
         all(block, &|op| match op {
             Op::Spawn { coro, .. } | Op::GroupSpawn { coro, .. } | Op::Call(coro) => known(*coro),
@@ -113,8 +120,12 @@ const WAYS: usize = 4;
 /// Takes something away from one operation, in one of `WAYS` ways.
 fn simplify(op: &mut Op, way: usize) {
     match (op, way) {
-        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 0) if items.len() > 1 => drop(items.pop()),
-        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 1) if items.len() > 1 => drop(items.remove(0)),
+        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 0) if items.len() > 1 => {
+            drop(items.pop())
+        }
+        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 1) if items.len() > 1 => {
+            drop(items.remove(0))
+        }
         (Op::Gather { exceptions, .. }, 2) => *exceptions = false,
         (Op::Wait { slots, .. }, 0) if slots.len() > 1 => drop(slots.pop()),
         (Op::Wait { slots, .. }, 1) if slots.len() > 1 => drop(slots.remove(0)),
@@ -127,10 +138,21 @@ fn simplify(op: &mut Op, way: usize) {
             2,
         ) => *timeout = None,
         (
-            Op::Wait { timeout: Some(delay), .. }
-            | Op::WaitFor { timeout: Some(delay), .. }
-            | Op::AsCompleted { timeout: Some(delay), .. }
-            | Op::Timeout { delay: Some(delay), .. }
+            Op::Wait {
+                timeout: Some(delay),
+                ..
+            }
+            | Op::WaitFor {
+                timeout: Some(delay),
+                ..
+            }
+            | Op::AsCompleted {
+                timeout: Some(delay),
+                ..
+            }
+            | Op::Timeout {
+                delay: Some(delay), ..
+            }
             | Op::Reschedule(Some(delay))
             | Op::Sleep(delay)
             | Op::CallLater { delay, .. },
@@ -139,7 +161,17 @@ fn simplify(op: &mut Op, way: usize) {
         (Op::Cancel { msg, .. } | Op::CancelSelf(msg), 0) => *msg = None,
         (Op::Try { cancelled, .. }, 0) => *cancelled = None,
         (Op::Try { failed, .. }, 1) => *failed = None,
-        (Op::Try { cancelled: Some(handler), .. } | Op::Try { failed: Some(handler), .. }, 2) => {
+        (
+            Op::Try {
+                cancelled: Some(handler),
+                ..
+            }
+            | Op::Try {
+                failed: Some(handler),
+                ..
+            },
+            2,
+        ) => {
             handler.again = false;
         }
         (op @ Op::Sleep(_), 0) => *op = Op::Turn,

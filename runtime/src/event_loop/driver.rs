@@ -1,0 +1,79 @@
+//! The boundary to async-io: the only file that waits.
+//!
+//! A loop runs as one future under [`async_io::block_on`], which polls the reactor between two
+//! polls of that future and waits in it when the future was not woken. So a poll of the future is
+//! a few iterations of the loop, and the wake-ups of input arrive between them, on this thread.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use async_io::Timer;
+
+use crate::delay::duration;
+
+/// How many iterations may pass, and how many callbacks may run in them, before input is polled
+/// again. CPython polls before every iteration; here a poll of the reactor costs as much as
+/// twenty task switches, and no program can tell, since input arrives when it will.
+const ITERATIONS: u32 = 16;
+const CALLBACKS: u32 = 256;
+
+/// Says when it is time to poll for input.
+#[derive(Default)]
+pub(crate) struct Budget {
+    iterations: u32,
+    callbacks: u32,
+}
+
+impl Budget {
+    /// Counts an iteration; false when input is to be polled before the next one.
+    pub(crate) fn spend(&mut self, callbacks: usize) -> bool {
+        self.iterations += 1;
+        self.callbacks = self
+            .callbacks
+            .saturating_add(u32::try_from(callbacks).unwrap_or(u32::MAX));
+        self.iterations < ITERATIONS && self.callbacks < CALLBACKS
+    }
+}
+
+/// The one timer of async-io that stands for all of a loop's.
+#[derive(Default)]
+pub(crate) struct Alarm(RefCell<Option<Armed>>);
+
+struct Armed {
+    when: f64,
+    timer: Timer,
+}
+
+impl Alarm {
+    /// Rings `in_seconds` from now, at `when` on the loop's clock; ready when that is past.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, when: f64, in_seconds: f64) -> Poll<()> {
+        let mut armed = self.0.borrow_mut();
+        let armed = match &mut *armed {
+            Some(armed) if armed.when == when => armed,
+            Some(armed) => {
+                armed.timer.set_at(Instant::now() + duration(in_seconds));
+                armed.when = when;
+                armed
+            }
+            none => none.insert(Armed {
+                when,
+                timer: Timer::after(duration(in_seconds)),
+            }),
+        };
+        match Pin::new(&mut armed.timer).poll(cx) {
+            Poll::Ready(_) => {
+                // A timer that rang rings no more: the next one must set it anew.
+                armed.when = f64::NAN;
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Drives the reactor on this thread until `step` says that it is done.
+pub(crate) fn drive(step: impl FnMut(&mut Context<'_>) -> Poll<()>) {
+    async_io::block_on(std::future::poll_fn(step));
+}

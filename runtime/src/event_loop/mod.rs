@@ -1,0 +1,882 @@
+//! The event loop: what runs next, and when.
+//!
+//! - [`ready`]: what waits to be run, and the handles to it;
+//! - [`timers`]: what is to be run later;
+//! - [`clock`]: what time it is, really or virtually;
+//! - [`remote`]: the way in from other threads;
+//! - [`context`]: what the thread knows of its loops and its current task;
+//! - [`driver`]: the boundary to async-io, the only file that waits.
+
+mod clock;
+pub(crate) mod context;
+mod driver;
+pub(crate) mod ready;
+pub(crate) mod remote;
+pub(crate) mod timers;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+pub use clock::Clock;
+pub use ready::{Handle, TimerHandle};
+pub use remote::{LoopClosed, RemoteLoop};
+
+use crate::delay::{Delay, seconds};
+use crate::diagnostics;
+use crate::exceptions::{KeyboardInterrupt, Panic};
+use crate::futures::{Future as AsyncioFuture, handle_of};
+use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef};
+use ready::{Callback, HandleState, Ready};
+use remote::{Message, Remote};
+use timers::{TimerKey, Timers};
+
+/// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
+const CLOCK_RESOLUTION: f64 = 1e-9;
+
+/// `EventLoop::slow_callback_duration` of a new loop, in seconds.
+const SLOW_CALLBACK: f64 = 0.1;
+
+const CLOSED: &str = "Event loop is closed";
+const STOPPED: &str = "Event loop stopped before Future completed.";
+
+/// A loop's state; every handle to the loop, and nothing else, keeps it alive.
+pub(crate) struct LoopState {
+    pub(crate) id: u64,
+    /// Of the thread it was made on and stays on.
+    thread: u64,
+    pub(crate) clock: Clock,
+    ready: RefCell<VecDeque<Ready>>,
+    timers: RefCell<Timers>,
+    /// Every task that is not done: the loop owns them.
+    tasks: RefCell<Slab<TaskRef>>,
+    pub(crate) remote: Arc<Remote>,
+    alarm: driver::Alarm,
+    /// Ends the wait for input; there while the loop may be waiting.
+    parked: RefCell<Option<Waker>>,
+    stopping: Cell<bool>,
+    closed: Cell<bool>,
+    debug: Cell<bool>,
+    slow_callback_duration: Cell<f64>,
+    iteration: Cell<u64>,
+    /// Suspended tasks that wait for something that is none of asyncio's own awaitables.
+    foreign_waits: Cell<usize>,
+    exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
+    /// A panic that ends the loop itself: Ctrl-C.
+    interrupt: RefCell<Option<Panic>>,
+}
+
+type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
+
+/// What went wrong where nobody could be told: the argument of an exception handler.
+///
+/// Mirrors the `context` dictionary of `loop.call_exception_handler`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ExceptionContext {
+    /// What happened, in Python's words.
+    pub message: String,
+    /// The panic, if there is one.
+    pub exception: Option<Panic>,
+    /// The task that it happened to.
+    pub task: Option<AnyTask>,
+}
+
+impl LoopState {
+    fn new(clock: Clock) -> Rc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let state = Rc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            thread: context::thread_number(),
+            clock,
+            ready: RefCell::default(),
+            timers: RefCell::default(),
+            tasks: RefCell::default(),
+            remote: Arc::default(),
+            alarm: driver::Alarm::default(),
+            parked: RefCell::default(),
+            stopping: Cell::new(false),
+            closed: Cell::new(false),
+            debug: Cell::new(
+                std::env::var_os("ASYNCIO_DEBUG")
+                    .is_some_and(|value| value != "0" && !value.is_empty()),
+            ),
+            slow_callback_duration: Cell::new(SLOW_CALLBACK),
+            iteration: Cell::new(0),
+            foreign_waits: Cell::new(0),
+            exception_handler: RefCell::default(),
+            interrupt: RefCell::default(),
+        });
+        context::register(&state);
+        state
+    }
+
+    #[track_caller]
+    fn check_open(&self) {
+        assert!(!self.closed.get(), "{CLOSED}");
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Queues an entry and, if the loop waits for input, ends the wait.
+    pub(crate) fn push(&self, entry: Ready) {
+        self.ready.borrow_mut().push_back(entry);
+        self.unpark();
+    }
+
+    fn unpark(&self) {
+        let parked = self.parked.borrow_mut().take();
+        if let Some(waker) = parked {
+            waker.wake();
+        }
+    }
+
+    // Tasks.
+
+    pub(crate) fn insert_task(&self, make: impl FnOnce(TaskKey) -> TaskRef) -> TaskRef {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let mut tasks = self.tasks.borrow_mut();
+        let entry = tasks.vacant_entry();
+        let task = make(TaskKey {
+            loop_id: self.id,
+            thread: self.thread,
+            slot: entry.key(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+        });
+        entry.insert(task.clone());
+        task
+    }
+
+    pub(crate) fn task(&self, key: TaskKey) -> Option<TaskRef> {
+        self.tasks
+            .borrow()
+            .get(key.slot)
+            .filter(|task| task.core().key.id == key.id)
+            .cloned()
+    }
+
+    pub(crate) fn remove_task(&self, key: TaskKey) -> Option<TaskRef> {
+        let mut tasks = self.tasks.borrow_mut();
+        let known = tasks
+            .get(key.slot)
+            .is_some_and(|task| task.core().key.id == key.id);
+        known.then(|| tasks.remove(key.slot))
+    }
+
+    pub(crate) fn wake_task(&self, key: TaskKey) {
+        if let Some(task) = self.task(key) {
+            self.schedule(&task);
+        }
+    }
+
+    /// Queues a step of the task, unless one is queued already.
+    pub(crate) fn schedule(&self, task: &TaskRef) {
+        let core = task.core();
+        if !core.scheduled.replace(true) {
+            if core.foreign.take() {
+                self.foreign_waits.set(self.foreign_waits.get() - 1);
+            }
+            self.push(Ready::Task(task.clone()));
+        }
+    }
+
+    /// Notes that a task is suspended at something that is not asyncio's own.
+    pub(crate) fn waits_for_foreign(&self, task: &TaskRef) {
+        if !task.core().foreign.replace(true) {
+            self.foreign_waits.set(self.foreign_waits.get() + 1);
+        }
+    }
+
+    /// The tasks that are not done, oldest first.
+    pub(crate) fn all_tasks(&self) -> Vec<TaskRef> {
+        let mut tasks: Vec<_> = self
+            .tasks
+            .borrow()
+            .iter()
+            .map(|(_, task)| task.clone())
+            .collect();
+        tasks.sort_by_key(|task| task.core().key.id);
+        tasks
+    }
+
+    // Timers.
+
+    pub(crate) fn time(&self) -> f64 {
+        self.clock.time()
+    }
+
+    pub(crate) fn insert_timer(&self, when: f64, callback: Callback) -> TimerKey {
+        self.timers.borrow_mut().insert(when, callback)
+    }
+
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        let callback = self.timers.borrow_mut().remove(key);
+        drop(callback);
+    }
+
+    pub(crate) fn has_timer(&self, key: TimerKey) -> bool {
+        self.timers.borrow().contains(key)
+    }
+
+    /// Has the timer wake `waker`, if it does not already.
+    pub(crate) fn rewake_timer(&self, key: TimerKey, waker: &Waker) {
+        if !self.timers.borrow().wakes(key, waker) {
+            let waker = Callback::Wake(waker.clone());
+            let old = self.timers.borrow_mut().replace(key, waker);
+            drop(old);
+        }
+    }
+
+    // Running.
+
+    /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
+    fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
+        let _running = context::Running::enter(self);
+        let _unpark = Unparking(self);
+        let mut main = main;
+        driver::drive(|cx| self.drive(cx, &mut main));
+        self.stopping.set(false);
+    }
+
+    /// Some iterations, between two polls for input; ready when the loop is stopped.
+    fn drive(self: &Rc<Self>, cx: &mut Context<'_>, main: &mut Option<&mut Main<'_>>) -> Poll<()> {
+        drop(self.parked.borrow_mut().take());
+        self.remote.set_unpark(Some(cx.waker().clone()));
+        let mut budget = driver::Budget::default();
+        loop {
+            self.receive();
+            self.take_due_timers();
+            let snapshot = self.ready.borrow().len();
+            if snapshot == 0 && !self.stopping.get() {
+                match self.wait(cx) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            self.iteration.set(self.iteration.get() + 1);
+            for _ in 0..snapshot {
+                let entry = self.ready.borrow_mut().pop_front();
+                let Some(entry) = entry else { break };
+                self.run_entry(entry, main);
+                if self.interrupt.borrow().is_some() {
+                    return Poll::Ready(());
+                }
+            }
+            if self.stopping.get() {
+                return Poll::Ready(());
+            }
+            if !budget.spend(snapshot) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Nothing is ready: ready when time has been moved on, pending when input is to be waited for.
+    fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let next = self.timers.borrow_mut().next_deadline();
+        *self.parked.borrow_mut() = Some(cx.waker().clone());
+        let Some(when) = next else {
+            return Poll::Pending;
+        };
+        let moved = if !self.clock.is_virtual() {
+            self.alarm.poll(cx, when, when - self.time()).is_ready()
+        } else if self.foreign_waits.get() == 0 {
+            self.clock.jump_to(when);
+            true
+        } else {
+            false
+        };
+        if moved {
+            drop(self.parked.borrow_mut().take());
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Takes in what other threads have sent.
+    fn receive(&self) {
+        for message in self.remote.receive() {
+            match message {
+                Message::Wake(key) => self.wake_task(key),
+                Message::Call(callback) => self.push(Ready::Call(callback)),
+            }
+        }
+    }
+
+    fn take_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
+        if timers.next_deadline().is_none() {
+            return;
+        }
+        let end = self.time() + CLOCK_RESOLUTION;
+        let mut ready = self.ready.borrow_mut();
+        while let Some(key) = timers.pop_due(end) {
+            ready.push_back(Ready::Timer(key));
+        }
+    }
+
+    fn run_entry(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
+        let callback = match entry {
+            Ready::Task(task) => {
+                self.timed(
+                    || task.step(self, main.as_deref_mut()),
+                    || format!("{:?}", AnyTask(task.clone())),
+                );
+                return;
+            }
+            Ready::Call(callback) => Some(callback),
+            Ready::Handle(handle) => handle.take(),
+            Ready::Timer(key) => {
+                let callback = self.timers.borrow_mut().remove(key);
+                match callback {
+                    Some(Callback::Wake(waker)) => return waker.wake(),
+                    Some(Callback::Call(callback)) => Some(callback),
+                    None => None,
+                }
+            }
+        };
+        if let Some(callback) = callback {
+            self.timed(|| self.call(callback), || "<Handle>".to_owned());
+        }
+    }
+
+    /// In debug mode, says what took long.
+    fn timed(&self, run: impl FnOnce(), name: impl FnOnce() -> String) {
+        if !self.debug.get() {
+            return run();
+        }
+        let start = self.time();
+        run();
+        let took = self.time() - start;
+        if took >= self.slow_callback_duration.get() {
+            diagnostics::warn(format_args!("Executing {} took {took:.3} seconds", name()));
+        }
+    }
+
+    fn call(self: &Rc<Self>, callback: Box<dyn FnOnce()>) {
+        let _no_task = context::Entered::task(None);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+            let panic = Panic::new(payload);
+            if panic.is::<KeyboardInterrupt>() {
+                self.interrupt(panic);
+            } else {
+                self.report(ExceptionContext {
+                    message: "Exception in callback".to_owned(),
+                    exception: Some(panic),
+                    task: None,
+                });
+            }
+        }
+    }
+
+    /// Ends the loop itself with a panic: Python's `KeyboardInterrupt`.
+    pub(crate) fn interrupt(&self, panic: Panic) {
+        self.interrupt.borrow_mut().get_or_insert(panic);
+    }
+
+    /// Calls the exception handler, or logs as Python's default one does.
+    pub(crate) fn report(self: &Rc<Self>, context: ExceptionContext) {
+        let handler = self.exception_handler.borrow().clone();
+        match handler {
+            Some(handler) => {
+                let event_loop = EventLoop {
+                    inner: self.clone(),
+                };
+                if catch_unwind(AssertUnwindSafe(|| handler(&event_loop, &context))).is_err() {
+                    diagnostics::error("Unhandled error in exception handler");
+                }
+            }
+            None => default_exception_handler(&context),
+        }
+    }
+}
+
+pub(crate) fn default_exception_handler(context: &ExceptionContext) {
+    use std::fmt::Write as _;
+    let mut text = context.message.clone();
+    if let Some(task) = &context.task {
+        let _ = write!(text, "\nfuture: {task:?}");
+    }
+    if let Some(panic) = &context.exception {
+        let _ = write!(text, "\nexception: {}", panic.message());
+    }
+    diagnostics::error(text);
+}
+
+/// While a loop runs, others threads can end its wait; this takes that back.
+struct Unparking<'a>(&'a LoopState);
+
+impl Drop for Unparking<'_> {
+    fn drop(&mut self) {
+        self.0.remote.set_unpark(None);
+        drop(self.0.parked.borrow_mut().take());
+    }
+}
+
+impl Drop for LoopState {
+    fn drop(&mut self) {
+        self.remote.close();
+        // Each in a statement of its own: what is dropped may look at the loop's state again.
+        drop(std::mem::take(&mut *self.ready.borrow_mut()));
+        drop(std::mem::take(&mut *self.timers.borrow_mut()));
+        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+        let mut tasks: Vec<_> = tasks.into_iter().map(|(_, task)| task).collect();
+        tasks.sort_by_key(|task| task.core().key.id);
+        for task in tasks {
+            task.destroy();
+        }
+    }
+}
+
+/// An event loop: it runs tasks and callbacks, one at a time, in the order of CPython's.
+///
+/// A handle: a clone is the same loop, and so is equal to it. It belongs to the thread it was made
+/// on; [`remote`](Self::remote) is the part of it that other threads may hold.
+///
+/// One iteration polls for input, takes in the wake-ups that brought, appends the timers that are
+/// due, and then runs exactly what was ready at that point: what becomes ready meanwhile waits for
+/// the next iteration. Mirrors `asyncio.AbstractEventLoop`; most programs only need
+/// [`run`](crate::run).
+///
+/// ```
+/// let event_loop = asyncio::new_event_loop();
+/// let answer = event_loop.run_until_complete(async { 42 });
+/// event_loop.close();
+/// assert_eq!(answer, 42);
+/// ```
+#[derive(Clone)]
+pub struct EventLoop {
+    pub(crate) inner: Rc<LoopState>,
+}
+
+impl EventLoop {
+    pub(crate) fn with_clock(clock: Clock) -> Self {
+        Self {
+            inner: LoopState::new(clock),
+        }
+    }
+
+    /// Runs the loop until `future` is done, and gives what it gave.
+    ///
+    /// A coroutine becomes a task first; it may borrow from the caller. A [`Task`], a
+    /// [`Future`](crate::Future) or a [`Gather`](crate::Gather) is waited for as it is. What else
+    /// is left in the loop stays there, and goes on when the loop runs again.
+    ///
+    /// Mirrors `loop.run_until_complete`.
+    ///
+    /// # Panics
+    ///
+    /// - `This event loop is already running` and `Cannot run the event loop while another loop is
+    ///   running`, when called from inside a loop;
+    /// - `Event loop is closed`;
+    /// - `Event loop stopped before Future completed.`;
+    /// - with the payload of a panic in `future`; with a [`CancelledError`](crate::CancelledError)
+    ///   when it was cancelled.
+    #[track_caller]
+    pub fn run_until_complete<F: IntoFuture>(&self, future: F) -> F::Output {
+        self.check_runnable();
+        let future = future.into_future();
+        let stop = {
+            let inner = Rc::downgrade(&self.inner);
+            move || {
+                if let Some(inner) = inner.upgrade() {
+                    inner.stopping.set(true);
+                }
+            }
+        };
+        let is_handle = match handle_of(&future) {
+            Some(handle) => {
+                let stop = handle.on_done(Callback::Call(Box::new(stop.clone())));
+                let _remove = Defer(|| handle.remove_callback(stop));
+                self.run(None);
+                assert!(handle.is_done(), "{STOPPED}");
+                true
+            }
+            None => false,
+        };
+        if is_handle {
+            return take_ready(future);
+        }
+        self.run_task(future, stop, |_| ())
+    }
+
+    /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller.
+    #[track_caller]
+    pub(crate) fn run_main<F: Future>(&self, future: F, see: impl FnOnce(&TaskRef)) -> F::Output {
+        self.check_runnable();
+        let inner = Rc::downgrade(&self.inner);
+        let stop = move || {
+            if let Some(inner) = inner.upgrade() {
+                inner.stopping.set(true);
+            }
+        };
+        self.run_task(future, stop, see)
+    }
+
+    #[track_caller]
+    fn run_task<F: Future>(
+        &self,
+        future: F,
+        stop: impl FnOnce() + 'static,
+        see: impl FnOnce(&TaskRef),
+    ) -> F::Output {
+        let mut body = Body::new(future);
+        let main = Task::<()>::main(&self.inner, std::any::type_name::<F>());
+        see(&main.erased());
+        main.add_stop(stop);
+        {
+            let mut on_stack = Main::new(&main, &mut body);
+            self.run(Some(&mut on_stack));
+        }
+        main.leave(&self.inner, body.is_unfinished());
+        match body.value.take() {
+            Some(value) => {
+                main.check();
+                value
+            }
+            None => {
+                main.check();
+                panic!("{STOPPED}")
+            }
+        }
+    }
+
+    fn run(&self, main: Option<&mut Main<'_>>) {
+        self.inner.run(main);
+        let interrupt = self.inner.interrupt.borrow_mut().take();
+        if let Some(panic) = interrupt {
+            panic.resume();
+        }
+    }
+
+    #[track_caller]
+    fn check_runnable(&self) {
+        self.inner.check_open();
+        match context::running() {
+            Some(running) if Rc::ptr_eq(&running, &self.inner) => {
+                panic!("This event loop is already running")
+            }
+            Some(_) => panic!("Cannot run the event loop while another loop is running"),
+            None => {}
+        }
+    }
+
+    /// Runs the loop until [`stop`](Self::stop) is called.
+    ///
+    /// # Panics
+    ///
+    /// As [`run_until_complete`](Self::run_until_complete).
+    #[track_caller]
+    pub fn run_forever(&self) {
+        self.check_runnable();
+        self.run(None);
+    }
+
+    /// Ends the loop's run after the current iteration, or, when it does not run, after the first
+    /// one of the next run. Mirrors `loop.stop`.
+    pub fn stop(&self) {
+        self.inner.stopping.set(true);
+    }
+
+    /// Whether the loop runs right now.
+    pub fn is_running(&self) -> bool {
+        context::running().is_some_and(|running| Rc::ptr_eq(&running, &self.inner))
+    }
+
+    /// Ends the loop for good: what was ready and the timers are dropped. Twice is once.
+    ///
+    /// # Panics
+    ///
+    /// `Cannot close a running event loop`.
+    #[track_caller]
+    pub fn close(&self) {
+        assert!(!self.is_running(), "Cannot close a running event loop");
+        if self.inner.closed.replace(true) {
+            return;
+        }
+        self.inner.remote.close();
+        let ready = std::mem::take(&mut *self.inner.ready.borrow_mut());
+        drop(ready);
+        let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
+        drop(timers);
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.get()
+    }
+
+    /// The loop's time in seconds: only differences mean something.
+    pub fn time(&self) -> f64 {
+        self.inner.time()
+    }
+
+    /// The loop's clock.
+    pub fn clock(&self) -> Clock {
+        self.inner.clock.clone()
+    }
+
+    /// Has `callback` called in the next iteration, after what is queued already.
+    ///
+    /// A panic in it is logged (`Exception in callback`), and the loop goes on.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.call_soon(|| println!("second"));
+    /// println!("first");
+    /// asyncio::sleep(0).await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
+        self.inner.check_open();
+        let state = HandleState::new(Box::new(callback));
+        self.inner.push(Ready::Handle(state.clone()));
+        Handle(state)
+    }
+
+    /// As [`call_soon`](Self::call_soon), from any thread: see [`remote`](Self::remote) for a
+    /// handle that is [`Send`].
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    #[track_caller]
+    pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) {
+        self.inner.check_open();
+        self.inner.push(Ready::Call(Box::new(callback)));
+    }
+
+    /// The part of this loop that other threads may hold.
+    pub fn remote(&self) -> RemoteLoop {
+        RemoteLoop(self.inner.remote.clone())
+    }
+
+    /// Has `callback` called after `delay`. Mirrors `loop.call_later`.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`; `Invalid delay: NaN (not a number)`.
+    #[track_caller]
+    pub fn call_later(&self, delay: impl Delay, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.call_at(self.time() + seconds(&delay), callback)
+    }
+
+    /// Has `callback` called when the loop's [`time`](Self::time) is `when`. Timers for the same
+    /// moment are called in the order in which they were made.
+    ///
+    /// # Panics
+    ///
+    /// As [`call_later`](Self::call_later).
+    #[track_caller]
+    pub fn call_at(&self, when: f64, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.inner.check_open();
+        assert!(!when.is_nan(), "Invalid delay: NaN (not a number)");
+        let key = self
+            .inner
+            .insert_timer(when, Callback::Call(Box::new(callback)));
+        TimerHandle {
+            event_loop: self.clone(),
+            key,
+            when,
+            cancelled: Rc::default(),
+        }
+    }
+
+    /// Makes a task of a future; it takes its first step in the next iteration.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    #[track_caller]
+    pub fn create_task<F: IntoFuture>(&self, future: F) -> Task<F::Output>
+    where
+        F::IntoFuture: 'static,
+        F::Output: 'static,
+    {
+        self.inner.check_open();
+        Task::spawn(&self.inner, future.into_future())
+    }
+
+    /// A [`Future`](crate::Future) of this loop.
+    pub fn create_future<T: 'static>(&self) -> AsyncioFuture<T> {
+        AsyncioFuture::on(self)
+    }
+
+    /// Whether the loop is in debug mode.
+    pub fn get_debug(&self) -> bool {
+        self.inner.debug.get()
+    }
+
+    /// Turns debug mode on or off: whatever runs for longer than
+    /// [`slow_callback_duration`](Self::slow_callback_duration) is logged then.
+    ///
+    /// A new loop is in debug mode when the environment variable `ASYNCIO_DEBUG` is set, to
+    /// something other than `0`.
+    pub fn set_debug(&self, debug: bool) {
+        self.inner.debug.set(debug);
+    }
+
+    /// How many seconds a task or callback may run before it is called slow; 0.1 unless set.
+    pub fn slow_callback_duration(&self) -> f64 {
+        self.inner.slow_callback_duration.get()
+    }
+
+    /// Sets [`slow_callback_duration`](Self::slow_callback_duration).
+    pub fn set_slow_callback_duration(&self, delay: impl Delay) {
+        self.inner.slow_callback_duration.set(seconds(&delay));
+    }
+
+    /// Sets what is called when something fails where nobody can be told; without it, it is
+    /// logged. Mirrors `loop.set_exception_handler`.
+    pub fn set_exception_handler(&self, handler: impl Fn(&EventLoop, &ExceptionContext) + 'static) {
+        let old = self.inner.exception_handler.replace(Some(Rc::new(handler)));
+        drop(old);
+    }
+
+    /// How many iterations the loop has begun.
+    pub(crate) fn iteration(&self) -> u64 {
+        self.inner.iteration.get()
+    }
+}
+
+impl PartialEq for EventLoop {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for EventLoop {}
+
+impl Hash for EventLoop {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.inner).hash(state);
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    /// As Python shows its loops.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let python = |value| if value { "True" } else { "False" };
+        write!(
+            f,
+            "<EventLoop running={} closed={} debug={}>",
+            python(self.is_running()),
+            python(self.is_closed()),
+            python(self.get_debug())
+        )
+    }
+}
+
+/// The future that `run_until_complete` runs as a task, on the caller's stack.
+struct Body<F: Future> {
+    future: Option<std::pin::Pin<Box<F>>>,
+    value: Option<F::Output>,
+}
+
+impl<F: Future> Body<F> {
+    fn new(future: F) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            value: None,
+        }
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.future.is_some()
+    }
+}
+
+impl<F: Future> crate::tasks::Body for Body<F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = &mut self.future else {
+            return Poll::Pending;
+        };
+        future.as_mut().poll(cx).map(|value| {
+            self.value = Some(value);
+            self.future = None;
+        })
+    }
+
+    fn drop_future(&mut self) {
+        self.future = None;
+    }
+
+    fn drop_value(&mut self) {
+        self.value = None;
+    }
+}
+
+/// What a future gives that is known to be done.
+fn take_ready<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("a done future is ready"),
+    }
+}
+
+struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// The running loop of this thread.
+///
+/// # Panics
+///
+/// `no running event loop`, outside of one.
+#[track_caller]
+pub fn get_running_loop() -> EventLoop {
+    match context::running() {
+        Some(inner) => EventLoop { inner },
+        None => panic!("no running event loop"),
+    }
+}
+
+/// The running loop, or else the one that [`set_event_loop`] set, or else a new one, which is set.
+///
+/// Mirrors `asyncio.get_event_loop` as the generator-based programs knew it.
+pub fn get_event_loop() -> EventLoop {
+    if let Some(inner) = context::running() {
+        return EventLoop { inner };
+    }
+    context::set().unwrap_or_else(|| {
+        let event_loop = new_event_loop();
+        context::replace_set(Some(event_loop.clone()));
+        event_loop
+    })
+}
+
+/// A new loop. It runs nothing until it is told to, and is not set.
+pub fn new_event_loop() -> EventLoop {
+    EventLoop::with_clock(Clock::of_new_loops())
+}
+
+/// Sets what [`get_event_loop`] gives on this thread while no loop runs.
+pub fn set_event_loop(event_loop: Option<&EventLoop>) {
+    context::replace_set(event_loop.cloned());
+}

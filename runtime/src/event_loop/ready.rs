@@ -1,0 +1,113 @@
+//! What waits to be run: tasks to step, callbacks to call, timers that are due.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::EventLoop;
+use super::timers::TimerKey;
+use crate::tasks::TaskRef;
+
+/// What a timer or a finished future calls.
+pub(crate) enum Callback {
+    Wake(Waker),
+    Call(Box<dyn FnOnce()>),
+}
+
+/// An entry of the ready queue.
+pub(crate) enum Ready {
+    Task(TaskRef),
+    Handle(Rc<HandleState>),
+    /// A done-callback, or a call from another thread: nobody holds a handle to cancel it by.
+    Call(Box<dyn FnOnce()>),
+    Timer(TimerKey),
+}
+
+pub(crate) struct HandleState {
+    callback: RefCell<Option<Box<dyn FnOnce()>>>,
+    cancelled: Cell<bool>,
+}
+
+impl HandleState {
+    pub(crate) fn new(callback: Box<dyn FnOnce()>) -> Rc<Self> {
+        Rc::new(Self {
+            callback: RefCell::new(Some(callback)),
+            cancelled: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn take(&self) -> Option<Box<dyn FnOnce()>> {
+        self.callback.borrow_mut().take()
+    }
+
+    fn cancel(&self) {
+        self.cancelled.set(true);
+        drop(self.take());
+    }
+}
+
+/// A callback that [`call_soon`](EventLoop::call_soon) will call: it can be cancelled.
+///
+/// Dropping the handle does not cancel the callback. Mirrors `asyncio.Handle`.
+#[derive(Clone)]
+pub struct Handle(pub(crate) Rc<HandleState>);
+
+impl Handle {
+    /// Has the callback never called; a second time, and after the call, it does nothing.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    pub fn cancelled(&self) -> bool {
+        self.0.cancelled.get()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.cancelled() {
+            "<Handle cancelled>"
+        } else {
+            "<Handle>"
+        })
+    }
+}
+
+/// A callback that [`call_later`](EventLoop::call_later) or [`call_at`](EventLoop::call_at) will
+/// call: it can be cancelled.
+///
+/// Dropping the handle does not cancel the callback. Mirrors `asyncio.TimerHandle`.
+#[derive(Clone)]
+pub struct TimerHandle {
+    pub(crate) event_loop: EventLoop,
+    pub(crate) key: TimerKey,
+    pub(crate) when: f64,
+    pub(crate) cancelled: Rc<Cell<bool>>,
+}
+
+impl TimerHandle {
+    /// Has the callback never called; a second time, and after the call, it does nothing.
+    pub fn cancel(&self) {
+        self.cancelled.set(true);
+        self.event_loop.inner.cancel_timer(self.key);
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    /// The loop's time, in seconds, at which the callback is due.
+    pub fn when(&self) -> f64 {
+        self.when
+    }
+}
+
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cancelled = if self.cancelled() { "cancelled " } else { "" };
+        write!(f, "<TimerHandle {cancelled}when={}>", self.when)
+    }
+}

@@ -1,0 +1,282 @@
+//! Python's exceptions, as values.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::tasks::{Suspended, cancellation};
+
+/// The task was cancelled.
+///
+/// It is raised by unwinding the awaits of a task, see [`catch_cancelled`](crate::catch_cancelled);
+/// it leaves [`run`](crate::run) as the payload of a panic.
+///
+/// Mirrors `asyncio.CancelledError`.
+#[derive(Clone)]
+pub struct CancelledError {
+    message: Option<Arc<str>>,
+    raised_at: &'static Location<'static>,
+}
+
+impl CancelledError {
+    /// An error without a message.
+    #[track_caller]
+    pub fn new() -> Self {
+        Self {
+            message: None,
+            raised_at: Location::caller(),
+        }
+    }
+
+    /// An error with the message that `cancel_with` was given.
+    #[track_caller]
+    pub fn with_message(message: impl Into<Arc<str>>) -> Self {
+        Self {
+            message: Some(message.into()),
+            raised_at: Location::caller(),
+        }
+    }
+
+    /// What [`cancel_with`](crate::Task::cancel_with) said.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The `cancel()` that this error comes from.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.raised_at
+    }
+
+    /// Raises it, as Python's `raise` in an `except CancelledError:` block does.
+    ///
+    /// The future it gives never ends: the awaits of the task are unwound to the next
+    /// [`catch_cancelled`](crate::catch_cancelled), or else the task is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// With the error itself where no task of an asyncio loop is running.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async {
+    ///     let slept = asyncio::catch_cancelled(asyncio::sleep(10)).await;
+    ///     if let Err(cancelled) = slept {
+    ///         // tidy up, then go on being cancelled
+    ///         cancelled.raise::<()>().await;
+    ///     }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// task.cancel();
+    /// assert!(asyncio::catch_cancelled(task.clone()).await.is_err());
+    /// assert!(task.cancelled());
+    /// # });
+    /// ```
+    pub fn raise<T>(self) -> impl Future<Output = T> + Send {
+        let mut error = Some(self);
+        std::future::poll_fn(move |cx| match error.take() {
+            Some(error) => cancellation::raise(cx, error),
+            None => std::task::Poll::Pending,
+        })
+    }
+}
+
+impl Default for CancelledError {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CancelledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.message {
+            Some(message) => write!(f, "CancelledError({message:?})"),
+            None => f.write_str("CancelledError()"),
+        }
+    }
+}
+
+impl fmt::Display for CancelledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message().unwrap_or("the task was cancelled"))
+    }
+}
+
+impl std::error::Error for CancelledError {}
+
+/// Ctrl-C: the payload of the panic with which [`run`](crate::run) ends when it was interrupted.
+///
+/// Mirrors `KeyboardInterrupt`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyboardInterrupt;
+
+impl fmt::Display for KeyboardInterrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyboardInterrupt")
+    }
+}
+
+impl std::error::Error for KeyboardInterrupt {}
+
+/// A time-out ran out. Mirrors `TimeoutError`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeoutError;
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("timed out")
+    }
+}
+
+impl std::error::Error for TimeoutError {}
+
+impl From<TimeoutError> for std::io::Error {
+    fn from(error: TimeoutError) -> Self {
+        std::io::Error::new(std::io::ErrorKind::TimedOut, error)
+    }
+}
+
+/// How a task ended, other than with a value.
+///
+/// What [`Task::exception`](crate::Task::exception) and
+/// [`Gather::return_exceptions`](crate::Gather::return_exceptions) give.
+#[derive(Clone, Debug)]
+pub enum Exception {
+    /// It was cancelled.
+    CancelledError(CancelledError),
+    /// It panicked.
+    Panic(Panic),
+}
+
+impl Exception {
+    /// The message of the panic, or of the `cancel_with`.
+    pub fn message(&self) -> &str {
+        match self {
+            Exception::CancelledError(error) => error.message().unwrap_or_default(),
+            Exception::Panic(panic) => panic.message(),
+        }
+    }
+
+    /// Whether it is a cancellation.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Exception::CancelledError(_))
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exception::CancelledError(error) => error.fmt(f),
+            Exception::Panic(panic) => panic.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Exception {}
+
+/// A panic that a task ended with: what Python's exception in a task is.
+///
+/// Its payload is re-raised in the first who awaits the task; later ones get its message.
+#[derive(Clone)]
+pub struct Panic {
+    message: Arc<str>,
+    payload: std::rc::Rc<RefCell<Option<Box<dyn Any + Send>>>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message: Arc<str> = if let Some(text) = payload.downcast_ref::<&str>() {
+            (*text).into()
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            text.as_str().into()
+        } else if payload.is::<KeyboardInterrupt>() {
+            "KeyboardInterrupt".into()
+        } else if let Some(error) = payload.downcast_ref::<CancelledError>() {
+            format!("{error:?}").into()
+        } else {
+            "a panic with a payload that is no text".into()
+        };
+        Self {
+            message,
+            payload: std::rc::Rc::new(RefCell::new(Some(payload))),
+        }
+    }
+
+    /// What the panic said.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Takes the payload; the first to ask gets it.
+    pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
+        self.payload.borrow_mut().take()
+    }
+
+    /// Whether the payload (if nobody took it yet) is a `P`.
+    pub(crate) fn is<P: Any>(&self) -> bool {
+        self.payload.borrow().as_ref().is_some_and(|p| p.is::<P>())
+    }
+
+    /// Panics again: with the payload the first time, with its message after.
+    pub fn resume(&self) -> ! {
+        let payload = self
+            .take_payload()
+            .unwrap_or_else(|| Box::new(self.message.to_string()));
+        std::panic::resume_unwind(payload)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Panic({:?})", self.message)
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name;
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+
+        impl std::error::Error for $name {}
+    )*};
+}
+
+errors! {
+    /// `get_nowait` found nothing. Mirrors `asyncio.QueueEmpty`.
+    QueueEmpty = "the queue is empty";
+    /// The queue was shut down. Mirrors `asyncio.QueueShutDown`.
+    QueueShutDown = "the queue was shut down";
+}
+
+/// `put_nowait` found no room; the item comes back. Mirrors `asyncio.QueueFull`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFull<T>(pub T);
+
+impl<T> fmt::Display for QueueFull<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is full")
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for QueueFull<T> {}
+
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<CancelledError>();
+    is_send::<Suspended>();
+};

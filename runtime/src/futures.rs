@@ -1,0 +1,626 @@
+//! Futures: a result that is set once, and what waits for it.
+//!
+//! [`FutureCore`] is the untyped part that tasks, futures and gathers share: the state, and the
+//! callbacks in the order in which they were added. [`Awaiting`] is the leaf that awaits any of
+//! them.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+
+use crate::event_loop::ready::{Callback, Ready};
+use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};
+use crate::exceptions::{CancelledError, Exception};
+use crate::tasks::{self, Suspended, Task, cancellation};
+
+pub(crate) const NOT_SET: &str = "Result is not set.";
+const TAKEN: &str = "the result was moved out by an await; await a reference to keep it";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Cancelled,
+    Finished,
+}
+
+/// What a cancellation can be passed on to.
+pub(crate) trait Cancel {
+    /// False when it is done, or nothing in it can be cancelled.
+    fn cancel(&self, error: &CancelledError) -> bool;
+    /// As `wait_for=` of a task's repr shows it.
+    fn repr(&self) -> Option<String>;
+}
+
+/// What can be awaited by reference, whatever it gives.
+pub(crate) trait Awaited: Cancel {
+    fn future_core(&self) -> &FutureCore;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallbackId(u64);
+
+/// The untyped part of a future.
+pub(crate) struct FutureCore {
+    event_loop: Weak<LoopState>,
+    state: Cell<State>,
+    /// Why it has no value, when it is done without.
+    failure: RefCell<Option<Exception>>,
+    /// Whether a failure is to be logged if nobody asks for it.
+    is_unseen: Cell<bool>,
+    callbacks: RefCell<Vec<(CallbackId, Callback)>>,
+    next_callback: Cell<u64>,
+}
+
+impl FutureCore {
+    pub(crate) fn new(event_loop: &Rc<LoopState>) -> Self {
+        Self {
+            event_loop: Rc::downgrade(event_loop),
+            state: Cell::new(State::Pending),
+            failure: RefCell::default(),
+            is_unseen: Cell::new(false),
+            callbacks: RefCell::default(),
+            next_callback: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn event_loop(&self) -> Weak<LoopState> {
+        self.event_loop.clone()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.get() != State::Pending
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.get() == State::Cancelled
+    }
+
+    /// Why it has no value; whoever asks has seen it.
+    pub(crate) fn failure(&self) -> Option<Exception> {
+        self.is_unseen.set(false);
+        self.failure.borrow().clone()
+    }
+
+    pub(crate) fn peek_failure(&self) -> Ref<'_, Option<Exception>> {
+        self.failure.borrow()
+    }
+
+    /// A failure need not be logged.
+    pub(crate) fn forget_failure(&self) {
+        self.is_unseen.set(false);
+    }
+
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.is_unseen.get()
+    }
+
+    pub(crate) fn is_waited_for(&self) -> usize {
+        self.callbacks.borrow().len()
+    }
+
+    /// Calls what waits, in order, each by way of the ready queue.
+    pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
+        debug_assert!(!self.is_done());
+        self.state.set(state);
+        self.is_unseen
+            .set(matches!(failure, Some(Exception::Panic(_))));
+        *self.failure.borrow_mut() = failure;
+        for (_, callback) in self.callbacks.take() {
+            self.schedule(callback);
+        }
+    }
+
+    fn schedule(&self, callback: Callback) {
+        match callback {
+            Callback::Wake(waker) => waker.wake(),
+            Callback::Call(callback) => {
+                if let Some(event_loop) = self.event_loop.upgrade() {
+                    if !event_loop.is_closed() {
+                        event_loop.push(Ready::Call(callback));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn add_callback(&self, callback: Callback) -> CallbackId {
+        let id = CallbackId(self.next_callback.get());
+        self.next_callback.set(id.0 + 1);
+        if self.is_done() {
+            self.schedule(callback);
+        } else {
+            self.callbacks.borrow_mut().push((id, callback));
+        }
+        id
+    }
+
+    pub(crate) fn remove_callback(&self, id: CallbackId) {
+        let removed = {
+            let mut callbacks = self.callbacks.borrow_mut();
+            // They are in the order of their numbers.
+            callbacks
+                .binary_search_by_key(&id.0, |(id, _)| id.0)
+                .ok()
+                .map(|index| callbacks.remove(index))
+        };
+        drop(removed);
+    }
+
+    /// Has a waiter wake another waker, in its old place.
+    fn rewake(&self, id: CallbackId, cx: &Context<'_>) {
+        let mut callbacks = self.callbacks.borrow_mut();
+        if let Ok(index) = callbacks.binary_search_by_key(&id.0, |(id, _)| id.0) {
+            if let Callback::Wake(known) = &mut callbacks[index].1 {
+                known.clone_from(cx.waker());
+            }
+        }
+    }
+}
+
+/// The await of a future, a task or a gather: suspended until that is done.
+#[derive(Default)]
+pub(crate) struct Awaiting {
+    point: Suspended,
+    /// The waker's place among the callbacks.
+    callback: Option<CallbackId>,
+}
+
+impl Awaiting {
+    /// Ready when `target` is done with a value, which is to be taken; raises when it was
+    /// cancelled, and panics when it panicked.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &Context<'_>,
+        core: &FutureCore,
+        target: impl FnOnce() -> Rc<dyn Cancel>,
+    ) -> Poll<()> {
+        if cancellation::in_flight() {
+            return Poll::Pending;
+        }
+        let failure = if core.is_done() { core.failure() } else { None };
+        if let Some(Exception::CancelledError(error)) = failure {
+            self.leave(core);
+            return cancellation::raise(cx, error);
+        }
+        if let Some(raised) = self.point.poll_raise(cx) {
+            self.leave(core);
+            return raised.map(|never| match never {});
+        }
+        if core.is_done() {
+            self.leave(core);
+            return match failure {
+                Some(Exception::Panic(panic)) => panic.resume(),
+                _ => Poll::Ready(()),
+            };
+        }
+        match self.callback {
+            Some(id) => core.rewake(id, cx),
+            None => self.callback = Some(core.add_callback(Callback::Wake(cx.waker().clone()))),
+        }
+        self.point.suspend(cx, None, || Some(target()));
+        Poll::Pending
+    }
+
+    fn leave(&mut self, core: &FutureCore) {
+        if let Some(id) = self.callback.take() {
+            core.remove_callback(id);
+        }
+        self.point.leave();
+    }
+
+    /// Stops waiting for what `core` is of; who holds this must call it when it is dropped.
+    pub(crate) fn abandon(&mut self, core: &FutureCore) {
+        if self.callback.is_some() {
+            self.leave(core);
+        }
+    }
+}
+
+/// An untyped handle to something that is awaited as it is, without a task around it.
+pub(crate) struct AwaitedHandle<'a>(Rc<dyn Awaited + 'a>);
+
+impl AwaitedHandle<'_> {
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.future_core().is_done()
+    }
+
+    pub(crate) fn on_done(&self, callback: Callback) -> CallbackId {
+        self.0.future_core().add_callback(callback)
+    }
+
+    pub(crate) fn remove_callback(&self, id: CallbackId) {
+        self.0.future_core().remove_callback(id);
+    }
+}
+
+/// The handle inside `future`, when that is a [`Task`], a [`Future`] or a
+/// [`Gather`](crate::Gather).
+pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHandle<'_>> {
+    if let Some(task) = downcast::<F, Task<F::Output>>(future) {
+        return Some(AwaitedHandle(task.awaited()));
+    }
+    if let Some(other) = downcast::<F, Future<F::Output>>(future) {
+        return Some(AwaitedHandle(other.promise.clone()));
+    }
+    downcast::<F, crate::Gather<F::Output>>(future).map(|gather| AwaitedHandle(gather.awaited()))
+}
+
+/// `value` as a `T`, if that is what it is, whether it borrows or not.
+pub(crate) fn downcast<F, T>(value: &F) -> Option<&T> {
+    if typeid::of::<F>() == typeid::of::<T>() {
+        // SAFETY: the callers ask for a `T` whose parameters are all taken from `F` itself
+        // (`Task<F::Output>` and the like); with equal type ids, which leave lifetimes out, the
+        // two are the same type, lifetimes included.
+        Some(unsafe { &*std::ptr::from_ref(value).cast::<T>() })
+    } else {
+        None
+    }
+}
+
+/// A future's state with its value.
+pub(crate) struct Promise<T> {
+    core: FutureCore,
+    value: RefCell<Option<T>>,
+}
+
+/// The value of something that is done, borrowed.
+///
+/// Panics in Python's words when there is none.
+#[track_caller]
+pub(crate) fn result_ref<'a, T>(core: &FutureCore, value: &'a RefCell<Option<T>>) -> Ref<'a, T> {
+    assert!(core.is_done(), "{NOT_SET}");
+    match core.failure() {
+        Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
+        Some(Exception::Panic(panic)) => panic.resume(),
+        None => match Ref::filter_map(value.borrow(), Option::as_ref) {
+            Ok(value) => value,
+            Err(_) => panic!("{TAKEN}"),
+        },
+    }
+}
+
+/// Moves the value of something that is done out.
+#[track_caller]
+pub(crate) fn take_value<T>(value: &RefCell<Option<T>>) -> T {
+    match value.take() {
+        Some(value) => value,
+        None => panic!("{TAKEN}"),
+    }
+}
+
+/// A result that will be set: the low-level awaitable that tasks wait for.
+///
+/// A handle: a clone is the same future, and so is equal to it. Awaiting it moves the value out;
+/// awaiting a reference to it (`(&future).await`) clones the value. Mirrors `asyncio.Future`.
+///
+/// # Cancellation
+///
+/// A task that is cancelled while it awaits a future cancels the future, as in Python. Dropping the
+/// await leaves the future as it is.
+///
+/// ```
+/// # asyncio::run(async {
+/// let answer = asyncio::Future::new();
+/// let event_loop = asyncio::get_running_loop();
+/// event_loop.call_soon({
+///     let answer = answer.clone();
+///     move || answer.set_result(42)
+/// });
+/// assert_eq!(answer.await, 42);
+/// # });
+/// ```
+pub struct Future<T> {
+    promise: Rc<Promise<T>>,
+    awaiting: Awaiting,
+}
+
+impl<T> Future<T> {
+    /// A future of the running loop, or of [`get_event_loop`] outside of one.
+    pub fn new() -> Self {
+        Self::on(&get_event_loop())
+    }
+
+    pub(crate) fn on(event_loop: &EventLoop) -> Self {
+        Self {
+            promise: Rc::new(Promise {
+                core: FutureCore::new(&event_loop.inner),
+                value: RefCell::default(),
+            }),
+            awaiting: Awaiting::default(),
+        }
+    }
+
+    /// Sets the result and wakes what waits, in the next iteration.
+    ///
+    /// # Panics
+    ///
+    /// When it is done already: `invalid state`.
+    #[track_caller]
+    pub fn set_result(&self, value: T) {
+        let core = &self.promise.core;
+        assert!(!core.is_done(), "invalid state: {self:?}");
+        self.promise.value.replace(Some(value));
+        core.complete(State::Finished, None);
+    }
+
+    /// Cancels it: what waits is raised a [`CancelledError`]. False when it is done already.
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        self.promise.cancel(&CancelledError::new())
+    }
+
+    /// As [`cancel`](Self::cancel), with a message.
+    #[track_caller]
+    pub fn cancel_with(&self, message: &str) -> bool {
+        self.promise.cancel(&CancelledError::with_message(message))
+    }
+
+    /// Whether it has a result or was cancelled.
+    pub fn done(&self) -> bool {
+        self.promise.core.is_done()
+    }
+
+    /// Whether it was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.promise.core.is_cancelled()
+    }
+
+    /// The result.
+    ///
+    /// # Panics
+    ///
+    /// `Result is not set.` while it is pending; with the [`CancelledError`] when it was
+    /// cancelled; when the result was moved out by an await.
+    #[track_caller]
+    pub fn result(&self) -> Ref<'_, T> {
+        result_ref(&self.promise.core, &self.promise.value)
+    }
+
+    /// Has `callback` called, through the ready queue, when the future is done; at once in the
+    /// next iteration if it is done already.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static)
+    where
+        T: 'static,
+    {
+        let this = self.clone();
+        self.promise
+            .core
+            .add_callback(Callback::Call(Box::new(move || callback(&this))));
+    }
+}
+
+impl<T, E> Future<Result<T, E>> {
+    /// Sets an `Err` as the result: Python's `set_exception`.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_result`](Self::set_result).
+    #[track_caller]
+    pub fn set_exception(&self, error: E) {
+        self.set_result(Err(error));
+    }
+}
+
+impl<T> Default for Future<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Cancel for Promise<T> {
+    fn cancel(&self, error: &CancelledError) -> bool {
+        if self.core.is_done() {
+            return false;
+        }
+        self.core.complete(
+            State::Cancelled,
+            Some(Exception::CancelledError(error.clone())),
+        );
+        true
+    }
+
+    fn repr(&self) -> Option<String> {
+        let value = self.value.try_borrow().ok()?;
+        Some(tasks::repr::future(
+            "Future",
+            &self.core,
+            tasks::repr::value(value.as_ref()),
+        ))
+    }
+}
+
+impl<T> Awaited for Promise<T> {
+    fn future_core(&self) -> &FutureCore {
+        &self.core
+    }
+}
+
+impl<T: 'static> std::future::Future for Future<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        this.awaiting
+            .poll(cx, &this.promise.core, || this.promise.clone())
+            .map(|()| take_value(&this.promise.value))
+    }
+}
+
+impl<'a, T: Clone + 'static> IntoFuture for &'a Future<T> {
+    type Output = T;
+    type IntoFuture = Cloned<'a, Future<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Cloned {
+            handle: self.clone(),
+            of: std::marker::PhantomData,
+        }
+    }
+}
+
+/// The await of a reference to a handle, which clones the value and leaves it where it is.
+#[derive(Debug)]
+pub struct Cloned<'a, H> {
+    pub(crate) handle: H,
+    pub(crate) of: std::marker::PhantomData<&'a H>,
+}
+
+impl<T: Clone + 'static> std::future::Future for Cloned<'_, Future<T>> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let handle = &mut self.get_mut().handle;
+        handle
+            .awaiting
+            .poll(cx, &handle.promise.core, || handle.promise.clone())
+            .map(|()| result_ref(&handle.promise.core, &handle.promise.value).clone())
+    }
+}
+
+impl<T> Unpin for Future<T> {}
+
+impl<T> Drop for Future<T> {
+    fn drop(&mut self) {
+        self.awaiting.abandon(&self.promise.core);
+    }
+}
+
+impl<T> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Self {
+            promise: self.promise.clone(),
+            awaiting: Awaiting::default(),
+        }
+    }
+}
+
+impl<T> PartialEq for Future<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.promise, &other.promise)
+    }
+}
+
+impl<T> Eq for Future<T> {}
+
+impl<T> Hash for Future<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.promise).hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    /// Python's repr: `<Future pending>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.promise.repr().unwrap_or_default())
+    }
+}
+
+/// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
+/// `loop.create_future()` of such places, with one waiter and no value.
+///
+/// It is done as soon as it is woken or cancelled, so that whoever goes through a list of waiters
+/// knows whom to skip, before their tasks have stepped.
+pub(crate) struct Waiter {
+    state: Cell<State>,
+    waker: RefCell<Option<std::task::Waker>>,
+    error: RefCell<Option<CancelledError>>,
+}
+
+impl Waiter {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            state: Cell::new(State::Pending),
+            waker: RefCell::default(),
+            error: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.get() != State::Pending
+    }
+
+    /// Python's `if not waiter.done(): waiter.set_result(None)`; whether it did.
+    pub(crate) fn wake(&self) -> bool {
+        self.end(State::Finished)
+    }
+
+    fn end(&self, state: State) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        self.state.set(state);
+        let waker = self.waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Whether it was woken: what it was woken for is its own, even if it is cancelled meanwhile.
+    pub(crate) fn was_woken(&self) -> bool {
+        self.state.get() == State::Finished
+    }
+
+    /// Suspends until it is woken.
+    pub(crate) fn wait(self: &Rc<Self>) -> impl std::future::Future<Output = ()> + use<> {
+        let this = self.clone();
+        let mut point = Suspended::default();
+        std::future::poll_fn(move |cx| {
+            if cancellation::in_flight() {
+                return Poll::Pending;
+            }
+            let error = this.error.borrow_mut().take();
+            if let Some(error) = error {
+                point.leave();
+                return cancellation::raise(cx, error);
+            }
+            if let Some(raised) = point.poll_raise(cx) {
+                return raised.map(|never| match never {});
+            }
+            if this.is_done() {
+                point.leave();
+                return Poll::Ready(());
+            }
+            let known = this.waker.replace(None);
+            let waker = known
+                .filter(|known| known.will_wake(cx.waker()))
+                .unwrap_or_else(|| cx.waker().clone());
+            this.waker.replace(Some(waker));
+            point.suspend(cx, None, || Some(this.clone() as Rc<dyn Cancel>));
+            Poll::Pending
+        })
+    }
+}
+
+impl Cancel for Waiter {
+    fn cancel(&self, error: &CancelledError) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        self.error.replace(Some(error.clone()));
+        self.end(State::Cancelled)
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(format!(
+            "<Future {}>",
+            match self.state.get() {
+                State::Pending => "pending",
+                State::Cancelled => "cancelled",
+                State::Finished => "finished result=None",
+            }
+        ))
+    }
+}
+
+/// The loop that something made now belongs to.
+pub(crate) fn current_loop() -> Rc<LoopState> {
+    context::running().unwrap_or_else(|| get_event_loop().inner)
+}

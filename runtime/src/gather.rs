@@ -1,0 +1,493 @@
+//! `gather`: awaitables run concurrently, results in the order of the arguments.
+//!
+//! The outer future counts its children down in their done-callbacks, as CPython's does, so that
+//! it takes the same number of iterations. Each child is a task; how the results are put together
+//! is a closure, so that one type serves the iterator, the macro and the `try_` forms.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::event_loop::ready::Callback;
+use crate::event_loop::{EventLoop, LoopState};
+use crate::exceptions::{CancelledError, Exception};
+use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, current_loop};
+use crate::tasks::{AnyTask, Task, ensure_future};
+
+/// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
+///
+/// A handle to the outer future: dropping it leaves the children running; awaiting it gives the
+/// results.
+///
+/// # Cancellation
+///
+/// Cancelling the gather, or the task that awaits it, cancels every child; it then ends with a
+/// [`CancelledError`] when they all have. A child that is cancelled alone counts as one that
+/// failed: the error is raised in who awaits, and the siblings go on. Dropping a gather cancels
+/// nothing.
+///
+/// [`return_exceptions`]: Self::return_exceptions
+pub struct Gather<O> {
+    state: Rc<GatherState>,
+    collect: Rc<dyn Fn() -> O>,
+    /// The typed tasks, for `return_exceptions`.
+    tasks: Rc<dyn Any>,
+    awaiting: Awaiting,
+}
+
+struct GatherState {
+    future: FutureCore,
+    children: RefCell<Vec<AnyTask>>,
+    total: usize,
+    finished: Cell<usize>,
+    /// Whether failures are results like others.
+    returns_exceptions: Cell<bool>,
+    cancel_requested: Cell<bool>,
+}
+
+impl GatherState {
+    /// Mirrors `gather`'s `_done_callback`.
+    fn child_done(&self, child: &AnyTask, is_error: bool) {
+        self.finished.set(self.finished.get() + 1);
+        let failure = child.0.future().failure();
+        if self.future.is_done() {
+            return;
+        }
+        if !self.returns_exceptions.get() {
+            if let Some(failure) = failure.clone() {
+                self.future.complete(State::Finished, Some(failure));
+                // Whoever awaits is told of it; as in Python it is logged if nobody does.
+                return;
+            }
+            if is_error {
+                return self.future.complete(State::Finished, None);
+            }
+        }
+        if self.finished.get() == self.total {
+            let cancelled = self.cancel_requested.get().then(|| match failure {
+                Some(Exception::CancelledError(error)) => error,
+                _ => CancelledError::new(),
+            });
+            self.future
+                .complete(State::Finished, cancelled.map(Exception::CancelledError));
+        }
+    }
+}
+
+impl Cancel for GatherState {
+    /// Mirrors `_GatheringFuture.cancel`.
+    fn cancel(&self, error: &CancelledError) -> bool {
+        if self.future.is_done() {
+            return false;
+        }
+        let children = self.children.borrow().clone();
+        let mut any = false;
+        for child in children {
+            any |= child.0.cancel(error.clone());
+        }
+        if any {
+            self.cancel_requested.set(true);
+        }
+        any
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(crate::tasks::repr::future(
+            "_GatheringFuture",
+            &self.future,
+            "[...]".to_owned(),
+        ))
+    }
+}
+
+impl Awaited for GatherState {
+    fn future_core(&self) -> &FutureCore {
+        &self.future
+    }
+}
+
+impl<O: 'static> Gather<O> {
+    fn new<Tasks: 'static>(
+        tasks: Tasks,
+        children: Vec<Child>,
+        collect: impl Fn(&Tasks) -> O + 'static,
+    ) -> Self {
+        Self::on(&current_loop(), tasks, children, collect)
+    }
+
+    fn on<Tasks: 'static>(
+        event_loop: &Rc<LoopState>,
+        tasks: Tasks,
+        children: Vec<Child>,
+        collect: impl Fn(&Tasks) -> O + 'static,
+    ) -> Self {
+        let state = Rc::new(GatherState {
+            future: FutureCore::new(event_loop),
+            children: RefCell::new(children.iter().map(|child| child.task.clone()).collect()),
+            total: children.len(),
+            finished: Cell::new(0),
+            returns_exceptions: Cell::new(false),
+            cancel_requested: Cell::new(false),
+        });
+        if children.is_empty() {
+            state.future.complete(State::Finished, None);
+        }
+        for Child { task, is_error } in children {
+            let (state, child) = (state.clone(), task.clone());
+            task.0
+                .future()
+                .add_callback(Callback::Call(Box::new(move || {
+                    let is_error = is_error.is_some_and(|is_error| is_error());
+                    state.child_done(&child, is_error);
+                })));
+        }
+        let tasks = Rc::new(tasks);
+        Self {
+            state,
+            collect: {
+                let tasks = tasks.clone();
+                Rc::new(move || collect(&tasks))
+            },
+            tasks,
+            awaiting: Awaiting::default(),
+        }
+    }
+
+    /// The same gather, collected in another way.
+    fn collected<Tasks: 'static, P: 'static>(
+        self,
+        collect: impl Fn(&Tasks) -> P + 'static,
+    ) -> Gather<P> {
+        let Ok(tasks) = self.tasks.clone().downcast::<Tasks>() else {
+            unreachable!("a gather holds the tasks that its output says")
+        };
+        self.state.returns_exceptions.set(true);
+        Gather {
+            state: self.state.clone(),
+            collect: Rc::new(move || collect(&tasks)),
+            tasks: Rc::new(()),
+            awaiting: Awaiting::default(),
+        }
+    }
+}
+
+impl<T: 'static> Gather<Vec<T>> {
+    /// Gives failures as results: Python's `return_exceptions=True`.
+    ///
+    /// Only a cancellation of the gather itself is raised then.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let tasks = [1, 2].map(|n| asyncio::create_task(async move { n }));
+    /// tasks[0].cancel();
+    /// let results = asyncio::gather(tasks).return_exceptions().await;
+    /// assert!(results[0].as_ref().unwrap_err().is_cancelled());
+    /// assert_eq!(*results[1].as_ref().unwrap(), 2);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn return_exceptions(self) -> Gather<Vec<Result<T, Exception>>> {
+        self.collected(|tasks: &Vec<Task<T>>| tasks.iter().map(Task::take).collect())
+    }
+}
+
+impl<O> Gather<O> {
+    /// Cancels every child that is not done; false when there is none.
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        self.state.cancel(&CancelledError::new())
+    }
+
+    /// Whether it has ended.
+    pub fn done(&self) -> bool {
+        self.state.future.is_done()
+    }
+
+    /// Whether it was cancelled. As in Python, a gather whose children were all cancelled *ends
+    /// with* a [`CancelledError`], and this is false.
+    pub fn cancelled(&self) -> bool {
+        self.state.future.is_cancelled()
+    }
+
+    pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
+        self.state.clone()
+    }
+}
+
+impl<O> Future for Gather<O> {
+    type Output = O;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let this = self.get_mut();
+        this.awaiting
+            .poll(cx, &this.state.future, || this.state.clone())
+            .map(|()| (this.collect)())
+    }
+}
+
+impl<O> Unpin for Gather<O> {}
+
+impl<O> Drop for Gather<O> {
+    fn drop(&mut self) {
+        self.awaiting.abandon(&self.state.future);
+    }
+}
+
+impl<O> fmt::Debug for Gather<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.state.repr().unwrap_or_default())
+    }
+}
+
+/// A child of a gather, and how to see whether it gave an `Err` that ends a `try_` form.
+struct Child {
+    task: AnyTask,
+    is_error: Option<Box<dyn FnOnce() -> bool>>,
+}
+
+impl Child {
+    fn new<T: 'static>(task: &Task<T>) -> Self {
+        Self {
+            task: task.any(),
+            is_error: None,
+        }
+    }
+
+    fn fallible<T: 'static, E: 'static>(task: &Task<Result<T, E>>) -> Self {
+        let typed = task.clone();
+        Self {
+            task: task.any(),
+            is_error: Some(Box::new(move || typed.peek(Result::is_err) == Some(true))),
+        }
+    }
+}
+
+/// Runs awaitables concurrently, each as a task, and gives their results in order.
+///
+/// The first that panics is re-raised in who awaits, and the others go on; so is a child's
+/// cancellation. What fails later counts as seen. [`gather!`](crate::gather!) takes awaitables of
+/// different types. Mirrors `asyncio.gather`.
+///
+/// ```
+/// # asyncio::run(async {
+/// async fn square(n: u32) -> u32 {
+///     asyncio::sleep(0).await;
+///     n * n
+/// }
+/// let squares = asyncio::gather((1..=3).map(square)).await;
+/// assert_eq!(squares, [1, 4, 9]);
+/// # });
+/// ```
+#[track_caller]
+pub fn gather<I>(awaitables: I) -> Gather<Vec<<I::Item as IntoFuture>::Output>>
+where
+    I: IntoIterator,
+    I::Item: IntoFuture<IntoFuture: 'static, Output: 'static>,
+{
+    let tasks: Vec<_> = awaitables
+        .into_iter()
+        .map(|each| ensure_future(each))
+        .collect();
+    let children = tasks.iter().map(Child::new).collect();
+    Gather::new(tasks, children, |tasks: &Vec<_>| {
+        tasks.iter().map(taken).collect()
+    })
+}
+
+/// As [`gather`], for awaitables that give a [`Result`]: the first `Err` is the result, and the
+/// others go on, as in Python. [`try_gather!`](crate::try_gather!) takes different types.
+///
+/// ```
+/// # asyncio::run(async {
+/// async fn half(n: u32) -> Result<u32, String> {
+///     if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+/// }
+/// assert_eq!(asyncio::try_gather([half(2), half(4)]).await, Ok(vec![1, 2]));
+/// assert_eq!(asyncio::try_gather([half(2), half(3)]).await, Err("3 is odd".to_owned()));
+/// # });
+/// ```
+#[track_caller]
+pub fn try_gather<I, T, E>(awaitables: I) -> Gather<Result<Vec<T>, E>>
+where
+    I: IntoIterator,
+    I::Item: IntoFuture<IntoFuture: 'static, Output = Result<T, E>>,
+    T: 'static,
+    E: 'static,
+{
+    let tasks: Vec<_> = awaitables
+        .into_iter()
+        .map(|each| ensure_future(each))
+        .collect();
+    let children = tasks.iter().map(Child::fallible).collect();
+    let first = FirstError::watch(&tasks);
+    Gather::new(tasks, children, move |tasks: &Vec<Task<Result<T, E>>>| {
+        if let Some(index) = first.get() {
+            return Err(expect_error(taken(&tasks[index])));
+        }
+        tasks.iter().map(taken).collect()
+    })
+}
+
+/// Until every one of these tasks is done, however it ends.
+pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()> {
+    let children = tasks.into_iter().map(|task| Child {
+        task,
+        is_error: None,
+    });
+    let gather = Gather::on(&event_loop.inner, (), children.collect(), |()| ());
+    gather.state.returns_exceptions.set(true);
+    gather
+}
+
+/// The value of a child that is known to have one.
+fn taken<T>(task: &Task<T>) -> T {
+    match task.take() {
+        Ok(value) => value,
+        Err(_) => unreachable!("a gather with a failed child has failed"),
+    }
+}
+
+fn expect_error<T, E>(result: Result<T, E>) -> E {
+    match result {
+        Err(error) => error,
+        Ok(_) => unreachable!("the child was seen to have given an error"),
+    }
+}
+
+/// Which child was the first to give an `Err`.
+#[derive(Clone, Default)]
+pub(crate) struct FirstError(Rc<Cell<Option<usize>>>);
+
+impl FirstError {
+    fn watch<T: 'static, E: 'static>(tasks: &[Task<Result<T, E>>]) -> Self {
+        let first = Self::default();
+        for (index, task) in tasks.iter().enumerate() {
+            first.watch_one(index, task);
+        }
+        first
+    }
+
+    /// Runs before the gather's own callback, which is added after it.
+    fn watch_one<T: 'static, E: 'static>(&self, index: usize, task: &Task<Result<T, E>>) {
+        let first = self.0.clone();
+        task.add_done_callback(move |task| {
+            if first.get().is_none() && task.peek(Result::is_err) == Some(true) {
+                first.set(Some(index));
+            }
+        });
+    }
+
+    fn get(&self) -> Option<usize> {
+        self.0.get()
+    }
+}
+
+/// What [`gather!`](crate::gather!) takes: a tuple of awaitables.
+#[doc(hidden)]
+pub trait Tuple {
+    type Outputs: 'static;
+    fn gather(self) -> Gather<Self::Outputs>;
+}
+
+/// What [`try_gather!`](crate::try_gather!) takes: a tuple of awaitables that give results.
+#[doc(hidden)]
+pub trait TryTuple<E> {
+    type Outputs: 'static;
+    fn try_gather(self) -> Gather<Result<Self::Outputs, E>>;
+}
+
+macro_rules! tuples {
+    ($($name:ident $value:ident $index:tt),+) => {
+        impl<$($name),+> Tuple for ($($name,)+)
+        where
+            $($name: IntoFuture<IntoFuture: 'static, Output: 'static>,)+
+        {
+            type Outputs = ($($name::Output,)+);
+
+            #[track_caller]
+            fn gather(self) -> Gather<Self::Outputs> {
+                let tasks = ($(ensure_future(self.$index),)+);
+                let children = vec![$(Child::new(&tasks.$index)),+];
+                Gather::new(tasks, children, |tasks: &($(Task<$name::Output>,)+)| {
+                    ($(taken(&tasks.$index),)+)
+                })
+            }
+        }
+
+        impl<E: 'static, $($name, $value: 'static),+> TryTuple<E> for ($($name,)+)
+        where
+            $($name: IntoFuture<IntoFuture: 'static, Output = Result<$value, E>>,)+
+        {
+            type Outputs = ($($value,)+);
+
+            #[track_caller]
+            fn try_gather(self) -> Gather<Result<Self::Outputs, E>> {
+                let tasks = ($(ensure_future(self.$index),)+);
+                let children = vec![$(Child::fallible(&tasks.$index)),+];
+                let first = FirstError::default();
+                $(first.watch_one($index, &tasks.$index);)+
+                Gather::new(tasks, children, move |tasks: &($(Task<Result<$value, E>>,)+)| {
+                    $(if first.get() == Some($index) {
+                        return Err(expect_error(taken(&tasks.$index)));
+                    })+
+                    Ok(($(taken(&tasks.$index)?,)+))
+                })
+            }
+        }
+
+        impl<$($value: 'static),+> Gather<($($value,)+)> {
+            /// Gives failures as results: Python's `return_exceptions=True`.
+            #[must_use]
+            pub fn return_exceptions(self) -> Gather<($(Result<$value, Exception>,)+)> {
+                self.collected(|tasks: &($(Task<$value>,)+)| ($(tasks.$index.take(),)+))
+            }
+        }
+    };
+}
+
+tuples!(A TA 0);
+tuples!(A TA 0, B TB 1);
+tuples!(A TA 0, B TB 1, C TC 2);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6, I TI 7);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6, I TI 7, J TJ 8);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6, I TI 7, J TJ 8, K TK 9);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6, I TI 7, J TJ 8, K TK 9, L TL 10);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, F TF 4, G TG 5, H TH 6, I TI 7, J TJ 8, K TK 9, L TL 10, M TM 11);
+
+/// As [`gather`](crate::gather()), for up to twelve awaitables of different types: gives a tuple.
+///
+/// ```
+/// # asyncio::run(async {
+/// let (n, text) = asyncio::gather!(async { 42 }, async { "text" }).await;
+/// assert_eq!((n, text), (42, "text"));
+/// # });
+/// ```
+#[macro_export]
+macro_rules! gather {
+    ($($awaitable:expr),+ $(,)?) => {
+        $crate::__private::Tuple::gather(($($awaitable,)+))
+    };
+}
+
+/// As [`try_gather`](crate::try_gather()), for up to twelve awaitables of different types.
+///
+/// ```
+/// # asyncio::run(async {
+/// let both: Result<(i32, i32), std::num::ParseIntError> =
+///     asyncio::try_gather!(async { "1".parse() }, async { "2".parse() }).await;
+/// assert_eq!(both, Ok((1, 2)));
+/// # });
+/// ```
+#[macro_export]
+macro_rules! try_gather {
+    ($($awaitable:expr),+ $(,)?) => {
+        $crate::__private::TryTuple::try_gather(($($awaitable,)+))
+    };
+}

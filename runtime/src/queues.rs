@@ -1,0 +1,335 @@
+//! Queues.
+//!
+//! Mirrors `asyncio/queues.py`: getters are woken in order, and one that is newly come may be
+//! first to the item (it did not wait, so it did not yield); a getter that was woken but is
+//! cancelled wakes the next.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
+use crate::futures::Waiter;
+
+type Waiters = RefCell<VecDeque<Rc<Waiter>>>;
+
+/// A queue of items between tasks, first in first out.
+///
+/// A handle: a clone is the same queue, and so is equal to it. [`join`](Self::join) waits until
+/// every item that was put has been answered by a [`task_done`](Self::task_done). Mirrors
+/// `asyncio.Queue`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let queue = asyncio::Queue::new();
+/// let worker = asyncio::create_task({
+///     let queue = queue.clone();
+///     async move {
+///         let mut sum = 0;
+///         while let Ok(n) = queue.get().await {
+///             sum += n;
+///             queue.task_done();
+///         }
+///         sum
+///     }
+/// });
+/// for n in 1..=3 {
+///     queue.put(n).await?;
+/// }
+/// queue.join().await;
+/// queue.shutdown(false);
+/// assert_eq!(worker.await, 6);
+/// # Ok::<(), asyncio::QueueShutDown>(())
+/// # }).unwrap();
+/// ```
+pub struct Queue<T> {
+    state: Rc<QueueState<T>>,
+}
+
+struct QueueState<T> {
+    /// Zero is no limit.
+    maxsize: usize,
+    items: RefCell<VecDeque<T>>,
+    getters: Waiters,
+    putters: Waiters,
+    joiners: Waiters,
+    unfinished: Cell<usize>,
+    is_shut_down: Cell<bool>,
+}
+
+impl<T> Queue<T> {
+    /// A queue without a limit.
+    pub fn new() -> Self {
+        Self::with_maxsize(0)
+    }
+
+    /// A queue that holds `maxsize` items at most; zero is no limit, as in Python.
+    pub fn with_maxsize(maxsize: usize) -> Self {
+        Self {
+            state: Rc::new(QueueState {
+                maxsize,
+                items: RefCell::default(),
+                getters: RefCell::default(),
+                putters: RefCell::default(),
+                joiners: RefCell::default(),
+                unfinished: Cell::new(0),
+                is_shut_down: Cell::new(false),
+            }),
+        }
+    }
+
+    /// How many items it holds.
+    pub fn qsize(&self) -> usize {
+        self.state.items.borrow().len()
+    }
+
+    /// The limit; zero for none.
+    pub fn maxsize(&self) -> usize {
+        self.state.maxsize
+    }
+
+    /// Whether it holds nothing.
+    pub fn empty(&self) -> bool {
+        self.state.items.borrow().is_empty()
+    }
+
+    /// Whether it holds as many items as it may.
+    pub fn full(&self) -> bool {
+        self.state.maxsize > 0 && self.qsize() >= self.state.maxsize
+    }
+
+    /// Puts an item in, waiting for room if it is full; it does not yield if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueShutDown`]; the item is dropped.
+    ///
+    /// # Cancellation
+    ///
+    /// The item is not put, and is dropped.
+    pub async fn put(&self, item: T) -> Result<(), QueueShutDown> {
+        while self.full() {
+            if self.state.is_shut_down.get() {
+                return Err(QueueShutDown);
+            }
+            Turnstile::enter(&self.state.putters, || !self.full()).await;
+        }
+        if self.state.is_shut_down.get() {
+            return Err(QueueShutDown);
+        }
+        self.push(item);
+        Ok(())
+    }
+
+    /// Puts an item in at once.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueFull`] gives the item back.
+    ///
+    /// # Panics
+    ///
+    /// When the queue was shut down: use [`put`](Self::put), or ask [`is_shut_down`](Self::is_shut_down),
+    /// where that may be.
+    #[track_caller]
+    pub fn put_nowait(&self, item: T) -> Result<(), QueueFull<T>> {
+        assert!(!self.is_shut_down(), "{QueueShutDown}");
+        if self.full() {
+            return Err(QueueFull(item));
+        }
+        self.push(item);
+        Ok(())
+    }
+
+    fn push(&self, item: T) {
+        self.state.items.borrow_mut().push_back(item);
+        self.state.unfinished.set(self.state.unfinished.get() + 1);
+        wake_next(&self.state.getters);
+    }
+
+    /// Takes the next item, waiting for one if it is empty; it does not yield if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueShutDown`], once it is empty.
+    ///
+    /// # Cancellation
+    ///
+    /// No item is taken; one that was on its way goes to the next in line.
+    pub async fn get(&self) -> Result<T, QueueShutDown> {
+        loop {
+            if let Ok(item) = self.get_nowait() {
+                return Ok(item);
+            }
+            if self.is_shut_down() {
+                return Err(QueueShutDown);
+            }
+            Turnstile::enter(&self.state.getters, || !self.empty()).await;
+        }
+    }
+
+    /// Takes the next item at once.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueEmpty`].
+    pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
+        let item = self.state.items.borrow_mut().pop_front();
+        let item = item.ok_or(QueueEmpty)?;
+        wake_next(&self.state.putters);
+        Ok(item)
+    }
+
+    /// Says that an item which was got is done with.
+    ///
+    /// # Panics
+    ///
+    /// `task_done() called too many times`.
+    #[track_caller]
+    pub fn task_done(&self) {
+        let unfinished = self.state.unfinished.get();
+        assert!(unfinished > 0, "task_done() called too many times");
+        self.finish(unfinished - 1);
+    }
+
+    fn finish(&self, unfinished: usize) {
+        self.state.unfinished.set(unfinished);
+        if unfinished == 0 {
+            for joiner in self.state.joiners.take() {
+                joiner.wake();
+            }
+        }
+    }
+
+    /// Waits until [`task_done`](Self::task_done) was called for every item that was put.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises, and leaves the queue as it is.
+    pub async fn join(&self) {
+        if self.state.unfinished.get() > 0 {
+            Turnstile::enter(&self.state.joiners, || false).await;
+        }
+    }
+
+    /// Has [`put`](Self::put) refuse items, and [`get`](Self::get) end when the queue is empty;
+    /// with `immediate`, at once: what it holds is dropped and counts as done.
+    pub fn shutdown(&self, immediate: bool) {
+        self.state.is_shut_down.set(true);
+        if immediate {
+            let items = self.state.items.take();
+            let left = self.state.unfinished.get().saturating_sub(items.len());
+            self.finish(left);
+            drop(items);
+        }
+        for waiters in [&self.state.getters, &self.state.putters] {
+            for waiter in waiters.take() {
+                waiter.wake();
+            }
+        }
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called.
+    pub fn is_shut_down(&self) -> bool {
+        self.state.is_shut_down.get()
+    }
+}
+
+/// Wakes the first that waits and is neither woken nor cancelled.
+fn wake_next(waiters: &Waiters) {
+    loop {
+        let next = waiters.borrow_mut().pop_front();
+        match next {
+            Some(waiter) if !waiter.wake() => {}
+            _ => return,
+        }
+    }
+}
+
+/// A place in a line. Whoever leaves it without having passed, because it was cancelled or
+/// dropped, passes a wake-up that it had got on to the next.
+struct Turnstile<'a, F: Fn() -> bool> {
+    waiters: &'a Waiters,
+    waiter: Rc<Waiter>,
+    /// Whether there is something for the next in line.
+    is_open: F,
+    has_passed: bool,
+}
+
+impl<'a, F: Fn() -> bool> Turnstile<'a, F> {
+    async fn enter(waiters: &'a Waiters, is_open: F) {
+        let waiter = Waiter::new();
+        waiters.borrow_mut().push_back(waiter.clone());
+        let mut place = Self {
+            waiters,
+            waiter,
+            is_open,
+            has_passed: false,
+        };
+        place.waiter.wait().await;
+        place.has_passed = true;
+    }
+}
+
+impl<F: Fn() -> bool> Drop for Turnstile<'_, F> {
+    fn drop(&mut self) {
+        if self.has_passed {
+            return;
+        }
+        self.waiters
+            .borrow_mut()
+            .retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
+        if self.waiter.was_woken() && (self.is_open)() {
+            wake_next(self.waiters);
+        }
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+        }
+    }
+}
+
+impl<T> PartialEq for Queue<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl<T> Eq for Queue<T> {}
+
+impl<T> Hash for Queue<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.state).hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    /// As Python's repr, without the items.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Queue maxsize={}", self.state.maxsize)?;
+        match self.state.getters.borrow().len() {
+            0 => {}
+            getters => write!(f, " _getters[{getters}]")?,
+        }
+        match self.state.putters.borrow().len() {
+            0 => {}
+            putters => write!(f, " _putters[{putters}]")?,
+        }
+        match self.state.unfinished.get() {
+            0 => f.write_str(">"),
+            tasks => write!(f, " tasks={tasks}>"),
+        }
+    }
+}

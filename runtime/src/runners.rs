@@ -1,0 +1,202 @@
+//! `run`, and what it is made of.
+
+use std::cell::Cell;
+use std::fmt;
+
+use crate::event_loop::{Clock, EventLoop, ExceptionContext, context, set_event_loop};
+use crate::exceptions::{CancelledError, Exception};
+
+/// Runs `main` in a new event loop, and gives what it gives.
+///
+/// At the end what is left is cancelled and awaited, so that its cleanup runs; what failed
+/// meanwhile is logged; and the loop is closed. `main` may borrow. The first Ctrl-C cancels it, if
+/// this is the program's main thread. Mirrors `asyncio.run`.
+///
+/// # Panics
+///
+/// - `asyncio.run() cannot be called from a running event loop`;
+/// - with the payload of a panic in `main`;
+/// - with a [`CancelledError`] when `main` was cancelled, or a
+///   [`KeyboardInterrupt`](crate::KeyboardInterrupt) when that was by Ctrl-C.
+///
+/// ```
+/// let answer = asyncio::run(async {
+///     asyncio::sleep(0.001).await;
+///     42
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+#[track_caller]
+pub fn run<F: IntoFuture>(main: F) -> F::Output {
+    assert!(
+        context::running().is_none(),
+        "asyncio.run() cannot be called from a running event loop"
+    );
+    Runner::new().run(main)
+}
+
+/// [`run`] with settings, and several times in the same loop. Mirrors `asyncio.Runner`.
+///
+/// The loop is made at the first [`run`](Self::run), and shut down as [`run`] does when the runner
+/// is closed or dropped.
+///
+/// ```
+/// let runner = asyncio::Runner::new().debug(true);
+/// let n = runner.run(async { 1 });
+/// assert_eq!(runner.run(async { n + 1 }), 2);
+/// ```
+#[derive(Default)]
+pub struct Runner {
+    debug: Option<bool>,
+    clock: Option<Clock>,
+    event_loop: Cell<Option<EventLoop>>,
+    is_closed: Cell<bool>,
+}
+
+impl Runner {
+    /// A runner with the settings of [`run`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the loop's debug mode.
+    #[must_use]
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.debug = Some(debug);
+        self
+    }
+
+    /// Sets the loop's clock: for tests, a virtual one.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The loop of this runner, which is made now if it was not yet.
+    ///
+    /// # Panics
+    ///
+    /// `Runner is closed`.
+    #[track_caller]
+    pub fn get_loop(&self) -> EventLoop {
+        assert!(!self.is_closed.get(), "Runner is closed");
+        let event_loop = self.event_loop.take().unwrap_or_else(|| {
+            let clock = self.clock.clone().unwrap_or_else(Clock::of_new_loops);
+            let event_loop = EventLoop::with_clock(clock);
+            if let Some(debug) = self.debug {
+                event_loop.set_debug(debug);
+            }
+            set_event_loop(Some(&event_loop));
+            event_loop
+        });
+        self.event_loop.set(Some(event_loop.clone()));
+        event_loop
+    }
+
+    /// Runs `main`. Tasks that are left go on in the next run, or are cancelled when the runner is
+    /// closed.
+    ///
+    /// # Panics
+    ///
+    /// As [`run()`], and `Runner is closed`.
+    #[track_caller]
+    pub fn run<F: IntoFuture>(&self, main: F) -> F::Output {
+        assert!(
+            context::running().is_none(),
+            "Runner.run() cannot be called from a running event loop"
+        );
+        let event_loop = self.get_loop();
+        crate::signals::with_ctrl_c(&event_loop, main.into_future())
+    }
+
+    /// Cancels and awaits what is left, and closes the loop. Dropping the runner does this too.
+    pub fn close(&self) {
+        if self.is_closed.replace(true) {
+            return;
+        }
+        let Some(event_loop) = self.event_loop.take() else {
+            return;
+        };
+        let _closing = Closing(&event_loop);
+        cancel_all_tasks(&event_loop);
+    }
+}
+
+/// Closes a loop, also when its shutdown panics.
+struct Closing<'a>(&'a EventLoop);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        set_event_loop(None);
+        self.0.close();
+    }
+}
+
+/// Mirrors `_cancel_all_tasks`.
+fn cancel_all_tasks(event_loop: &EventLoop) {
+    let tasks = event_loop.inner.all_tasks();
+    if tasks.is_empty() {
+        return;
+    }
+    for task in &tasks {
+        task.cancel(CancelledError::new());
+    }
+    let tasks: Vec<_> = tasks.into_iter().map(crate::tasks::AnyTask).collect();
+    event_loop.run_until_complete(crate::gather::all_done(event_loop, tasks.clone()));
+    for task in tasks {
+        if let Some(Exception::Panic(panic)) = task.exception() {
+            event_loop.inner.report(ExceptionContext {
+                message: "unhandled exception during asyncio.run() shutdown".to_owned(),
+                exception: Some(panic),
+                task: Some(task),
+            });
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The shutdown runs the program's code; a panic in it would abort the process.
+            let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.close()));
+            drop(closed);
+        } else {
+            self.close();
+        }
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("debug", &self.debug)
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What `#[asyncio::main]` calls: a program that is interrupted says so and ends with status 130,
+/// as Python's does.
+pub(crate) fn main<F: Future>(future: F) -> F::Output {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    match catch_unwind(AssertUnwindSafe(|| run(future))) {
+        Ok(value) => value,
+        Err(payload) if payload.is::<crate::KeyboardInterrupt>() => {
+            eprintln!("KeyboardInterrupt");
+            std::process::exit(130);
+        }
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// What `#[asyncio::test]` calls.
+pub(crate) fn test<F: Future>(virtual_clock: bool, future: F) -> F::Output {
+    let runner = Runner::new().debug(true);
+    let runner = if virtual_clock {
+        runner.clock(Clock::virtual_clock())
+    } else {
+        runner
+    };
+    runner.run(future)
+}

@@ -1,0 +1,124 @@
+//! Ctrl-C.
+//!
+//! As in Python, only `run` and `Runner` take it, only on the program's main thread, and only
+//! while nobody else handles it: the first one cancels the main task, so that the program can clean
+//! up; the second one ends the loop at once with a [`KeyboardInterrupt`]. A loop that is stuck in
+//! blocking work and takes in neither does not keep the program from being ended.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::event_loop::EventLoop;
+use crate::event_loop::context;
+use crate::event_loop::remote::{Message, Remote};
+use crate::exceptions::{CancelledError, KeyboardInterrupt};
+use crate::tasks::{TaskKey, TaskRef};
+
+/// The status with which a shell shows that a program was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// The run that Ctrl-C is for.
+#[derive(Clone)]
+struct Target {
+    remote: Arc<Remote>,
+    main: TaskKey,
+    interrupts: Arc<Interrupts>,
+}
+
+#[derive(Default)]
+struct Interrupts {
+    count: AtomicU32,
+    /// Whether the loop has taken the first one in.
+    is_taken: AtomicBool,
+}
+
+fn target() -> MutexGuard<'static, Option<Target>> {
+    static TARGET: Mutex<Option<Target>> = Mutex::new(None);
+    TARGET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `main`, which the first Ctrl-C cancels.
+#[track_caller]
+pub(crate) fn with_ctrl_c<F: Future>(event_loop: &EventLoop, main: F) -> F::Output {
+    if std::thread::current().name() != Some("main") || !is_handled() {
+        return event_loop.run_until_complete(main);
+    }
+    let interrupts = Arc::<Interrupts>::default();
+    let mut task = None;
+    let aimed = Aimed;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        event_loop.run_main(main, |main| {
+            *target() = Some(Target {
+                remote: event_loop.inner.remote.clone(),
+                main: main.core().key,
+                interrupts: interrupts.clone(),
+            });
+            task = Some(main.clone());
+        })
+    }));
+    drop(aimed);
+    ended.unwrap_or_else(|payload| {
+        let interrupted = payload.is::<CancelledError>()
+            && interrupts.count.load(Ordering::SeqCst) > 0
+            && task.is_some_and(|task: TaskRef| task.core().cancellation.uncancel() == 0);
+        if interrupted {
+            panic_quietly(KeyboardInterrupt)
+        }
+        resume_unwind(payload)
+    })
+}
+
+/// Ctrl-C is how the program was meant to end: no message of the panic hook's.
+fn panic_quietly(interrupt: KeyboardInterrupt) -> ! {
+    resume_unwind(Box::new(interrupt))
+}
+
+/// Takes the aim back when the run is over.
+struct Aimed;
+
+impl Drop for Aimed {
+    fn drop(&mut self) {
+        let old = target().take();
+        drop(old);
+    }
+}
+
+/// Whether Ctrl-C comes to us; not when the program handles it itself.
+fn is_handled() -> bool {
+    static HANDLED: OnceLock<bool> = OnceLock::new();
+    *HANDLED.get_or_init(|| ctrlc::try_set_handler(on_ctrl_c).is_ok())
+}
+
+/// Runs on a thread of its own, where everything is allowed.
+fn on_ctrl_c() {
+    let Some(Target {
+        remote,
+        main,
+        interrupts,
+    }) = target().clone()
+    else {
+        std::process::exit(INTERRUPTED);
+    };
+    let message: Box<dyn FnOnce() + Send> = match interrupts.count.fetch_add(1, Ordering::SeqCst) {
+        0 => Box::new(move || {
+            interrupts.is_taken.store(true, Ordering::SeqCst);
+            let task = context::find(main.loop_id).and_then(|event_loop| event_loop.task(main));
+            match task {
+                Some(task) => {
+                    task.cancel(CancelledError::new());
+                }
+                None => panic_any(KeyboardInterrupt),
+            }
+        }),
+        1 if interrupts.is_taken.load(Ordering::SeqCst) => {
+            Box::new(|| panic_any(KeyboardInterrupt))
+        }
+        _ => {
+            eprintln!("KeyboardInterrupt");
+            std::process::exit(INTERRUPTED);
+        }
+    };
+    // A loop that has closed meanwhile needs no ending.
+    let _ = remote.send(Message::Call(message));
+}

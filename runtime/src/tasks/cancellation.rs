@@ -1,0 +1,602 @@
+//! Cancellation that unwinds.
+//!
+//! `cancel()` passes a cancellation down to what the task waits for, at once, as CPython does. The
+//! innermost awaitable then *raises*: it puts the task's mark in flight and returns `Pending`. The
+//! frames above see the mark after polling it; the nearest one that catches takes the mark and
+//! drops what raised. If none does, the task's step drops the coroutine.
+//!
+//! Four rules keep it watertight:
+//!
+//! - The mark has two states. *To be raised* is a wish, met by the awaitable that it names, or the
+//!   next one that is polled if that one is gone. *In flight* means that it was raised: whoever is
+//!   polled now returns `Pending` without polling anything itself, and whoever finds it after
+//!   polling treats what it polled as raised, even if that gave a value.
+//! - What is suspended registers with its task, last in first out: the leaves with what a
+//!   cancellation is to be passed on to, the frames that catch with nothing. `cancel()` takes the
+//!   top one, and wakes that one's waker as well as the task, since a combinator may stand between.
+//! - A leaf that raises wakes its own waker, for the same reason.
+//! - The mark is cleared before anything is dropped.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{Location, panic_any};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::{TaskKey, TaskRef};
+use crate::event_loop::LoopState;
+use crate::event_loop::context;
+use crate::exceptions::CancelledError;
+use crate::futures::Cancel;
+
+/// What a task knows of its own cancellation.
+#[derive(Default)]
+pub(crate) struct Cancellation {
+    /// `Task.cancelling()`.
+    requested: Cell<u32>,
+    /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
+    must_cancel: RefCell<Option<CancelledError>>,
+    mark: RefCell<Mark>,
+    points: RefCell<Vec<Point>>,
+    next_point: Cell<u64>,
+}
+
+#[derive(Default)]
+enum Mark {
+    #[default]
+    Clear,
+    ToRaise {
+        error: CancelledError,
+        /// The point that is to raise it; none when any may.
+        point: Option<u64>,
+        /// How many steps have ended without it being raised.
+        tries: u8,
+    },
+    InFlight(CancelledError),
+}
+
+/// Something that is suspended in the task: a leaf, or a frame that catches.
+struct Point {
+    id: u64,
+    is_leaf: bool,
+    /// None when it is the task's own.
+    waker: Option<Waker>,
+    target: Option<Rc<dyn Cancel>>,
+    location: Option<&'static Location<'static>>,
+}
+
+/// What is left of a mark after a step that suspended.
+pub(crate) enum Leftover {
+    Nothing,
+    Raise(CancelledError),
+}
+
+impl Cancellation {
+    pub(crate) fn requested(&self) -> u32 {
+        self.requested.get()
+    }
+
+    /// Mirrors `Task.uncancel`.
+    pub(crate) fn uncancel(&self) -> u32 {
+        let left = self.requested.get().saturating_sub(1);
+        self.requested.set(left);
+        if left == 0 {
+            self.must_cancel.take();
+        }
+        left
+    }
+
+    /// Mirrors the second half of `Task.cancel`.
+    pub(super) fn request(
+        &self,
+        task: &TaskRef,
+        event_loop: &Rc<LoopState>,
+        error: CancelledError,
+        is_running: bool,
+    ) {
+        self.requested.set(self.requested.get() + 1);
+        if is_running || !self.deliver(task, event_loop, &error) {
+            self.must_cancel.replace(Some(error));
+        }
+    }
+
+    /// After a step: a cancellation that came during it goes to what the task now waits for.
+    pub(super) fn pass_on(&self, task: &TaskRef, event_loop: &Rc<LoopState>) {
+        let Some(error) = self.must_cancel.take() else {
+            if matches!(*self.mark.borrow(), Mark::ToRaise { .. }) {
+                self.wake_top();
+                event_loop.schedule(task);
+            }
+            return;
+        };
+        if !self.deliver(task, event_loop, &error) {
+            self.must_cancel.replace(Some(error));
+        }
+    }
+
+    /// Cancels what the suspended task waits for; false when it is about to step anyway.
+    fn deliver(&self, task: &TaskRef, event_loop: &Rc<LoopState>, error: &CancelledError) -> bool {
+        let target = match self.points.borrow().last() {
+            Some(point) => point.target.clone(),
+            None => None,
+        };
+        if let Some(target) = target {
+            return target.cancel(error);
+        }
+        if task.core().scheduled.get() || !matches!(*self.mark.borrow(), Mark::Clear) {
+            return false;
+        }
+        let point = self.points.borrow().last().map(|point| point.id);
+        self.mark.replace(Mark::ToRaise {
+            error: error.clone(),
+            point,
+            tries: 0,
+        });
+        self.wake_top();
+        event_loop.schedule(task);
+        true
+    }
+
+    fn wake_top(&self) {
+        let waker = match self.points.borrow().last() {
+            Some(point) => point.waker.clone(),
+            None => None,
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn begin_step(&self) {
+        if let Some(error) = self.must_cancel.take() {
+            let mut mark = self.mark.borrow_mut();
+            if matches!(*mark, Mark::Clear) {
+                *mark = Mark::ToRaise {
+                    error,
+                    point: self.points.borrow().last().map(|point| point.id),
+                    tries: 0,
+                };
+            }
+        }
+    }
+
+    fn take_mark(&self) -> Mark {
+        self.mark.take()
+    }
+
+    pub(super) fn take_to_raise(&self) -> Option<CancelledError> {
+        if !matches!(*self.mark.borrow(), Mark::ToRaise { .. }) {
+            return None;
+        }
+        match self.take_mark() {
+            Mark::ToRaise { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take_in_flight(&self) -> Option<CancelledError> {
+        if !self.in_flight() {
+            return None;
+        }
+        match self.take_mark() {
+            Mark::InFlight(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What was to be raised when the coroutine returned.
+    pub(super) fn take_unraised(&self) -> Option<CancelledError> {
+        let marked = self.take_to_raise();
+        marked.or_else(|| self.must_cancel.take())
+    }
+
+    /// After a step that suspended without raising what it was to raise.
+    ///
+    /// With nothing of ours suspended it is raised at what the task waits for, whatever that is.
+    /// Else the point that was meant was not polled, by a combinator of another make: the next try
+    /// lets any point raise it, and the one after that nobody asks.
+    pub(super) fn leftover(&self) -> Leftover {
+        let mut mark = self.mark.borrow_mut();
+        let Mark::ToRaise { point, tries, .. } = &mut *mark else {
+            return Leftover::Nothing;
+        };
+        *tries += 1;
+        *point = None;
+        if *tries < 3 && !self.points.borrow().is_empty() {
+            return Leftover::Nothing;
+        }
+        match std::mem::take(&mut *mark) {
+            Mark::ToRaise { error, .. } => Leftover::Raise(error),
+            _ => Leftover::Nothing,
+        }
+    }
+
+    fn in_flight(&self) -> bool {
+        matches!(*self.mark.borrow(), Mark::InFlight(_))
+    }
+
+    pub(super) fn clear_marks(&self) {
+        self.mark.take();
+        self.must_cancel.take();
+    }
+
+    pub(super) fn clear(&self) {
+        self.clear_marks();
+        let points = self.points.take();
+        drop(points);
+    }
+
+    /// Whether a leaf of ours is suspended: it, and not something foreign, is what is awaited.
+    pub(super) fn waits_at_own_leaf(&self) -> bool {
+        self.points.borrow().iter().any(|point| point.is_leaf)
+    }
+
+    /// Where the innermost suspended leaf stands in the program.
+    pub(super) fn location(&self) -> Option<&'static Location<'static>> {
+        self.points
+            .borrow()
+            .iter()
+            .rev()
+            .find_map(|point| point.location)
+    }
+
+    /// The repr of what the task waits for.
+    pub(super) fn waits_for(&self) -> Option<String> {
+        let target = self.points.borrow().last()?.target.clone()?;
+        target.repr()
+    }
+
+    /// Whether this point is the one to raise: it is named, or it is new and the one that is
+    /// named cannot.
+    fn is_to_raise(&self, id: Option<u64>) -> bool {
+        let Mark::ToRaise { point, .. } = &*self.mark.borrow() else {
+            return false;
+        };
+        match (point, id) {
+            (None, _) => true,
+            (Some(named), Some(id)) if *named == id => true,
+            (Some(named), None) => !self
+                .points
+                .borrow()
+                .iter()
+                .any(|point| point.id == *named && point.is_leaf),
+            _ => false,
+        }
+    }
+
+    fn add(&self, point: Point) {
+        self.points.borrow_mut().push(point);
+    }
+
+    fn remove(&self, id: u64) {
+        let point = {
+            let mut points = self.points.borrow_mut();
+            // Nearly always the last one.
+            points
+                .iter()
+                .rposition(|point| point.id == id)
+                .map(|index| points.remove(index))
+        };
+        drop(point);
+    }
+}
+
+/// Raises a cancellation in the current task, from a leaf that was polled with `cx`.
+///
+/// # Panics
+///
+/// With the error where no task is running.
+pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
+    let mut error = Some(error);
+    context::with_current_task(|task| {
+        let core = task.core();
+        if let Some(error) = error.take() {
+            let old = core.cancellation.mark.replace(Mark::InFlight(error));
+            drop(old);
+        }
+        if !cx.waker().will_wake(&core.waker) {
+            cx.waker().wake_by_ref();
+        }
+    });
+    match error {
+        None => Poll::Pending,
+        Some(error) => panic_any(error),
+    }
+}
+
+/// Whether a cancellation is on its way up through the current task.
+pub(crate) fn in_flight() -> bool {
+    context::with_current_task(|task| task.core().cancellation.in_flight()) == Some(true)
+}
+
+/// The registration of something that is suspended, with the task that it is suspended in.
+///
+/// Every leaf of asyncio holds one. It deregisters when it is dropped. It is only a key: what
+/// holds it can be [`Send`].
+#[derive(Debug, Default)]
+pub(crate) struct Suspended {
+    registered: Option<(TaskKey, u64)>,
+}
+
+impl Suspended {
+    /// Whether a cancellation is in flight or to be raised here: then the leaf is to give what
+    /// this gives.
+    pub(crate) fn poll_raise(
+        &mut self,
+        cx: &Context<'_>,
+    ) -> Option<Poll<std::convert::Infallible>> {
+        enum Found {
+            InFlight,
+            ToRaise(CancelledError),
+        }
+        let id = self.registered.map(|(_, id)| id);
+        let found = context::with_current_task(|task| {
+            let cancellation = &task.core().cancellation;
+            if matches!(*cancellation.mark.borrow(), Mark::Clear) {
+                return None;
+            }
+            if cancellation.in_flight() {
+                Some(Found::InFlight)
+            } else if cancellation.is_to_raise(id) {
+                cancellation.take_to_raise().map(Found::ToRaise)
+            } else {
+                None
+            }
+        })??;
+        match found {
+            Found::InFlight => Some(Poll::Pending),
+            Found::ToRaise(error) => {
+                self.leave();
+                Some(raise(cx, error))
+            }
+        }
+    }
+
+    /// Registers a leaf, or its new waker. What a cancellation is passed on to is asked for once.
+    pub(crate) fn suspend(
+        &mut self,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
+    ) {
+        self.register(cx, true, location, target);
+    }
+
+    fn register(
+        &mut self,
+        cx: &Context<'_>,
+        is_leaf: bool,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
+    ) {
+        if let Some((key, _)) = self.registered {
+            let current = context::with_current_task(|task| task.core().key);
+            if current.is_some_and(|current| current != key) {
+                // It was suspended in another task before.
+                self.leave();
+            }
+        }
+        context::with_current_task(|task| {
+            let core = task.core();
+            let foreign_waker = || (!cx.waker().will_wake(&core.waker)).then(|| cx.waker().clone());
+            if let Some((_, id)) = self.registered {
+                let mut points = core.cancellation.points.borrow_mut();
+                let point = points.iter_mut().rev().find(|point| point.id == id);
+                if let Some(point) = point {
+                    let known = point.waker.as_ref().unwrap_or(&core.waker);
+                    if !cx.waker().will_wake(known) {
+                        point.waker = foreign_waker();
+                    }
+                    return;
+                }
+            }
+            let id = core.cancellation.next_point.get();
+            core.cancellation.next_point.set(id + 1);
+            core.cancellation.add(Point {
+                id,
+                is_leaf,
+                waker: foreign_waker(),
+                target: target(),
+                location,
+            });
+            self.registered = Some((core.key, id));
+        });
+    }
+
+    /// Deregisters.
+    pub(crate) fn leave(&mut self) {
+        let Some((key, id)) = self.registered.take() else {
+            return;
+        };
+        let here = context::with_current_task(|task| {
+            let core = task.core();
+            let is_current = core.key == key;
+            if is_current {
+                core.cancellation.remove(id);
+            }
+            is_current
+        });
+        if here != Some(true) && context::thread_number() == key.thread {
+            let task = context::find(key.loop_id).and_then(|event_loop| event_loop.task(key));
+            if let Some(task) = task {
+                task.core().cancellation.remove(id);
+            }
+        }
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// A frame that catches what is raised beneath it.
+#[derive(Default)]
+pub(crate) struct Catch {
+    point: Suspended,
+}
+
+impl Catch {
+    /// Polls what is beneath. An error means that it raised: it must be dropped, and may be, since
+    /// the mark is cleared already.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, CancelledError>> {
+        if in_flight() {
+            return Poll::Pending;
+        }
+        self.point.register(cx, false, None, || None);
+        let polled = beneath(cx);
+        let id = self.point.registered.map(|(_, id)| id);
+        let raised = context::with_current_task(|task| {
+            let cancellation = &task.core().cancellation;
+            cancellation.take_in_flight().or_else(|| {
+                // What is beneath is foreign and does not raise by itself.
+                let named = polled.is_pending()
+                    && matches!(&*cancellation.mark.borrow(),
+                        Mark::ToRaise { point, .. } if *point == id || point.is_none());
+                named.then(|| cancellation.take_to_raise()).flatten()
+            })
+        })
+        .flatten();
+        match (raised, polled) {
+            (Some(error), _) => {
+                self.point.leave();
+                Poll::Ready(Err(error))
+            }
+            (None, Poll::Ready(value)) => {
+                self.point.leave();
+                Poll::Ready(Ok(value))
+            }
+            (None, Poll::Pending) => Poll::Pending,
+        }
+    }
+}
+
+/// Awaits `future`; gives an error when a cancellation was raised in it.
+///
+/// This is Python's `try: ... except CancelledError:`. The cancellation ends here: to pass it on,
+/// after tidying up, await [`CancelledError::raise`]. What raised is dropped when this gives its
+/// error. It awaits in place, so `future` may borrow. Off an asyncio loop nothing is raised, and
+/// this is `future` itself.
+///
+/// # Cancellation
+///
+/// Catches it. If this is dropped, `future` is dropped with it.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async {
+///     match asyncio::catch_cancelled(asyncio::sleep(10)).await {
+///         Ok(()) => "slept",
+///         Err(_) => "was cancelled, and cleaned up",
+///     }
+/// });
+/// asyncio::sleep(0).await;
+/// task.cancel();
+/// assert_eq!(task.await, "was cancelled, and cleaned up");
+/// # });
+/// ```
+pub fn catch_cancelled<F: IntoFuture>(
+    future: F,
+) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F> {
+    CatchCancelled {
+        catch: Catch::default(),
+        future: Some(future.into_future()),
+    }
+}
+
+pin_project_lite::pin_project! {
+    struct CatchCancelled<F> {
+        catch: Catch,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Future for CatchCancelled<F> {
+    type Output = Result<F::Output, CancelledError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("`catch_cancelled` was polled after it was done");
+        };
+        let polled = this.catch.poll(cx, |cx| future.poll(cx));
+        if polled.is_ready() {
+            this.future.set(None);
+        }
+        polled
+    }
+}
+
+/// Awaits `future`, then `cleanup`, on every way out: a value, a panic or a cancellation; then
+/// goes on with that value, panic or cancellation.
+///
+/// This is Python's `try: ... finally:` with awaits in the second block. The cleanup can itself be
+/// cancelled, by another `cancel()`, and its panic replaces the first, as in Python. It awaits in
+/// place, so both may borrow.
+///
+/// # Cancellation
+///
+/// Runs `cleanup`, then goes on raising. If this is *dropped*, by a `select!` or on another
+/// executor, both are dropped and `cleanup` does not run.
+///
+/// ```
+/// # use std::cell::Cell;
+/// # asyncio::run(async {
+/// let closed = std::rc::Rc::new(Cell::new(false));
+/// let task = asyncio::create_task(asyncio::finally(asyncio::sleep(10), {
+///     let closed = closed.clone();
+///     async move {
+///         asyncio::sleep(0).await;
+///         closed.set(true);
+///     }
+/// }));
+/// asyncio::sleep(0).await;
+/// task.cancel();
+/// assert!(asyncio::catch_cancelled(task).await.is_err());
+/// assert!(closed.get());
+/// # });
+/// ```
+pub async fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
+    future: F,
+    cleanup: C,
+) -> F::Output {
+    let guarded = catch_panic(catch_cancelled(future)).await;
+    cleanup.await;
+    match guarded {
+        Ok(Ok(value)) => value,
+        Ok(Err(cancelled)) => cancelled.raise().await,
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+/// Awaits `future`; gives the payload when it panics.
+async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::Output> {
+    let mut future = Some(Box::pin(future));
+    std::future::poll_fn(move |cx| {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+        let Some(inner) = &mut future else {
+            return Poll::Pending;
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => {
+                future = None;
+                Poll::Ready(Ok(value))
+            }
+            Err(payload) => {
+                // The panic overtakes a cancellation that was raised beside it.
+                context::with_current_task(|task| task.core().cancellation.take_in_flight());
+                future = None;
+                Poll::Ready(Err(payload))
+            }
+        }
+    })
+    .await
+}

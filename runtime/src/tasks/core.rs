@@ -1,0 +1,341 @@
+//! What every task is beneath its type: its key, its name, its cancellation, and how it takes a
+//! step.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use super::cancellation::{Cancellation, Leftover};
+use super::waker;
+use crate::event_loop::context::{self, Entered};
+use crate::event_loop::{ExceptionContext, LoopState, default_exception_handler};
+use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
+use crate::futures::{Awaited, Cancel, FutureCore, State};
+
+/// Where a task is found, from any thread: a key that outlives its task finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskKey {
+    pub(crate) loop_id: u64,
+    pub(crate) thread: u64,
+    pub(crate) slot: usize,
+    /// Never used again.
+    pub(crate) id: u64,
+}
+
+/// The untyped part of a task.
+pub(crate) struct TaskCore {
+    pub(crate) key: TaskKey,
+    pub(crate) waker: Waker,
+    pub(crate) name: RefCell<Name>,
+    /// The name of the coroutine's type, which holds that of its function.
+    pub(crate) coroutine: &'static str,
+    pub(crate) created_at: &'static Location<'static>,
+    pub(crate) cancellation: Cancellation,
+    /// Whether a step is queued.
+    pub(crate) scheduled: Cell<bool>,
+    /// Whether it waits for something that is not asyncio's own.
+    pub(crate) foreign: Cell<bool>,
+    started: Cell<bool>,
+    /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
+    is_main: bool,
+}
+
+/// A task's name: the one it was given, or a number.
+pub(crate) enum Name {
+    Number(u64),
+    Given(Rc<str>),
+}
+
+thread_local! {
+    /// Per thread, so that what one thread's tasks are called does not hang on another's.
+    static LAST_NUMBER: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Name {
+    pub(crate) fn next() -> Self {
+        let number = LAST_NUMBER.try_with(|last| {
+            last.set(last.get() + 1);
+            last.get()
+        });
+        Name::Number(number.unwrap_or_default())
+    }
+
+    /// A name that was given at creation takes no number.
+    pub(crate) fn give_back(&self) {
+        if let Name::Number(number) = self {
+            let _ = LAST_NUMBER.try_with(|last| {
+                if last.get() == *number {
+                    last.set(number - 1);
+                }
+            });
+        }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Name::Number(number) => write!(f, "Task-{number}"),
+            Name::Given(name) => f.write_str(name),
+        }
+    }
+}
+
+impl TaskCore {
+    pub(crate) fn new(
+        key: TaskKey,
+        event_loop: &Rc<LoopState>,
+        coroutine: &'static str,
+        created_at: &'static Location<'static>,
+        is_main: bool,
+    ) -> Self {
+        Self {
+            key,
+            waker: waker::of(key, event_loop.remote.clone()),
+            name: RefCell::new(Name::next()),
+            coroutine,
+            created_at,
+            cancellation: Cancellation::default(),
+            scheduled: Cell::new(false),
+            foreign: Cell::new(false),
+            started: Cell::new(false),
+            is_main,
+        }
+    }
+}
+
+/// A task's future and value, whatever their types.
+pub(crate) trait RawTask: Awaited {
+    fn core(&self) -> &TaskCore;
+    /// Polls the coroutine; its value is kept.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
+    fn drop_future(&self);
+    fn drop_value(&self);
+    fn repr_value(&self) -> String;
+}
+
+/// The coroutine of a task that lives elsewhere: on the stack of `run_until_complete`.
+pub(crate) trait Body {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    fn drop_future(&mut self);
+    fn drop_value(&mut self);
+}
+
+/// The task of a `run_until_complete`, with its coroutine.
+pub(crate) struct Main<'a> {
+    task: TaskRef,
+    body: &'a mut dyn Body,
+}
+
+impl<'a> Main<'a> {
+    pub(crate) fn new<T>(task: &super::Task<T>, body: &'a mut dyn Body) -> Self
+    where
+        T: 'static,
+    {
+        Self {
+            task: task.erased(),
+            body,
+        }
+    }
+}
+
+/// A reference to a task of any type.
+#[derive(Clone)]
+pub(crate) struct TaskRef(pub(crate) Rc<dyn RawTask>);
+
+impl Cancel for TaskRef {
+    fn cancel(&self, error: &CancelledError) -> bool {
+        TaskRef::cancel(self, error.clone())
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(super::repr::task(self))
+    }
+}
+
+/// How a step left the coroutine.
+enum Outcome {
+    Finished,
+    Cancelled(CancelledError),
+    Panicked(Panic),
+    Suspended,
+}
+
+impl TaskRef {
+    pub(crate) fn core(&self) -> &TaskCore {
+        self.0.core()
+    }
+
+    pub(crate) fn future(&self) -> &FutureCore {
+        self.0.future_core()
+    }
+
+    pub(crate) fn is(&self, other: &TaskRef) -> bool {
+        self.core().key.id == other.core().key.id
+    }
+
+    pub(crate) fn event_loop(&self) -> Weak<LoopState> {
+        self.future().event_loop()
+    }
+
+    /// Runs the coroutine to where it next suspends. Mirrors `Task.__step`.
+    pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
+        let core = self.core();
+        core.scheduled.set(false);
+        if self.future().is_done() {
+            return;
+        }
+        let mut coroutine = Coroutine {
+            task: self,
+            main: main.filter(|main| main.task.is(self)),
+        };
+        core.cancellation.begin_step();
+        let entered = Entered::task(Some(self.clone()));
+        let outcome = coroutine.run(core);
+        drop(entered);
+        match outcome {
+            Outcome::Suspended => self.suspend(event_loop),
+            Outcome::Finished => self.finish(event_loop, State::Finished, None),
+            Outcome::Cancelled(error) => self.finish(
+                event_loop,
+                State::Cancelled,
+                Some(Exception::CancelledError(error)),
+            ),
+            Outcome::Panicked(panic) => {
+                if panic.is::<KeyboardInterrupt>() {
+                    event_loop.interrupt(panic.clone());
+                }
+                self.finish(event_loop, State::Finished, Some(Exception::Panic(panic)));
+            }
+        }
+    }
+
+    /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
+    fn suspend(&self, event_loop: &Rc<LoopState>) {
+        let core = self.core();
+        core.cancellation.pass_on(self, event_loop);
+        if !core.scheduled.get() && !core.cancellation.waits_at_own_leaf() {
+            event_loop.waits_for_foreign(self);
+        }
+    }
+
+    fn finish(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
+        let core = self.core();
+        core.cancellation.clear();
+        let owned = event_loop.remove_task(core.key);
+        self.future().complete(state, failure);
+        drop(owned);
+    }
+
+    /// Cancels the task. Mirrors `Task.cancel`.
+    pub(crate) fn cancel(&self, error: CancelledError) -> bool {
+        self.future().forget_failure();
+        if self.future().is_done() {
+            return false;
+        }
+        if let Some(event_loop) = self.event_loop().upgrade() {
+            let is_running = context::with_current_task(|current| current.is(self)) == Some(true);
+            self.core()
+                .cancellation
+                .request(self, &event_loop, error, is_running);
+        }
+        true
+    }
+
+    /// Drops the coroutine of a task whose loop is gone.
+    pub(crate) fn destroy(&self) {
+        if self.future().is_done() {
+            return;
+        }
+        if !self.core().is_main {
+            default_exception_handler(&ExceptionContext {
+                message: "Task was destroyed but it is pending!".to_owned(),
+                exception: None,
+                task: Some(super::AnyTask(self.clone())),
+            });
+        }
+        let _entered = Entered::task(Some(self.clone()));
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.0.drop_future()));
+        if let Err(payload) = dropped {
+            crate::diagnostics::error(format_args!(
+                "Exception ignored in: {:?}\n{}",
+                super::AnyTask(self.clone()),
+                Panic::new(payload)
+            ));
+        }
+    }
+
+    /// Takes the task of a `run_until_complete` out of the loop.
+    pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
+        self.core().cancellation.clear();
+        let owned = event_loop.remove_task(self.core().key);
+        drop(owned);
+    }
+}
+
+/// The coroutine of a task, during a step.
+struct Coroutine<'a, 'm> {
+    task: &'a TaskRef,
+    main: Option<&'a mut Main<'m>>,
+}
+
+impl Coroutine<'_, '_> {
+    fn run(&mut self, core: &TaskCore) -> Outcome {
+        let started = core.started.replace(true);
+        if !started {
+            if let Some(error) = core.cancellation.take_to_raise() {
+                // As in Python, the body of a task that was cancelled before never runs.
+                return self.unwind(error);
+            }
+        }
+        let mut cx = Context::from_waker(&core.waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| match &mut self.main {
+            Some(main) => main.body.poll(&mut cx),
+            None => self.task.0.poll(&mut cx),
+        }));
+        if let Err(payload) = polled {
+            core.cancellation.clear_marks();
+            let panic = Panic::new(payload);
+            // A second panic, of a destructor, is not worth more than the first.
+            let _ = self.drop_future();
+            return Outcome::Panicked(panic);
+        }
+        if let Some(error) = core.cancellation.take_in_flight() {
+            return self.unwind(error);
+        }
+        if matches!(polled, Ok(Poll::Ready(()))) {
+            return match core.cancellation.take_unraised() {
+                // Cancelled during its last step, or while nothing of ours could raise it.
+                Some(error) => self.unwind(error),
+                None => Outcome::Finished,
+            };
+        }
+        match core.cancellation.leftover() {
+            Leftover::Raise(error) => self.unwind(error),
+            Leftover::Nothing => Outcome::Suspended,
+        }
+    }
+
+    /// Drops the coroutine, and with it what it holds: destructors are `finally`.
+    fn unwind(&mut self, error: CancelledError) -> Outcome {
+        match self.drop_future() {
+            Ok(()) => Outcome::Cancelled(error),
+            Err(panic) => Outcome::Panicked(panic),
+        }
+    }
+
+    fn drop_future(&mut self) -> Result<(), Panic> {
+        catch_unwind(AssertUnwindSafe(|| match &mut self.main {
+            Some(main) => {
+                main.body.drop_future();
+                main.body.drop_value();
+            }
+            None => {
+                self.task.0.drop_future();
+                self.task.0.drop_value();
+            }
+        }))
+        .map_err(Panic::new)
+    }
+}

@@ -1,0 +1,651 @@
+//! Tasks: coroutines that a loop runs.
+//!
+//! - [`core`]: what a task is beneath its type, and how it takes a step;
+//! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
+//! - [`waker`]: what wakes a task, from any thread;
+//! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
+//! - [`repr`]: Python's reprs.
+
+pub(crate) mod cancellation;
+mod core;
+pub(crate) mod repr;
+mod sleep;
+mod waker;
+
+use std::any::Any;
+use std::cell::{Ref, RefCell};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+pub(crate) use self::cancellation::Suspended;
+use self::core::Name;
+pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
+pub use self::sleep::Sleep;
+pub use self::sleep::sleep;
+pub(crate) use self::sleep::turn;
+use crate::event_loop::ready::Callback;
+use crate::event_loop::{
+    EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
+};
+use crate::exceptions::{CancelledError, Exception};
+use crate::futures::{
+    Awaited, Awaiting, Cancel, Cloned, FutureCore, current_loop, result_ref, take_value,
+};
+
+struct TaskState<T> {
+    future: FutureCore,
+    core: TaskCore,
+    coroutine: RefCell<Option<Pin<Box<dyn Future<Output = T>>>>>,
+    value: RefCell<Option<T>>,
+}
+
+/// A coroutine that a loop runs.
+///
+/// A handle: a clone is the same task, and so is equal to it. The loop owns its tasks, so dropping
+/// every handle lets the task go on. Awaiting a task moves its value out; awaiting a reference
+/// (`(&task).await`) clones the value and leaves it there. Mirrors `asyncio.Task`.
+///
+/// # Panics
+///
+/// Awaiting a task that panicked panics with the same payload (the first time; with its message
+/// after). A panic that nobody asked for is logged, as `Task exception was never retrieved`, when
+/// the last handle goes.
+///
+/// # Cancellation
+///
+/// Cancelling a task that awaits this one cancels this one. Awaiting a task that was cancelled
+/// raises in who awaits. Dropping the await leaves the task alone.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async { 6 * 7 });
+/// assert!(!task.done());
+/// assert_eq!(task.await, 42);
+/// # });
+/// ```
+pub struct Task<T> {
+    state: Rc<TaskState<T>>,
+    awaiting: Awaiting,
+}
+
+/// Makes a task of a future; it takes its first step in the next iteration of the running loop.
+///
+/// Mirrors `asyncio.create_task`; Python's `name=` is [`Task::name`].
+///
+/// # Panics
+///
+/// `no running event loop`, outside of one.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(asyncio::sleep(1)).name("nap");
+/// assert_eq!(task.get_name(), "nap");
+/// # });
+/// ```
+#[track_caller]
+pub fn create_task<F: IntoFuture>(future: F) -> Task<F::Output>
+where
+    F::IntoFuture: 'static,
+    F::Output: 'static,
+{
+    match context::running() {
+        Some(event_loop) => Task::spawn(&event_loop, future.into_future()),
+        None => panic!("no running event loop"),
+    }
+}
+
+/// A task for anything that can be awaited; a [`Task`] comes back as itself.
+///
+/// The task belongs to the running loop, or to [`get_event_loop`]'s outside of one, as the
+/// generator-based programs expect. Mirrors `asyncio.ensure_future`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::ensure_future(async { 42 });
+/// assert_eq!(asyncio::ensure_future(task.clone()), task);
+/// # });
+/// ```
+#[track_caller]
+pub fn ensure_future<F: IntoFuture>(awaitable: F) -> Task<F::Output>
+where
+    F::IntoFuture: 'static,
+    F::Output: 'static,
+{
+    let mut future = Some(awaitable.into_future());
+    let any: &mut dyn Any = &mut future;
+    if let Some(task) = any.downcast_mut::<Option<Task<F::Output>>>() {
+        if let Some(task) = task.take() {
+            return task;
+        }
+    }
+    match future {
+        Some(future) => Task::spawn(&current_loop(), future),
+        None => unreachable!("only a task was taken"),
+    }
+}
+
+/// The task that runs right now; none in a callback, or outside of a loop.
+pub fn current_task() -> Option<AnyTask> {
+    context::current_task().map(AnyTask)
+}
+
+/// The tasks of the running loop, or of [`get_event_loop`]'s, that are not done, oldest first.
+pub fn all_tasks() -> Vec<AnyTask> {
+    get_event_loop()
+        .inner
+        .all_tasks()
+        .into_iter()
+        .map(AnyTask)
+        .collect()
+}
+
+impl<T: 'static> Task<T> {
+    #[track_caller]
+    pub(crate) fn spawn<F>(event_loop: &Rc<LoopState>, future: F) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
+        assert!(!event_loop.is_closed(), "Event loop is closed");
+        let name = std::any::type_name::<F>();
+        Self::insert(event_loop, name, Some(Box::pin(future)))
+    }
+
+    #[track_caller]
+    fn insert(
+        event_loop: &Rc<LoopState>,
+        coroutine: &'static str,
+        future: Option<Pin<Box<dyn Future<Output = T>>>>,
+    ) -> Self {
+        let created_at = Location::caller();
+        let mut state = None;
+        let task = event_loop.insert_task(|key| {
+            let made = Rc::new(TaskState {
+                future: FutureCore::new(event_loop),
+                core: TaskCore::new(key, event_loop, coroutine, created_at, future.is_none()),
+                coroutine: RefCell::new(future),
+                value: RefCell::default(),
+            });
+            state = Some(made.clone());
+            TaskRef(made)
+        });
+        event_loop.schedule(&task);
+        match state {
+            Some(state) => Self {
+                state,
+                awaiting: Awaiting::default(),
+            },
+            None => unreachable!("the task was made just now"),
+        }
+    }
+
+    pub(crate) fn erased(&self) -> TaskRef {
+        TaskRef(self.state.clone())
+    }
+
+    /// The same task, without its type.
+    pub fn any(&self) -> AnyTask {
+        AnyTask(self.erased())
+    }
+
+    /// Names the task as it is created: Python's `create_task(coro, name='nap')`.
+    #[must_use]
+    pub fn name(self, name: impl Into<Rc<str>>) -> Self {
+        self.state.core.name.borrow().give_back();
+        self.set_name(name);
+        self
+    }
+
+    /// Has `callback` called, through the ready queue, when the task is done; at once in the next
+    /// iteration if it is done already. Mirrors `Task.add_done_callback`.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
+        let this = self.clone();
+        self.state
+            .future
+            .add_callback(Callback::Call(Box::new(move || callback(&this))));
+    }
+}
+
+impl Task<()> {
+    /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
+    #[track_caller]
+    pub(crate) fn main(event_loop: &Rc<LoopState>, coroutine: &'static str) -> Self {
+        Self::insert(event_loop, coroutine, None)
+    }
+
+    pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) {
+        self.state
+            .future
+            .add_callback(Callback::Call(Box::new(stop)));
+    }
+
+    pub(crate) fn leave(&self, event_loop: &Rc<LoopState>, is_unfinished: bool) {
+        if is_unfinished {
+            self.erased().leave(event_loop);
+        }
+    }
+
+    /// Panics as `run_until_complete` does when its task has failed.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        match self.state.future.failure() {
+            Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
+            Some(Exception::Panic(panic)) => panic.resume(),
+            None => {}
+        }
+    }
+}
+
+impl<T> Task<T> {
+    /// Whether it has ended: with a value, a panic or a cancellation.
+    pub fn done(&self) -> bool {
+        self.state.future.is_done()
+    }
+
+    /// Whether it was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.state.future.is_cancelled()
+    }
+
+    /// The value, borrowed.
+    ///
+    /// # Panics
+    ///
+    /// `Result is not set.` while the task is pending; as awaiting it does when it failed; when
+    /// the value was moved out by an await.
+    #[track_caller]
+    pub fn result(&self) -> Ref<'_, T> {
+        result_ref(&self.state.future, &self.state.value)
+    }
+
+    /// How it failed: none when it gave a value.
+    ///
+    /// # Panics
+    ///
+    /// `Exception is not set.` while the task is pending.
+    #[track_caller]
+    pub fn exception(&self) -> Option<Exception> {
+        assert!(self.done(), "Exception is not set.");
+        self.state.future.failure()
+    }
+
+    /// Cancels the task: what it waits for is cancelled, and a [`CancelledError`] is raised in it,
+    /// which it may catch. False when it is done already. Mirrors `Task.cancel`.
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        self.state.cancel(&CancelledError::new())
+    }
+
+    /// As [`cancel`](Self::cancel), with a message for who catches it.
+    #[track_caller]
+    pub fn cancel_with(&self, message: &str) -> bool {
+        self.state.cancel(&CancelledError::with_message(message))
+    }
+
+    /// How many cancellations were asked for and not taken back.
+    pub fn cancelling(&self) -> u32 {
+        self.state.core.cancellation.requested()
+    }
+
+    /// Takes one request for cancellation back, and gives how many are left.
+    pub fn uncancel(&self) -> u32 {
+        self.state.core.cancellation.uncancel()
+    }
+
+    /// The name: `Task-1` unless it was given one.
+    pub fn get_name(&self) -> String {
+        self.state.core.name.borrow().to_string()
+    }
+
+    /// Names the task.
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        self.state.core.name.replace(Name::Given(name.into()));
+    }
+
+    /// The loop it runs in.
+    ///
+    /// # Panics
+    ///
+    /// When the loop is gone.
+    #[track_caller]
+    pub fn get_loop(&self) -> EventLoop {
+        match self.state.future.event_loop().upgrade() {
+            Some(inner) => EventLoop { inner },
+            None => panic!("Event loop is closed"),
+        }
+    }
+
+    pub(crate) fn awaited(&self) -> Rc<dyn Awaited + '_> {
+        self.state.clone()
+    }
+
+    pub(crate) fn core(&self) -> &FutureCore {
+        &self.state.future
+    }
+
+    /// The value of a finished task, moved out, or why there is none.
+    pub(crate) fn take(&self) -> Result<T, Exception> {
+        match self.state.future.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(take_value(&self.state.value)),
+        }
+    }
+
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.state.value.borrow().as_ref().map(look)
+    }
+}
+
+impl<T> Cancel for TaskState<T> {
+    fn cancel(&self, error: &CancelledError) -> bool {
+        self.future.forget_failure();
+        if self.future.is_done() {
+            return false;
+        }
+        let Some(event_loop) = self.future.event_loop().upgrade() else {
+            return false;
+        };
+        match event_loop.task(self.core.key) {
+            Some(task) => task.cancel(error.clone()),
+            None => false,
+        }
+    }
+
+    fn repr(&self) -> Option<String> {
+        let event_loop = self.future.event_loop().upgrade()?;
+        event_loop.task(self.core.key).map(|task| repr::task(&task))
+    }
+}
+
+impl<T> Awaited for TaskState<T> {
+    fn future_core(&self) -> &FutureCore {
+        &self.future
+    }
+}
+
+impl<T: 'static> RawTask for TaskState<T> {
+    fn core(&self) -> &TaskCore {
+        &self.core
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut coroutine = self.coroutine.borrow_mut();
+        let Some(future) = coroutine.as_mut() else {
+            return Poll::Pending;
+        };
+        let Poll::Ready(value) = future.as_mut().poll(cx) else {
+            return Poll::Pending;
+        };
+        self.value.replace(Some(value));
+        let future = coroutine.take();
+        drop(coroutine);
+        drop(future);
+        Poll::Ready(())
+    }
+
+    fn drop_future(&self) {
+        let future = self.coroutine.take();
+        drop(future);
+    }
+
+    fn drop_value(&self) {
+        let value = self.value.take();
+        drop(value);
+    }
+
+    fn repr_value(&self) -> String {
+        match self.value.try_borrow() {
+            Ok(value) => repr::value(value.as_ref()),
+            Err(_) => "...".to_owned(),
+        }
+    }
+}
+
+impl<T> Drop for TaskState<T> {
+    fn drop(&mut self) {
+        if !self.future.is_unseen() {
+            return;
+        }
+        let Some(Exception::Panic(panic)) = self.future.failure() else {
+            return;
+        };
+        let name = self.core.name.borrow().to_string();
+        let context = ExceptionContext {
+            message: format!(
+                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={panic:?}>",
+                repr::qualified_name(self.core.coroutine)
+            ),
+            exception: Some(panic),
+            task: None,
+        };
+        match self.future.event_loop().upgrade() {
+            Some(event_loop) => event_loop.report(context),
+            None => default_exception_handler(&context),
+        }
+    }
+}
+
+impl<T: 'static> Future for Task<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        check_not_self(&this.state.core);
+        this.awaiting
+            .poll(cx, &this.state.future, || this.state.clone())
+            .map(|()| take_value(&this.state.value))
+    }
+}
+
+/// Python refuses a task that awaits itself; here it would never end.
+fn check_not_self(core: &TaskCore) {
+    let is_current = context::with_current_task(|task| task.core().key == core.key);
+    if is_current == Some(true) {
+        let current = context::current_task().map(AnyTask);
+        panic!("Task cannot await on itself: {current:?}");
+    }
+}
+
+impl<'a, T: Clone + 'static> IntoFuture for &'a Task<T> {
+    type Output = T;
+    type IntoFuture = Cloned<'a, Task<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Cloned {
+            handle: self.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: Clone + 'static> Future for Cloned<'_, Task<T>> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let task = &mut self.get_mut().handle;
+        check_not_self(&task.state.core);
+        task.awaiting
+            .poll(cx, &task.state.future, || task.state.clone())
+            .map(|()| result_ref(&task.state.future, &task.state.value).clone())
+    }
+}
+
+impl<T> Unpin for Task<T> {}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.awaiting.abandon(&self.state.future);
+    }
+}
+
+impl<T> Clone for Task<T> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            awaiting: Awaiting::default(),
+        }
+    }
+}
+
+impl<T> PartialEq for Task<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl<T> Eq for Task<T> {}
+
+impl<T> Hash for Task<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.state).hash(state);
+    }
+}
+
+impl<T: 'static> fmt::Debug for Task<T> {
+    /// Python's repr: `<Task pending name='Task-1' coro=<main() running at main.rs:3>>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&repr::task(&self.erased()))
+    }
+}
+
+/// A task without the type of its value: what [`current_task`] and [`all_tasks`] give.
+///
+/// Awaiting it waits for the task to end, and raises or panics as the task did, but gives no
+/// value.
+#[derive(Clone)]
+pub struct AnyTask(pub(crate) TaskRef);
+
+impl AnyTask {
+    /// As [`Task::cancel`].
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        self.0.cancel(CancelledError::new())
+    }
+
+    /// As [`Task::cancel_with`].
+    #[track_caller]
+    pub fn cancel_with(&self, message: &str) -> bool {
+        self.0.cancel(CancelledError::with_message(message))
+    }
+
+    /// As [`Task::done`].
+    pub fn done(&self) -> bool {
+        self.0.future().is_done()
+    }
+
+    /// As [`Task::cancelled`].
+    pub fn cancelled(&self) -> bool {
+        self.0.future().is_cancelled()
+    }
+
+    /// As [`Task::exception`].
+    ///
+    /// # Panics
+    ///
+    /// `Exception is not set.` while the task is pending.
+    #[track_caller]
+    pub fn exception(&self) -> Option<Exception> {
+        assert!(self.done(), "Exception is not set.");
+        self.0.future().failure()
+    }
+
+    /// As [`Task::cancelling`].
+    pub fn cancelling(&self) -> u32 {
+        self.0.core().cancellation.requested()
+    }
+
+    /// As [`Task::uncancel`].
+    pub fn uncancel(&self) -> u32 {
+        self.0.core().cancellation.uncancel()
+    }
+
+    /// As [`Task::get_name`].
+    pub fn get_name(&self) -> String {
+        self.0.core().name.borrow().to_string()
+    }
+
+    /// As [`Task::set_name`].
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        self.0.core().name.replace(Name::Given(name.into()));
+    }
+}
+
+impl<'a> IntoFuture for &'a AnyTask {
+    type Output = ();
+    type IntoFuture = AnyTaskWait<'a>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        AnyTaskWait {
+            task: self.clone(),
+            awaiting: Awaiting::default(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl IntoFuture for AnyTask {
+    type Output = ();
+    type IntoFuture = AnyTaskWait<'static>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        AnyTaskWait {
+            task: self,
+            awaiting: Awaiting::default(),
+            of: PhantomData,
+        }
+    }
+}
+
+/// The await of an [`AnyTask`].
+pub struct AnyTaskWait<'a> {
+    task: AnyTask,
+    awaiting: Awaiting,
+    of: PhantomData<&'a AnyTask>,
+}
+
+impl Future for AnyTaskWait<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        check_not_self(this.task.0.core());
+        this.awaiting
+            .poll(cx, this.task.0.future(), || Rc::new(this.task.0.clone()))
+    }
+}
+
+impl Drop for AnyTaskWait<'_> {
+    fn drop(&mut self) {
+        self.awaiting.abandon(self.task.0.future());
+    }
+}
+
+impl PartialEq for AnyTask {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is(&other.0)
+    }
+}
+
+impl Eq for AnyTask {}
+
+impl Hash for AnyTask {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.core().key.id.hash(state);
+    }
+}
+
+impl<T: 'static> PartialEq<Task<T>> for AnyTask {
+    fn eq(&self, other: &Task<T>) -> bool {
+        self.0.core().key == other.state.core.key
+    }
+}
+
+impl fmt::Debug for AnyTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&repr::task(&self.0))
+    }
+}

@@ -1,0 +1,221 @@
+//! Python's reprs of tasks and futures.
+
+use std::fmt::Write as _;
+
+use super::TaskRef;
+use crate::exceptions::Exception;
+use crate::futures::{FutureCore, State};
+
+/// `<Task pending name='Task-1' coro=<main() running at main.rs:3> wait_for=<Future pending>>`.
+pub(crate) fn task(task: &TaskRef) -> String {
+    let core = task.core();
+    let future = task.future();
+    let status = match future.state() {
+        State::Pending if core.cancellation.requested() > 0 => "cancelling",
+        state => status(state),
+    };
+    let mut text = format!(
+        "<Task {status} name={}",
+        quoted(&core.name.borrow().to_string())
+    );
+    let location = core.cancellation.location().unwrap_or(core.created_at);
+    let (file, line) = (location.file(), location.line());
+    let name = qualified_name(core.coroutine);
+    let doing = if future.is_done() {
+        format!("done, defined at {file}:{line}")
+    } else {
+        format!("running at {file}:{line}")
+    };
+    let _ = write!(text, " coro=<{name}() {doing}>");
+    if let Some(target) = core.cancellation.waits_for() {
+        let _ = write!(text, " wait_for={target}");
+    }
+    ending(&mut text, future, || task.0.repr_value());
+    text
+}
+
+/// `<Future finished result=42>`.
+pub(crate) fn future(class: &str, core: &FutureCore, value: String) -> String {
+    let mut text = format!("<{class} {}", status(core.state()));
+    ending(&mut text, core, || value);
+    text
+}
+
+fn status(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::Cancelled => "cancelled",
+        State::Finished => "finished",
+    }
+}
+
+fn ending(text: &mut String, core: &FutureCore, value: impl FnOnce() -> String) {
+    match (core.state(), &*core.peek_failure()) {
+        (State::Finished, Some(failure)) => {
+            let _ = match failure {
+                Exception::Panic(panic) => write!(text, " exception={panic:?}"),
+                Exception::CancelledError(error) => write!(text, " exception={error:?}"),
+            };
+        }
+        (State::Finished, None) => {
+            let _ = write!(text, " result={}", value());
+        }
+        _ => {}
+    }
+    match core.is_waited_for() {
+        0 => {}
+        1 => text.push_str(" cb=[<1 callback>]"),
+        more => {
+            let _ = write!(text, " cb=[<{more} callbacks>]");
+        }
+    }
+    text.push('>');
+}
+
+/// A value as Python would show it, where that is known without asking the type; else its type.
+pub(crate) fn value<T>(value: Option<&T>) -> String {
+    let Some(value) = value else {
+        return format!("<{}>", std::any::type_name::<T>());
+    };
+    macro_rules! shown {
+        ($($type:ty)*) => {$(
+            if let Some(value) = crate::futures::downcast::<T, $type>(value) {
+                return format!("{value:?}");
+            }
+        )*};
+    }
+    if typeid::of::<T>() == typeid::of::<()>() {
+        return "None".to_owned();
+    }
+    if let Some(value) = crate::futures::downcast::<T, bool>(value) {
+        return if *value { "True" } else { "False" }.to_owned();
+    }
+    if let Some(value) = crate::futures::downcast::<T, String>(value) {
+        return quoted(value);
+    }
+    if let Some(value) = crate::futures::downcast::<T, &'static str>(value) {
+        return quoted(value);
+    }
+    shown!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
+    format!("<{}>", std::any::type_name::<T>())
+}
+
+/// As Python's `repr` of a `str`, near enough.
+fn quoted(text: &str) -> String {
+    if text.contains('\'') && !text.contains('"') {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}
+
+/// The function of a coroutine, as Python's `__qualname__`, from the name of the future's type.
+///
+/// `asyncio::coroutines::Coroutine<app::Crawler::work::{{closure}}>` is `Crawler.work`.
+pub(crate) fn qualified_name(type_name: &str) -> String {
+    const CLOSURE: &str = "{{closure}}";
+    let mut name = type_name;
+    // Through the wrappers, to the innermost type that has a closure.
+    while let Some(open) = name.find('<') {
+        let (head, inside) = (&name[..open], &name[open + 1..]);
+        let is_wrapper = name.ends_with('>') && inside.contains(CLOSURE);
+        if !is_wrapper || head.contains(CLOSURE) || head.is_empty() {
+            break;
+        }
+        name = inside.strip_suffix('>').unwrap_or(inside);
+    }
+    let flat = without_generics(name);
+    let mut parts: Vec<&str> = flat.split("::").filter(|part| !part.is_empty()).collect();
+    let mut is_closure = false;
+    while parts.last() == Some(&CLOSURE) {
+        is_closure = true;
+        parts.pop();
+    }
+    if !is_closure {
+        return parts.last().unwrap_or(&"future").to_string();
+    }
+    // From the first type or function that is no module: what comes before a closure, or a type.
+    let first = parts
+        .iter()
+        .position(|part| *part == CLOSURE)
+        .map_or(parts.len(), |closure| closure)
+        .saturating_sub(1);
+    let is_type = |part: &&str| part.starts_with(char::is_uppercase);
+    let first = if first > 0 && is_type(&parts[first - 1]) {
+        first - 1
+    } else {
+        first
+    };
+    let mut text = String::new();
+    for part in &parts[first..] {
+        let part = if *part == CLOSURE { "<locals>" } else { part };
+        if part == "<locals>" && text.ends_with("<locals>") {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+fn without_generics(name: &str) -> String {
+    let mut depth = 0_usize;
+    let mut text = String::new();
+    // `<app::Crawler>::work` and `<app::Crawler as Work>::work` keep the type.
+    let name = match name.strip_prefix('<') {
+        Some(rest) => {
+            let end = rest.find([' ', '>']).unwrap_or(rest.len());
+            let after = rest.find('>').map_or("", |close| &rest[close + 1..]);
+            format!("{}{after}", &rest[..end])
+        }
+        None => name.to_owned(),
+    };
+    for character in name.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => text.push(character),
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::qualified_name;
+
+    #[test]
+    fn names_come_from_types_as_python_writes_them() {
+        for (type_name, expected) in [
+            ("app::main::{{closure}}", "main"),
+            ("app::Crawler::work::{{closure}}", "Crawler.work"),
+            ("<app::Crawler>::work::{{closure}}", "Crawler.work"),
+            (
+                "<app::Crawler as app::Work>::work::{{closure}}",
+                "Crawler.work",
+            ),
+            (
+                "asyncio::coroutines::Coroutine<app::main::{{closure}}>",
+                "main",
+            ),
+            (
+                "app::main::{{closure}}::worker::{{closure}}",
+                "main.<locals>.worker",
+            ),
+            (
+                "app::Stack<alloc::vec::Vec<u8>>::push::{{closure}}",
+                "Stack.push",
+            ),
+            ("core::future::ready::Ready<i32>", "Ready"),
+            (
+                "core::pin::Pin<alloc::boxed::Box<app::work::{{closure}}>>",
+                "work",
+            ),
+        ] {
+            assert_eq!(qualified_name(type_name), expected, "{type_name}");
+        }
+    }
+}

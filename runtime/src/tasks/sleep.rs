@@ -1,0 +1,153 @@
+//! The leaves that need nothing but a task: one turn of the loop, and `sleep`.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::cancellation::{self, Suspended};
+use crate::delay::{Delay, duration, seconds};
+use crate::event_loop::context;
+use crate::event_loop::ready::Callback;
+use crate::event_loop::timers::TimerKey;
+
+/// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
+///
+/// It is [`Send`] and runs off asyncio's loop too, on async-io's timers. Mirrors `asyncio.sleep`.
+///
+/// # Panics
+///
+/// `Invalid delay: NaN (not a number)`.
+///
+/// # Cancellation
+///
+/// Raises, and the timer is dropped.
+///
+/// ```
+/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+/// let start = asyncio::get_running_loop().time();
+/// asyncio::sleep(1.5).await;
+/// assert_eq!(asyncio::get_running_loop().time() - start, 1.5);
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep(delay: impl Delay) -> Sleep {
+    Sleep {
+        delay: seconds(&delay),
+        state: State::New,
+        point: Suspended::default(),
+        location: Location::caller(),
+    }
+}
+
+/// Gives up one turn of the loop: Python's bare `yield`.
+#[track_caller]
+pub(crate) fn turn() -> Sleep {
+    sleep(0.0)
+}
+
+/// The future that [`sleep`] gives.
+#[must_use = "a sleep does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct Sleep {
+    delay: f64,
+    state: State,
+    point: Suspended,
+    location: &'static Location<'static>,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    /// It gave up its turn.
+    Turned,
+    /// A timer of a loop of ours.
+    Timer {
+        loop_id: u64,
+        key: TimerKey,
+    },
+    /// On another executor.
+    Elsewhere(async_io::Timer),
+    Done,
+}
+
+impl Sleep {
+    fn start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.delay <= 0.0 {
+            cx.waker().wake_by_ref();
+            self.state = State::Turned;
+            return Poll::Pending;
+        }
+        if let Some(event_loop) = context::running() {
+            let when = event_loop.time() + self.delay;
+            let key = event_loop.insert_timer(when, Callback::Wake(cx.waker().clone()));
+            self.state = State::Timer {
+                loop_id: event_loop.id,
+                key,
+            };
+            return Poll::Pending;
+        }
+        let mut timer = async_io::Timer::at(Instant::now() + duration(self.delay));
+        let polled = Pin::new(&mut timer).poll(cx).map(|_| ());
+        self.state = State::Elsewhere(timer);
+        polled
+    }
+
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.state {
+            State::New => self.start(cx),
+            State::Turned | State::Done => Poll::Ready(()),
+            State::Elsewhere(timer) => Pin::new(timer).poll(cx).map(|_| ()),
+            State::Timer { loop_id, key } => match context::find(*loop_id) {
+                Some(event_loop) if event_loop.has_timer(*key) => {
+                    event_loop.rewake_timer(*key, cx.waker());
+                    Poll::Pending
+                }
+                Some(_) => Poll::Ready(()),
+                None => {
+                    // It moved to another thread, or its loop is gone: sleep the rest there.
+                    self.state = State::New;
+                    self.start(cx)
+                }
+            },
+        }
+    }
+
+    fn stop(&mut self) {
+        if let State::Timer { loop_id, key } = self.state {
+            if let Some(event_loop) = context::find(loop_id) {
+                event_loop.cancel_timer(key);
+            }
+        }
+        self.state = State::Done;
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if cancellation::in_flight() {
+            return Poll::Pending;
+        }
+        if let Some(raised) = this.point.poll_raise(cx) {
+            this.stop();
+            return raised.map(|never| match never {});
+        }
+        let polled = this.poll_state(cx);
+        if polled.is_ready() {
+            this.point.leave();
+            this.state = State::Done;
+        } else {
+            this.point.suspend(cx, Some(this.location), || None);
+        }
+        polled
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
