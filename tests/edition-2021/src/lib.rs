@@ -1,0 +1,1 @@
+//! A caller of the 2021 edition: see `tests`.

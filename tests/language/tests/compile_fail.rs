@@ -1,0 +1,94 @@
+//! Every mistake in `ui/fail` is refused, with the message recorded beside it; everything in `ui/pass` compiles.
+//!
+//! The recordings hold rustc's own wording too, which changes from version to version. So they are compared in full under the version
+//! they were made with (`ui/rustc-version`), and under any other it is only checked that each mistake is refused, and that what *we* say
+//! of it is said: the lines `error: ..` without a code.
+//!
+//! `TRYBUILD=overwrite cargo test -p language --test compile_fail` records anew, on that version.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const RECORDED_WITH: &str = include_str!("../ui/rustc-version");
+
+#[test]
+fn mistakes_are_refused_with_the_message_that_teaches() {
+    if rustc_version() == RECORDED_WITH.trim() {
+        trybuild::TestCases::new().compile_fail("ui/fail/*.rs");
+    } else {
+        refused_with_our_own_words();
+    }
+}
+
+#[test]
+fn what_looks_odd_but_is_right_compiles() {
+    trybuild::TestCases::new().pass("ui/pass/*.rs");
+}
+
+fn rustc_version() -> String {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
+    let version = String::from_utf8(output.stdout).expect("a version is text");
+    version.split_whitespace().nth(1).unwrap_or_default().to_owned()
+}
+
+/// Compiles all the cases as binaries of one package, and looks for our own messages in what the compiler says of each.
+fn refused_with_our_own_words() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail");
+    fs::create_dir_all(&project).expect("the target directory can be written");
+    let cases = cases(&here.join("ui/fail"));
+    let mut manifest = format!(
+        "[package]\nname = \"compile-fail\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\nasyncio = {{ path = {:?} }}\n",
+        here.join("../../runtime")
+    );
+    for (name, path) in &cases {
+        manifest += &format!("[[bin]]\nname = {name:?}\npath = {path:?}\n");
+    }
+    fs::write(project.join("Cargo.toml"), manifest).expect("the target directory can be written");
+    fs::copy(here.join("../../Cargo.lock"), project.join("Cargo.lock")).expect("the workspace has a lock file");
+
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["check", "--bins", "--keep-going", "--offline", "--message-format=json", "--quiet"])
+        .current_dir(&project)
+        .output()
+        .expect("cargo runs");
+    let said = errors_by_target(&String::from_utf8_lossy(&output.stdout));
+
+    for (name, path) in &cases {
+        let errors = said.get(name).unwrap_or_else(|| {
+            panic!("{name} compiles, or was not reached:\n{}", String::from_utf8_lossy(&output.stderr));
+        });
+        let recorded = fs::read_to_string(path.with_extension("stderr")).expect("each case has a recording");
+        for ours in recorded.lines().filter_map(|line| line.strip_prefix("error: ")) {
+            assert!(errors.iter().any(|error| error == ours), "{name} does not say {ours:?} but {errors:#?}");
+        }
+    }
+}
+
+fn cases(folder: &Path) -> Vec<(String, PathBuf)> {
+    let mut cases: Vec<_> = fs::read_dir(folder)
+        .expect("the cases are there")
+        .map(|entry| entry.expect("the cases can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| (path.file_stem().expect("a file").to_string_lossy().into_owned(), path))
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// The messages of all errors, by the binary they are about.
+fn errors_by_target(stdout: &str) -> HashMap<String, Vec<String>> {
+    let mut errors: HashMap<String, Vec<String>> = HashMap::new();
+    for message in stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+        if message["message"]["level"] == "error" {
+            let target = message["target"]["name"].as_str().unwrap_or_default().to_owned();
+            let first_line = message["message"]["message"].as_str().and_then(|text| text.lines().next()).unwrap_or_default();
+            errors.entry(target).or_default().push(first_line.to_owned());
+        }
+    }
+    errors
+}

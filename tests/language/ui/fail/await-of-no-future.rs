@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() {
+    await_!(5);
+}
+
+fn main() {}

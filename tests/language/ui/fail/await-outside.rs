@@ -1,0 +1,3 @@
+fn main() {
+    asyncio::await_!(async {});
+}

@@ -1,0 +1,6 @@
+use asyncio::coroutine;
+
+#[coroutine]
+fn f() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() {
+    yield_!();
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[asyncio::coroutine]
+const fn f() {}
+
+fn main() {}

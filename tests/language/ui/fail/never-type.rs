@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn forever() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[asyncio::coroutine]
+struct S {
+    x: u32,
+}
+
+fn main() {
+    let S { x: _ } = S { x: 1 };
+}

@@ -1,0 +1,10 @@
+struct S;
+
+#[asyncio::coroutine]
+impl S {
+    fn f(&self) {}
+}
+
+fn main() {
+    S.f();
+}

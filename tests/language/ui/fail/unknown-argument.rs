@@ -1,0 +1,4 @@
+#[asyncio::coroutine(box)]
+async fn f() {}
+
+fn main() {}

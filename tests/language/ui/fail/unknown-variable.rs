@@ -1,0 +1,7 @@
+#[asyncio::coroutine]
+async fn f() -> u32 {
+    let x = 1;
+    x + y
+}
+
+fn main() {}

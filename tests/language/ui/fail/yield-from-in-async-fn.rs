@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() {
+    yield_from!(async {});
+}
+
+fn main() {}

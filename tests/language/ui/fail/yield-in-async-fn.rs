@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() {
+    yield_!(1);
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+fn main() {
+    asyncio::yield_!(1);
+}

@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+fn numbers() {
+    yield_!(1);
+}
+
+fn main() {}
