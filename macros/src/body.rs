@@ -6,6 +6,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
+use syn::Lifetime;
 
 use crate::diagnostic::Mistake;
 
@@ -41,7 +42,12 @@ impl Found {
         for tree in tokens {
             let mut name = None;
             match tree {
-                TokenTree::Ident(ident) => name = Some(ident.to_string()),
+                TokenTree::Ident(ident) => {
+                    let ident = ident.to_string();
+                    // Refused with a message of its own.
+                    self.yield_ |= ident == "yield";
+                    name = Some(ident);
+                }
                 TokenTree::Punct(punct) if punct.as_char() == '!' => match before.as_deref() {
                     Some("yield_") => self.yield_ = true,
                     Some("yield_from") => self.yield_from = true,
@@ -73,12 +79,21 @@ pub(crate) enum Language {
 pub(crate) struct Names {
     /// The path of the hidden module that expansions call.
     pub(crate) private: TokenStream,
-    /// The words of a generator.
-    pub(crate) words: Ident,
-    /// The words of a generator in other macros' arguments.
-    pub(crate) checked: Ident,
-    /// The label of a generator's body.
-    pub(crate) label: syn::Lifetime,
+}
+
+/// The words of a generator.
+pub(crate) fn words(span: Span) -> Ident {
+    Ident::new("words", ours(span))
+}
+
+/// The words of a generator in other macros' arguments.
+pub(crate) fn checked(span: Span) -> Ident {
+    Ident::new("checked", ours(span))
+}
+
+/// The label of a generator's body. A word that a macro moves out of the body is refused as a "use of unreachable label" by its name.
+pub(crate) fn label(span: Span) -> Lifetime {
+    Lifetime::new("'yield_only_in_the_generators_own_body", ours(span))
 }
 
 impl Names {
@@ -86,9 +101,6 @@ impl Names {
         let span = Span::mixed_site();
         Names {
             private: quote_spanned!(span=> #asyncio::__private),
-            words: Ident::new("words", span),
-            checked: Ident::new("checked", span),
-            label: syn::Lifetime::new("'body", span),
         }
     }
 }
@@ -288,6 +300,7 @@ impl<'a> Rewriter<'a> {
         match name {
             "async" => self.async_block(trees, at, place, out),
             "fn" => self.function(trees, at, place, out),
+            "yield" => self.yield_keyword(trees, at, place, out),
             "await" => {
                 self.plain_await(trees, at, place);
                 None
@@ -483,6 +496,33 @@ impl<'a> Rewriter<'a> {
         Some(2)
     }
 
+    /// `yield x`: the compiler has refused the keyword before we are asked, and not said what to write in its place.
+    fn yield_keyword(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        place: Place,
+        out: &mut Output,
+    ) -> Option<usize> {
+        let is_word = !place.in_macro
+            && !is_punct(
+                at.checked_sub(1).and_then(|i| trees.get(i)),
+                &['.', ':', '\''],
+            );
+        if !is_word {
+            return None;
+        }
+        let end = (at..trees.len())
+            .find(|&i| is_punct(trees.get(i), &[';', ',']))
+            .unwrap_or(trees.len());
+        let message = "`yield` without the bang: Rust keeps the bare word for itself, write `yield_!(x)`; for Python's `yield from` write \
+                       `yield_from!(x)`";
+        out.rewrite(
+            Mistake::between(trees[at].span(), trees[end - 1].span(), message).into_tokens(),
+        );
+        Some(end - at)
+    }
+
     /// What is wrong with a word where it stands, if anything.
     fn mistake(&self, word: Word, operand: &TokenStream, place: Place) -> Option<String> {
         let name = word.name();
@@ -604,15 +644,15 @@ impl<'a> Rewriter<'a> {
     /// The words of a generator, behind a jump that the compiler checks and nothing takes: it cannot leave an `async` block or a
     /// closure, so a word that some macro wraps in one does not compile.
     fn guarded(&mut self, span: Span, place: Place) -> TokenStream {
-        let Names {
-            private,
-            words,
-            checked,
-            label,
-        } = self.names;
+        let private = &self.names.private;
         self.needs.label = true;
         self.needs.checked |= place.in_macro;
-        let words = if place.in_macro { checked } else { words };
+        let label = label(span);
+        let words = if place.in_macro {
+            checked(span)
+        } else {
+            words(span)
+        };
         quote_spanned!(span=> (if false { break #label #private::never() } else { #words }))
     }
 }

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
 
@@ -230,8 +231,9 @@ fn is_lint(attr: &syn::Attribute) -> bool {
 }
 
 /// Says what the block returns before the body does, so that the body's `return`, `?` and `todo!()` have an expected type.
-fn expect(output: &TokenStream) -> TokenStream {
-    quote_spanned! {Span::mixed_site()=>
+fn expect(output: &TokenStream, written: Span) -> TokenStream {
+    // Where the type is written is where the compiler is to point when something else is returned.
+    quote_spanned! {Span::mixed_site().located_at(written)=>
         if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#output> {
             return returned;
         }
@@ -245,6 +247,7 @@ fn async_block(
     parameters: &TokenStream,
     output: Option<&Type>,
     body: &Group,
+    name: &Ident,
     own: Option<&Ident>,
 ) -> (TokenStream, Needs) {
     let span = Span::mixed_site();
@@ -257,12 +260,15 @@ fn async_block(
     let traits = traits(names, &needs);
     let (expected, annotation) = match output {
         None => (
-            expect(&quote_spanned!(span=> ())),
+            expect(&quote_spanned!(span=> ()), name.span()),
             quote_spanned!(span=> : ()),
         ),
         // An `impl` cannot be named in a body.
         Some(ty) if kind::opaque(ty).is_some() => (TokenStream::new(), TokenStream::new()),
-        Some(ty) => (expect(&quote!(#ty)), quote_spanned!(span=> : #ty)),
+        Some(ty) => (
+            expect(&quote!(#ty), ty.span()),
+            quote_spanned!(span=> : #ty),
+        ),
     };
     let block = quote_spanned! {span=>
         async move {
@@ -347,6 +353,7 @@ fn expand_coroutine(args: &Args, function: Function, coroutine: &Coroutine) -> T
                 &shell.parameters,
                 coroutine.output.as_ref(),
                 body,
+                &name,
                 own,
             );
             let about = about(&names, &name);
@@ -449,9 +456,13 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
     let body = match &function.body {
         Body::None(semicolon) => semicolon.clone(),
         Body::Block(body) => {
+            let written = match &function.sig.output {
+                ReturnType::Type(_, ty) => ty.span(),
+                ReturnType::Default => function.sig.ident.span(),
+            };
             let own = (erase.is_none() && matches!(generator.shown, Shown::Generator(_)))
                 .then_some(&function.sig.ident);
-            let block = generator_block(&names, &shell.parameters, &returns, body, own);
+            let block = generator_block(&names, &shell.parameters, &returns, written, body, own);
             let GeneratorBlock { block, constructor } = block;
             let name = function.sig.ident.to_string();
             let name = name.trim_start_matches("r#");
@@ -482,16 +493,13 @@ fn generator_block(
     names: &Names,
     parameters: &TokenStream,
     returns: &TokenStream,
+    written: Span,
     body: &Group,
     own: Option<&Ident>,
 ) -> GeneratorBlock {
     let span = Span::mixed_site();
-    let Names {
-        private,
-        words,
-        checked,
-        label,
-    } = names;
+    let Names { private } = names;
+    let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
     let mut rewriter = Rewriter::new(Language::Generator, names, own);
     let body = rewriter.body(body);
     let Rewriter {
@@ -499,7 +507,7 @@ fn generator_block(
     } = rewriter;
     let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
     let traits = traits(names, &needs);
-    let expected = expect(returns);
+    let expected = expect(returns, written);
     let label = needs.label.then(|| quote_spanned!(span=> #label:));
     // SAFETY of what is written here: the words stand in the body alone, outside any macro's reach; the rewriter awaits each where it
     // stands, and the label keeps it from standing in an `async` block or a closure.
@@ -559,16 +567,15 @@ fn runner(
             function.sig.ident.span(),
             "the function needs a body",
         )),
-        (_, Some(input)) => {
-            use syn::spanned::Spanned;
-            Some(Mistake::at(
-                input.span(),
-                "nobody calls this function with arguments: it takes none",
-            ))
-        }
+        (_, Some(input)) => Some(Mistake::at(
+            input.span(),
+            "nobody calls this function with arguments: it takes none",
+        )),
         _ => None,
     };
     if let Some(mistake) = mistake {
+        let mut function = function;
+        function.sig.inputs.clear();
         return fallback::signature(&function, mistake);
     }
     let Function {
@@ -590,7 +597,15 @@ fn runner(
     } else {
         Language::Coroutine
     };
-    let (block, _) = async_block(&names, language, &TokenStream::new(), output, &body, None);
+    let (block, _) = async_block(
+        &names,
+        language,
+        &TokenStream::new(),
+        output,
+        &body,
+        &sig.ident,
+        None,
+    );
     let run = run(block);
     quote_spanned! {span=>
         #attribute

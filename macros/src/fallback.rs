@@ -5,9 +5,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
+use syn::{PathArguments, ReturnType, Type, parse_quote};
 
 use crate::diagnostic::Mistake;
-use crate::item::{Body, Function};
+use crate::item::Function;
 
 /// The function with nothing in it but the mistake.
 pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
@@ -15,21 +16,32 @@ pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
         attrs,
         vis,
         sig,
-        body,
+        body: _,
     } = function;
     let mut sig = sig.clone();
     sig.asyncness = None;
+    if let ReturnType::Type(_, ty) = &mut sig.output {
+        complete(ty);
+    }
     let message = mistake.into_tokens();
-    let span = Span::mixed_site();
-    match body {
-        Body::Block(_) => quote_spanned! {span=>
-            #(#attrs)*
-            #vis #sig { #message loop {} }
-        },
-        Body::None(_) => quote_spanned! {span=>
-            #(#attrs)*
-            #vis #sig { #message loop {} }
-        },
+    quote_spanned! {Span::mixed_site()=>
+        #(#attrs)*
+        #vis #sig { #message loop {} }
+    }
+}
+
+/// Gives a `Generator` without its types some, so that the compiler does not miss them too.
+fn complete(ty: &mut Type) {
+    let Type::Path(path) = ty else { return };
+    let Some(last) = path.path.segments.last_mut() else {
+        return;
+    };
+    if last.arguments.is_none()
+        && ["Generator", "AsyncGenerator"]
+            .iter()
+            .any(|name| last.ident == name)
+    {
+        last.arguments = PathArguments::AngleBracketed(parse_quote!(<()>));
     }
 }
 

@@ -165,42 +165,81 @@ fn exchange<Y, S, K: Receives<S>>(slot: &mut Slot<Y, S>, value: &mut Option<Y>) 
 /// The operand of a `yield_from!`. Its inherent methods take generators and are found before the trait's, which take iterators.
 pub struct From<T>(pub T);
 
-/// That two generators exchange the same types.
+/// The [`Words`] of a generator that exchanges `Y` and `S`. Never those that check: they may be in strangers' hands.
 #[diagnostic::on_unimplemented(
-    message = "`yield_from!` of a generator that exchanges other types than the one it stands in",
-    label = "this generator's (yielded, sent) types are `{Self}`, those of the generator around it `{Outer}`",
-    note = "what the inner generator yields goes to the caller of the outer one as it is, and what is sent to the outer one goes to the inner \
-            one: both must have the same `Y` and `S` in `Generator<Y, S, R>`; to convert, write a loop: `for x in inner {{ yield_!(x.into()); }}`"
+    message = "`yield_from!` of a generator that yields `{Y}` and is sent `{S}`, inside one that exchanges other types",
+    label = "this generator yields `{Y}` and is sent `{S}`",
+    note = "what the inner generator yields goes to the caller of the outer one as it is, and what the outer one is sent goes to the inner one: the \
+            `Y` and `S` of both `Generator<Y, S, R>` must be the same; to convert, write a loop: `for x in inner {{ yield_!(x.into()); }}`"
 )]
-pub trait Exchanges<Outer> {}
+pub trait Exchanges<Y, S> {
+    /// Its kind.
+    type Kind;
+}
 
-impl<Y, S> Exchanges<(Y, S)> for (Y, S) {}
+impl<Y, S, K> Exchanges<Y, S> for Words<Y, S, K> {
+    type Kind = K;
+}
+
+/// The [`Words`] of a generator that yields `Y`. Never those that check.
+#[diagnostic::on_unimplemented(
+    message = "`yield_from!` of items of `{Y}`, inside a generator that yields another type",
+    label = "these items are `{Y}`",
+    note = "the items go to the generator's caller as they are; to convert them, delegate to `items.map(..)`, or write a loop: `for x in items {{ \
+            yield_!(x.into()); }}`"
+)]
+pub trait Yields<Y> {
+    /// What the generator is sent.
+    type Sent;
+    /// What it receives.
+    type Receives: Receives<Self::Sent>;
+}
+
+impl<Y, S, K: Receives<S>> Yields<Y> for Words<Y, S, K> {
+    type Sent = S;
+    type Receives = K;
+}
 
 impl<Y, S, R, B: Body<Y, S, R>> From<Generator<Y, S, R, B>> {
     /// `yield_from!(generator)`.
     #[inline]
-    pub fn delegate<Y2, S2, K>(self, _: Words<Y2, S2, K>) -> Delegation<Y, S, R, B>
-    where
-        (Y, S): Exchanges<(Y2, S2)>,
-    {
+    pub fn delegate<W: Exchanges<Y, S>>(self, _: W) -> Delegation<Y, S, R, B> {
         // SAFETY: `Words` are made only by the contract of `Exchange::words`: the delegation is awaited on the spot by the body of a
         // generator of the same types, which knows that it delegates since there is this word in it.
         unsafe { Delegation::new(self.0.into_body()) }
+    }
+
+    /// `yield_from!(generator)` in another macro's argument.
+    pub fn delegate_checked<K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedDelegation<'_, Y, S, R, B, K> {
+        CheckedDelegation {
+            inner: self.0,
+            begun: false,
+            words,
+        }
     }
 }
 
 impl<'g, Y, S, R, B: Body<Y, S, R>> From<&'g mut Generator<Y, S, R, B>> {
     /// `yield_from!(&mut generator)`.
     #[inline]
-    pub fn delegate<Y2, S2, K>(
-        self,
-        _: Words<Y2, S2, K>,
-    ) -> Delegation<Y, S, R, Pin<&'g mut B::Pinned>>
-    where
-        (Y, S): Exchanges<(Y2, S2)>,
-    {
+    pub fn delegate<W: Exchanges<Y, S>>(self, _: W) -> Delegation<Y, S, R, Pin<&'g mut B::Pinned>> {
         // SAFETY: as above.
         unsafe { Delegation::new(self.0.frame()) }
+    }
+
+    /// `yield_from!(&mut generator)` in another macro's argument.
+    pub fn delegate_checked<K>(
+        self,
+        words: Checked<'_, Y, S, K>,
+    ) -> CheckedDelegation<'_, Y, S, R, Pin<&'g mut B::Pinned>, K> {
+        CheckedDelegation {
+            inner: Generator::new(self.0.frame()),
+            begun: false,
+            words,
+        }
     }
 }
 
@@ -210,12 +249,13 @@ pub trait Delegate: Sized {
     type Iterable;
 
     /// `yield_from!(iterable)`.
-    fn delegate<Y, S, K>(
+    fn delegate<Y, W>(
         self,
-        words: Words<Y, S, K>,
-    ) -> Each<<Self::Iterable as IntoIterator>::IntoIter, S, K>
+        words: W,
+    ) -> Each<<Self::Iterable as IntoIterator>::IntoIter, W::Sent, W::Receives>
     where
-        Self::Iterable: IntoIterator<Item = Y>;
+        Self::Iterable: IntoIterator<Item = Y>,
+        W: Yields<Y>;
 
     /// `yield_from!(iterable)` in another macro's argument.
     fn delegate_checked<Y, S, K>(
@@ -230,9 +270,10 @@ impl<T> Delegate for From<T> {
     type Iterable = T;
 
     #[inline]
-    fn delegate<Y, S, K>(self, _: Words<Y, S, K>) -> Each<T::IntoIter, S, K>
+    fn delegate<Y, W>(self, _: W) -> Each<T::IntoIter, W::Sent, W::Receives>
     where
         T: IntoIterator<Item = Y>,
+        W: Yields<Y>,
     {
         Each {
             items: self.0.into_iter(),
@@ -506,34 +547,6 @@ impl<Y, S, R, B: Body<Y, S, R>, K> Future for CheckedDelegation<'_, Y, S, R, B, 
             Err(None) => panic!(
                 "`yield_from!` a generator that has finished: it has no value left to return"
             ),
-        }
-    }
-}
-
-impl<Y, S, R, B: Body<Y, S, R>> From<Generator<Y, S, R, B>> {
-    /// `yield_from!(generator)` in another macro's argument.
-    pub fn delegate_checked<K>(
-        self,
-        words: Checked<'_, Y, S, K>,
-    ) -> CheckedDelegation<'_, Y, S, R, B, K> {
-        CheckedDelegation {
-            inner: self.0,
-            begun: false,
-            words,
-        }
-    }
-}
-
-impl<'g, Y, S, R, B: Body<Y, S, R>> From<&'g mut Generator<Y, S, R, B>> {
-    /// `yield_from!(&mut generator)` in another macro's argument.
-    pub fn delegate_checked<K>(
-        self,
-        words: Checked<'_, Y, S, K>,
-    ) -> CheckedDelegation<'_, Y, S, R, Pin<&'g mut B::Pinned>, K> {
-        CheckedDelegation {
-            inner: Generator::new(self.0.frame()),
-            begun: false,
-            words,
         }
     }
 }

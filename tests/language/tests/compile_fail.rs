@@ -29,9 +29,16 @@ fn what_looks_odd_but_is_right_compiles() {
 
 fn rustc_version() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
+    let output = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc runs");
     let version = String::from_utf8(output.stdout).expect("a version is text");
-    version.split_whitespace().nth(1).unwrap_or_default().to_owned()
+    version
+        .split_whitespace()
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Compiles all the cases as binaries of one package, and looks for our own messages in what the compiler says of each.
@@ -48,11 +55,19 @@ fn refused_with_our_own_words() {
         manifest += &format!("[[bin]]\nname = {name:?}\npath = {path:?}\n");
     }
     fs::write(project.join("Cargo.toml"), manifest).expect("the target directory can be written");
-    fs::copy(here.join("../../Cargo.lock"), project.join("Cargo.lock")).expect("the workspace has a lock file");
+    fs::copy(here.join("../../Cargo.lock"), project.join("Cargo.lock"))
+        .expect("the workspace has a lock file");
 
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["check", "--bins", "--keep-going", "--offline", "--message-format=json", "--quiet"])
+        .args([
+            "check",
+            "--bins",
+            "--keep-going",
+            "--offline",
+            "--message-format=json",
+            "--quiet",
+        ])
         .current_dir(&project)
         .output()
         .expect("cargo runs");
@@ -60,11 +75,21 @@ fn refused_with_our_own_words() {
 
     for (name, path) in &cases {
         let errors = said.get(name).unwrap_or_else(|| {
-            panic!("{name} compiles, or was not reached:\n{}", String::from_utf8_lossy(&output.stderr));
+            panic!(
+                "{name} compiles, or was not reached:\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         });
-        let recorded = fs::read_to_string(path.with_extension("stderr")).expect("each case has a recording");
-        for ours in recorded.lines().filter_map(|line| line.strip_prefix("error: ")) {
-            assert!(errors.iter().any(|error| error == ours), "{name} does not say {ours:?} but {errors:#?}");
+        let recorded =
+            fs::read_to_string(path.with_extension("stderr")).expect("each case has a recording");
+        for ours in recorded
+            .lines()
+            .filter_map(|line| line.strip_prefix("error: "))
+        {
+            assert!(
+                errors.iter().any(|error| error == ours),
+                "{name} does not say {ours:?} but {errors:#?}"
+            );
         }
     }
 }
@@ -74,7 +99,15 @@ fn cases(folder: &Path) -> Vec<(String, PathBuf)> {
         .expect("the cases are there")
         .map(|entry| entry.expect("the cases can be read").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| (path.file_stem().expect("a file").to_string_lossy().into_owned(), path))
+        .map(|path| {
+            (
+                path.file_stem()
+                    .expect("a file")
+                    .to_string_lossy()
+                    .into_owned(),
+                path,
+            )
+        })
         .collect();
     cases.sort();
     cases
@@ -83,11 +116,23 @@ fn cases(folder: &Path) -> Vec<(String, PathBuf)> {
 /// The messages of all errors, by the binary they are about.
 fn errors_by_target(stdout: &str) -> HashMap<String, Vec<String>> {
     let mut errors: HashMap<String, Vec<String>> = HashMap::new();
-    for message in stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+    for message in stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+    {
         if message["message"]["level"] == "error" {
-            let target = message["target"]["name"].as_str().unwrap_or_default().to_owned();
-            let first_line = message["message"]["message"].as_str().and_then(|text| text.lines().next()).unwrap_or_default();
-            errors.entry(target).or_default().push(first_line.to_owned());
+            let target = message["target"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let first_line = message["message"]["message"]
+                .as_str()
+                .and_then(|text| text.lines().next())
+                .unwrap_or_default();
+            errors
+                .entry(target)
+                .or_default()
+                .push(first_line.to_owned());
         }
     }
     errors

@@ -34,7 +34,12 @@ fn delegates_to_generators_and_iterables() {
     assert_eq!(delegating().collect::<Vec<_>>(), [1, 2, 4, 7, 8, 9]);
     let mut g = delegating();
     while g.next().is_some_and(|x| x != 9) {}
-    assert_eq!(g.send(None), Err(StopIteration { value: Some("done") }));
+    assert_eq!(
+        g.send(None),
+        Err(StopIteration {
+            value: Some("done")
+        })
+    );
     assert_eq!(g.send(None), Err(StopIteration { value: None }));
 }
 
@@ -71,7 +76,9 @@ fn in_macros(n: u32) -> Generator<u32, u32> {
     let v = vec![yield_!(n + 1), yield_!(n + 2)];
     assert_eq!(v, [Some(1), Some(2)]);
     println!("{:?}", yield_from!(in_macros_inner()));
-    if n > 100 { yield_from!(in_macros(n - 1)); }
+    if n > 100 {
+        yield_from!(in_macros(n - 1));
+    }
 }
 
 #[asyncio::coroutine]
@@ -92,7 +99,9 @@ fn words_work_in_the_arguments_of_macros() {
 
 #[asyncio::coroutine]
 async fn fib(n: u64) -> u64 {
-    if n < 2 { return n; }
+    if n < 2 {
+        return n;
+    }
     await_!(fib(n - 1)) + fib(n - 2).await
 }
 
@@ -113,11 +122,18 @@ impl S {
     }
     #[asyncio::coroutine]
     fn items(&mut self, mut n: u32) -> Generator<u32> {
-        while n > 0 { n -= 1; self.0 += 1; yield_!(self.0); }
+        while n > 0 {
+            n -= 1;
+            self.0 += 1;
+            yield_!(self.0);
+        }
     }
     #[asyncio::coroutine(boxed)]
     fn items_boxed(&mut self, mut n: u32) -> Generator<&u32> {
-        while n > 0 { n -= 1; self.0 += 1;  }
+        while n > 0 {
+            n -= 1;
+            self.0 += 1;
+        }
         yield_!(&self.0);
     }
 }
