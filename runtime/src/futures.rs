@@ -350,6 +350,15 @@ impl<T> Future<T> {
         core.complete(State::Finished, None);
     }
 
+    pub(crate) fn promise(&self) -> &Promise<T> {
+        &self.promise
+    }
+
+    /// Ends it with the failure of something else.
+    pub(crate) fn fail(&self, failure: Exception) {
+        self.promise.core.complete(State::Finished, Some(failure));
+    }
+
     /// Cancels it: what waits is raised a [`CancelledError`]. False when it is done already.
     #[track_caller]
     pub fn cancel(&self) -> bool {

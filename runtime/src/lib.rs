@@ -7,6 +7,7 @@
 //! of the loop: what they make is a plain future or iterator.
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod as_completed;
 mod coroutines;
 mod delay;
 mod diagnostics;
@@ -17,7 +18,9 @@ mod gather;
 mod generators;
 mod queues;
 mod runners;
+mod shield;
 mod signals;
+mod taskgroups;
 mod tasks;
 pub mod testing;
 mod timeouts;
@@ -28,6 +31,7 @@ mod words;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use coroutines::Coroutine;
 pub use delay::{Delay, Timeout as TimeoutDelay};
@@ -44,6 +48,8 @@ pub use gather::{Gather, gather, try_gather};
 pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
 pub use queues::Queue;
 pub use runners::{Runner, run};
+pub use shield::shield;
+pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{
     AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_task, current_task, ensure_future, sleep,

@@ -576,7 +576,7 @@ pub async fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
 }
 
 /// Awaits `future`; gives the payload when it panics.
-async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::Output> {
+pub(crate) async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::Output> {
     let mut future = Some(Box::pin(future));
     std::future::poll_fn(move |cx| {
         use std::panic::{AssertUnwindSafe, catch_unwind};

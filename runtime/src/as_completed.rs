@@ -1,0 +1,271 @@
+//! `as_completed`: tasks in the order in which they end.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::delay::Timeout as TimeoutDelay;
+use crate::event_loop::TimerHandle;
+use crate::event_loop::ready::Callback;
+use crate::exceptions::{CancelledError, Exception, TimeoutError};
+use crate::futures::CallbackId;
+use crate::queues::Queue;
+use crate::tasks::{Task, ensure_future};
+
+/// Runs awaitables concurrently, each as a task, and gives them as they end.
+///
+/// As an iterator it gives futures: the nth that is awaited gives the result of the nth task to
+/// end, whichever that is. As a [`Stream`] it gives the tasks themselves, done. See
+/// [`AsCompleted::timeout`] for Python's `timeout=`. Mirrors `asyncio.as_completed`.
+///
+/// # Cancellation
+///
+/// Cancelling who awaits, and dropping this, leaves the tasks running.
+///
+/// ```
+/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+/// let naps = [3, 1, 2].map(|seconds| async move {
+///     asyncio::sleep(seconds).await;
+///     seconds
+/// });
+/// let mut order = Vec::new();
+/// for next in asyncio::as_completed(naps) {
+///     order.push(next.await);
+/// }
+/// assert_eq!(order, [1, 2, 3]);
+/// # });
+/// ```
+#[track_caller]
+pub fn as_completed<I>(awaitables: I) -> AsCompleted<<I::Item as IntoFuture>::Output>
+where
+    I: IntoIterator,
+    I::Item: IntoFuture<IntoFuture: 'static, Output: 'static>,
+{
+    AsCompleted {
+        arrivals: Arrivals::new(awaitables.into_iter().map(|each| ensure_future(each))),
+    }
+}
+
+/// The iterator and stream that [`as_completed`] gives.
+pub struct AsCompleted<T> {
+    arrivals: Arrivals<T>,
+}
+
+/// [`AsCompleted`] with a time-out.
+pub struct AsCompletedTimeout<T> {
+    arrivals: Arrivals<T>,
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The next result of an [`AsCompleted`].
+pub struct NextCompleted<T>(Boxed<T>);
+
+impl<T> Future for NextCompleted<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for NextCompleted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<NextCompleted>")
+    }
+}
+
+/// The tasks that end, in order; none stands for the end of time.
+struct Arrivals<T> {
+    ended: Queue<Option<Task<T>>>,
+    todo: Rc<RefCell<Todo<T>>>,
+    /// How many were not asked for yet.
+    left: usize,
+    /// What the stream waits for.
+    next: Option<Boxed<Option<Task<T>>>>,
+}
+
+struct Todo<T> {
+    tasks: BTreeMap<usize, (Task<T>, CallbackId)>,
+    timer: Option<TimerHandle>,
+}
+
+impl<T: 'static> Arrivals<T> {
+    fn new(tasks: impl Iterator<Item = Task<T>>) -> Self {
+        let ended = Queue::new();
+        let todo = Rc::new(RefCell::new(Todo {
+            tasks: BTreeMap::new(),
+            timer: None,
+        }));
+        let mut known = std::collections::HashSet::new();
+        let tasks: Vec<_> = tasks.filter(|task| known.insert(task.clone())).collect();
+        for (index, task) in tasks.iter().enumerate() {
+            let on_done = {
+                let (ended, todo) = (ended.clone(), todo.clone());
+                move || {
+                    let mut todo = todo.borrow_mut();
+                    let Some((task, _)) = todo.tasks.remove(&index) else {
+                        return;
+                    };
+                    let _ = ended.put_nowait(Some(task));
+                    if todo.tasks.is_empty() {
+                        if let Some(timer) = todo.timer.take() {
+                            timer.cancel();
+                        }
+                    }
+                }
+            };
+            let id = task.core().add_callback(Callback::Call(Box::new(on_done)));
+            todo.borrow_mut().tasks.insert(index, (task.clone(), id));
+        }
+        Self {
+            ended,
+            todo,
+            left: tasks.len(),
+            next: None,
+        }
+    }
+
+    fn set_timeout(&self, seconds: f64) {
+        if self.left == 0 {
+            return;
+        }
+        let (ended, todo) = (self.ended.clone(), self.todo.clone());
+        let timer = crate::get_event_loop().call_later(seconds, move || {
+            let tasks = std::mem::take(&mut todo.borrow_mut().tasks);
+            for (task, id) in tasks.into_values() {
+                task.core().remove_callback(id);
+                let _ = ended.put_nowait(None);
+            }
+        });
+        self.todo.borrow_mut().timer = Some(timer);
+    }
+
+    fn take_one(&mut self) -> Option<Queue<Option<Task<T>>>> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.ended.clone())
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Task<T>>>> {
+        let mut next = match self.next.take() {
+            Some(next) => next,
+            None => match self.take_one() {
+                Some(ended) => Box::pin(async move { ended.get().await.ok().flatten() }),
+                None => return Poll::Ready(None),
+            },
+        };
+        match next.as_mut().poll(cx) {
+            Poll::Ready(task) => Poll::Ready(Some(task)),
+            Poll::Pending => {
+                self.next = Some(next);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// What a task ended with, as awaiting it would give it.
+async fn resolve<T>(task: Task<T>) -> T {
+    match task.take() {
+        Ok(value) => value,
+        Err(Exception::CancelledError(error)) => CancelledError::raise(error).await,
+        Err(Exception::Panic(panic)) => panic.resume(),
+    }
+}
+
+impl<T: 'static> AsCompleted<T> {
+    /// Ends after `timeout`: what has not ended by then is given as an error, once for each.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let naps = [1, 3].map(asyncio::sleep);
+    /// let mut results = Vec::new();
+    /// for next in asyncio::as_completed(naps).timeout(2) {
+    ///     results.push(next.await);
+    /// }
+    /// assert_eq!(results, [Ok(()), Err(asyncio::TimeoutError)]);
+    /// # });
+    /// ```
+    pub fn timeout(self, timeout: impl TimeoutDelay) -> AsCompletedTimeout<T> {
+        if let Some(seconds) = timeout.as_timeout() {
+            self.arrivals.set_timeout(seconds);
+        }
+        AsCompletedTimeout {
+            arrivals: self.arrivals,
+        }
+    }
+}
+
+impl<T: 'static> Iterator for AsCompleted<T> {
+    type Item = NextCompleted<T>;
+
+    fn next(&mut self) -> Option<NextCompleted<T>> {
+        let ended = self.arrivals.take_one()?;
+        Some(NextCompleted(Box::pin(async move {
+            match ended.get().await {
+                Ok(Some(task)) => resolve(task).await,
+                _ => unreachable!("without a time-out every task ends"),
+            }
+        })))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.arrivals.left, Some(self.arrivals.left))
+    }
+}
+
+impl<T: 'static> ExactSizeIterator for AsCompleted<T> {}
+
+impl<T: 'static> Stream for AsCompleted<T> {
+    type Item = Task<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Task<T>>> {
+        self.arrivals.poll_next(cx).map(Option::flatten)
+    }
+}
+
+impl<T: 'static> Iterator for AsCompletedTimeout<T> {
+    type Item = NextCompleted<Result<T, TimeoutError>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let ended = self.arrivals.take_one()?;
+        Some(NextCompleted(Box::pin(async move {
+            match ended.get().await {
+                Ok(Some(task)) => Ok(resolve(task).await),
+                _ => Err(TimeoutError),
+            }
+        })))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.arrivals.left, Some(self.arrivals.left))
+    }
+}
+
+impl<T: 'static> ExactSizeIterator for AsCompletedTimeout<T> {}
+
+impl<T: 'static> Stream for AsCompletedTimeout<T> {
+    type Item = Result<Task<T>, TimeoutError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.arrivals.poll_next(cx);
+        next.map(|next| next.map(|task| task.ok_or(TimeoutError)))
+    }
+}
+
+impl<T> fmt::Debug for AsCompleted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<AsCompleted left={}>", self.arrivals.left)
+    }
+}
+
+impl<T> fmt::Debug for AsCompletedTimeout<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<AsCompleted left={}>", self.arrivals.left)
+    }
+}

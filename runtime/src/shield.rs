@@ -1,0 +1,68 @@
+//! `shield`: an await that is cancelled without what it awaits.
+
+use crate::event_loop::ready::Callback;
+use crate::exceptions::Exception;
+use crate::futures::{Cancel, Future};
+use crate::tasks::ensure_future;
+
+/// Awaits `awaitable`, and protects it from the cancellation of who awaits.
+///
+/// It is made a task, unless it is one. Cancelling who awaits the shield raises there, and the
+/// task goes on; keep a handle to it to await it after all. If the task itself is cancelled, that
+/// is raised in who awaits. Mirrors `asyncio.shield`.
+///
+/// # Cancellation
+///
+/// Raises, and leaves the task alone. What it fails with then is logged, if nobody asks.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async {
+///     asyncio::sleep(0).await;
+///     42
+/// });
+/// let waiting = asyncio::create_task(asyncio::shield(task.clone()));
+/// asyncio::sleep(0).await;
+/// waiting.cancel();
+/// assert_eq!(task.await, 42);
+/// assert!(waiting.cancelled());
+/// # });
+/// ```
+#[track_caller]
+pub fn shield<F: IntoFuture>(awaitable: F) -> Future<F::Output>
+where
+    F::IntoFuture: 'static,
+    F::Output: 'static,
+{
+    let inner = ensure_future(awaitable);
+    let outer = Future::on(&inner.get_loop());
+    let pass_on = {
+        let (inner, outer) = (inner.clone(), outer.clone());
+        move || {
+            if outer.cancelled() {
+                // The inner failure has been seen as much as anybody wants to.
+                let _ = inner.core().failure();
+                return;
+            }
+            match inner.take() {
+                Ok(value) => outer.set_result(value),
+                Err(Exception::CancelledError(error)) => {
+                    outer.promise().cancel(&error);
+                }
+                Err(failure) => outer.fail(failure),
+            }
+        }
+    };
+    if inner.done() {
+        // As in Python, a shield around what is done is that, with no iteration in between.
+        pass_on();
+        return outer;
+    }
+    let id = inner.core().add_callback(Callback::Call(Box::new(pass_on)));
+    outer.add_done_callback(move |_| {
+        if !inner.done() {
+            inner.core().remove_callback(id);
+        }
+    });
+    outer
+}

@@ -1,0 +1,483 @@
+//! Task groups: tasks that end together.
+//!
+//! Mirrors `asyncio/taskgroups.py`; what there is the `async with` block is a closure here, and is
+//! handed the group. Errors are what the children of `try_run` give as `Err`; a panic is re-raised
+//! as it is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::event_loop::context;
+use crate::event_loop::ready::Callback;
+use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
+use crate::futures::Waiter;
+use crate::tasks::cancellation::{catch_cancelled, catch_panic};
+use crate::tasks::{AnyTask, Task, TaskRef, create_task};
+
+const MESSAGE: &str = "unhandled errors in a TaskGroup";
+
+/// The children's type of a [`TaskGroup`] whose children give plain values.
+#[derive(Debug)]
+pub struct Values(());
+
+/// The children's type of a [`TaskGroup`] whose children give a `Result` with this error.
+#[derive(Debug)]
+pub struct Results<E>(PhantomData<fn() -> E>);
+
+/// A group of tasks that end together: what [`run`](TaskGroup::run) hands to its block.
+///
+/// A handle: a clone is the same group, so children can hold it and spawn more. Mirrors
+/// `asyncio.TaskGroup`.
+///
+/// The first child that panics, or in [`try_run`](TaskGroup::try_run) gives an `Err`, cancels the
+/// others and the block; a child that is cancelled does not. However it ends, a group ends when its
+/// last child has.
+///
+/// # Cancellation
+///
+/// Cancelling the task that runs the group cancels the block, or once that has ended the children,
+/// and is raised when they all have ended, unless one of them failed.
+///
+/// ```
+/// use asyncio::TaskGroup;
+///
+/// # asyncio::run(async {
+/// let sum = TaskGroup::run(async |tg| {
+///     let one = tg.create_task(async { 1 });
+///     let two = tg.create_task(async { 2 });
+///     one.await + two.await
+/// })
+/// .await;
+/// assert_eq!(sum, 3);
+/// # });
+/// ```
+pub struct TaskGroup<C = Values> {
+    state: Rc<GroupState>,
+    /// The children's errors, in the order in which they ended.
+    errors: Rc<dyn std::any::Any>,
+    children: PhantomData<C>,
+}
+
+struct GroupState {
+    parent: TaskRef,
+    tasks: RefCell<BTreeMap<u64, AnyTask>>,
+    exiting: Cell<bool>,
+    aborting: Cell<bool>,
+    parent_cancel_requested: Cell<bool>,
+    failed: Cell<usize>,
+    panics: RefCell<Vec<Panic>>,
+    on_completed: RefCell<Option<Rc<Waiter>>>,
+}
+
+impl GroupState {
+    fn abort(&self) {
+        self.aborting.set(true);
+        let tasks: Vec<_> = self.tasks.borrow().values().cloned().collect();
+        for task in tasks {
+            task.0.cancel(CancelledError::new());
+        }
+    }
+
+    /// Cancels the children and the block, once.
+    fn abort_with_parent(&self) {
+        if !self.aborting.get() && !self.parent_cancel_requested.get() {
+            self.abort();
+            self.parent_cancel_requested.set(true);
+            self.parent.cancel(CancelledError::new());
+        }
+    }
+
+    /// Mirrors `TaskGroup._on_task_done`.
+    fn child_done(&self, task: &AnyTask, gave_error: bool) {
+        self.tasks.borrow_mut().remove(&task.0.core().key.id);
+        if self.tasks.borrow().is_empty() {
+            if let Some(waiter) = &*self.on_completed.borrow() {
+                waiter.wake();
+            }
+        }
+        let panic = match task.0.future().failure() {
+            Some(Exception::Panic(panic)) => Some(panic),
+            Some(Exception::CancelledError(_)) => return,
+            None if gave_error => None,
+            None => return,
+        };
+        self.failed.set(self.failed.get() + 1);
+        self.panics.borrow_mut().extend(panic);
+        if !self.parent.future().is_done() {
+            self.abort_with_parent();
+        }
+    }
+
+    /// Mirrors `TaskGroup.__aexit__`, up to what is raised: a cancellation, if any.
+    async fn exit(
+        &self,
+        cancelled: Option<CancelledError>,
+        failed: bool,
+    ) -> Option<CancelledError> {
+        self.exiting.set(true);
+        let mut cancelled = cancelled;
+        if (cancelled.is_some() || failed) && !self.aborting.get() {
+            self.abort();
+        }
+        while !self.tasks.borrow().is_empty() {
+            let waiter = Waiter::new();
+            *self.on_completed.borrow_mut() = Some(waiter.clone());
+            let waited = catch_cancelled(waiter.wait()).await;
+            if let Err(error) = waited {
+                if !self.aborting.get() {
+                    cancelled = Some(error);
+                    self.abort();
+                }
+            }
+            self.on_completed.take();
+        }
+        if self.parent_cancel_requested.get() && self.parent.core().cancellation.uncancel() == 0 {
+            cancelled = None;
+        }
+        cancelled
+    }
+
+    /// A cancellation that errors overtake is asked for again, so that the next await raises it.
+    fn renew_cancellation(&self) {
+        let cancellation = &self.parent.core().cancellation;
+        if cancellation.requested() > 0 {
+            cancellation.uncancel();
+            self.parent.cancel(CancelledError::new());
+        }
+    }
+}
+
+/// How the block of a group ended.
+enum Ended<T> {
+    Value(T),
+    Cancelled(CancelledError),
+    Panicked(Panic),
+}
+
+impl TaskGroup {
+    /// Runs a block with a group, and gives what the block gives, when all children have ended.
+    ///
+    /// The closure may borrow; the children may not, but may hold clones of the group.
+    ///
+    /// # Panics
+    ///
+    /// `TaskGroup cannot determine the parent task`, outside of a task; with the payload of the
+    /// first child or block that panicked.
+    pub async fn run<T>(block: impl AsyncFnOnce(TaskGroup) -> T) -> T {
+        let (group, ended, cancelled) = Self::enter(Rc::new(()), block, |_| false).await;
+        let (value, body_panic) = match ended {
+            Ended::Value(value) => (Some(value), None),
+            Ended::Cancelled(_) => (None, None),
+            Ended::Panicked(panic) => (None, Some(panic)),
+        };
+        let state = &group.state;
+        let has_failed = state.failed.get() > 0;
+        if let (Some(cancelled), false) = (&cancelled, has_failed) {
+            return cancelled.clone().raise().await;
+        }
+        let panic = first_panic(&state.panics.borrow(), body_panic);
+        if let Some(panic) = panic {
+            state.renew_cancellation();
+            panic.resume();
+        }
+        match value {
+            Some(value) => value,
+            // `cancel` cut the block short: there is no value to go on with.
+            None => CancelledError::new().raise().await,
+        }
+    }
+
+    /// Runs a block with a group whose children give results: every `Err`, of the children and of
+    /// the block, is in the group that this gives as its own.
+    ///
+    /// # Errors
+    ///
+    /// The errors in the order in which they came; also a single one is in a group, as in Python.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// use asyncio::TaskGroup;
+    ///
+    /// # asyncio::run(async {
+    /// let failed = TaskGroup::try_run(async |tg| {
+    ///     tg.create_task(async { Err::<(), _>("no such file") });
+    ///     Ok(())
+    /// })
+    /// .await;
+    /// assert_eq!(failed.unwrap_err().exceptions, ["no such file"]);
+    /// # });
+    /// ```
+    pub async fn try_run<T, E: 'static>(
+        block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
+    ) -> Result<T, ExceptionGroup<E>> {
+        let errors = Rc::new(RefCell::new(Vec::<E>::new()));
+        let (group, ended, cancelled) =
+            TaskGroup::<Results<E>>::enter(errors.clone(), block, Result::is_err).await;
+        let state = &group.state;
+        let (value, error, body_panic) = match ended {
+            Ended::Value(Ok(value)) => (Some(value), None, None),
+            Ended::Value(Err(error)) => (None, Some(error), None),
+            Ended::Cancelled(_) => (None, None, None),
+            Ended::Panicked(panic) => (None, None, Some(panic)),
+        };
+        if let (Some(cancelled), 0) = (&cancelled, state.failed.get()) {
+            return cancelled.clone().raise().await;
+        }
+        let panic = first_panic(&state.panics.borrow(), body_panic);
+        if let Some(panic) = panic {
+            state.renew_cancellation();
+            panic.resume();
+        }
+        let mut exceptions = errors.take();
+        exceptions.extend(error);
+        if !exceptions.is_empty() {
+            state.renew_cancellation();
+            return Err(ExceptionGroup {
+                message: MESSAGE.to_owned(),
+                exceptions,
+            });
+        }
+        match value {
+            Some(value) => Ok(value),
+            None => CancelledError::new().raise().await,
+        }
+    }
+
+    /// Makes a task of the group; it takes its first step in the next iteration.
+    ///
+    /// # Panics
+    ///
+    /// `TaskGroup <...> is finished`, and `is shutting down` once it is being cancelled.
+    #[track_caller]
+    pub fn create_task<F: IntoFuture>(&self, future: F) -> Task<F::Output>
+    where
+        F::IntoFuture: 'static,
+        F::Output: 'static,
+    {
+        self.spawn(future, |_| false)
+    }
+}
+
+fn first_panic(children: &[Panic], body: Option<Panic>) -> Option<Panic> {
+    let interrupt = |panic: &&Panic| panic.is::<KeyboardInterrupt>();
+    let all = || children.iter().chain(&body);
+    all().find(interrupt).or_else(|| all().next()).cloned()
+}
+
+impl<E: 'static> TaskGroup<Results<E>> {
+    /// Makes a task of the group; its `Err` cancels the others.
+    ///
+    /// # Panics
+    ///
+    /// `TaskGroup <...> is finished`, and `is shutting down` once it is being cancelled.
+    #[track_caller]
+    pub fn create_task<F, T>(&self, future: F) -> Task<Result<T, E>>
+    where
+        F: IntoFuture<Output = Result<T, E>>,
+        F::IntoFuture: 'static,
+        T: 'static,
+    {
+        let errors = self.errors.clone();
+        self.spawn(future, move |task: &Task<Result<T, E>>| {
+            let gave_error = task.peek(Result::is_err) == Some(true);
+            if gave_error {
+                let errors = errors.downcast_ref::<RefCell<Vec<E>>>();
+                if let (Some(errors), Ok(Err(error))) = (errors, task.take()) {
+                    errors.borrow_mut().push(error);
+                }
+            }
+            gave_error
+        })
+    }
+}
+
+impl<C> TaskGroup<C> {
+    async fn enter<T>(
+        errors: Rc<dyn std::any::Any>,
+        block: impl AsyncFnOnce(TaskGroup<C>) -> T,
+        is_failure: impl FnOnce(&T) -> bool,
+    ) -> (Self, Ended<T>, Option<CancelledError>) {
+        let Some(parent) = context::current_task() else {
+            panic!("TaskGroup cannot determine the parent task");
+        };
+        let group = Self {
+            state: Rc::new(GroupState {
+                parent,
+                tasks: RefCell::default(),
+                exiting: Cell::new(false),
+                aborting: Cell::new(false),
+                parent_cancel_requested: Cell::new(false),
+                failed: Cell::new(0),
+                panics: RefCell::default(),
+                on_completed: RefCell::default(),
+            }),
+            errors,
+            children: PhantomData,
+        };
+        let block = {
+            let group = group.clone();
+            async move { block(group).await }
+        };
+        let ended = match catch_panic(catch_cancelled(block)).await {
+            Ok(Ok(value)) => Ended::Value(value),
+            Ok(Err(error)) => Ended::Cancelled(error),
+            Err(payload) => Ended::Panicked(Panic::new(payload)),
+        };
+        let (cancelled, failed) = match &ended {
+            Ended::Value(value) => (None, is_failure(value)),
+            Ended::Cancelled(error) => (Some(error.clone()), false),
+            Ended::Panicked(_) => (None, true),
+        };
+        let cancelled = group.state.exit(cancelled, failed).await;
+        (group, ended, cancelled)
+    }
+
+    #[track_caller]
+    fn spawn<F: IntoFuture>(
+        &self,
+        future: F,
+        gave_error: impl FnOnce(&Task<F::Output>) -> bool + 'static,
+    ) -> Task<F::Output>
+    where
+        F::IntoFuture: 'static,
+        F::Output: 'static,
+    {
+        let state = &self.state;
+        if state.exiting.get() && state.tasks.borrow().is_empty() {
+            panic!("TaskGroup {self:?} is finished");
+        }
+        assert!(!state.aborting.get(), "TaskGroup {self:?} is shutting down");
+        let task = create_task(future);
+        let any = task.any();
+        state
+            .tasks
+            .borrow_mut()
+            .insert(any.0.core().key.id, any.clone());
+        let (state, typed) = (state.clone(), task.clone());
+        any.0.future().add_callback(Callback::Call(Box::new({
+            let any = any.clone();
+            move || {
+                let gave_error = gave_error(&typed);
+                state.child_done(&any, gave_error);
+            }
+        })));
+        task
+    }
+
+    /// Cancels the children, and the block if it has not ended. A group that was only waiting for
+    /// its children ends without an error. Mirrors `TaskGroup.cancel` of Python 3.15.
+    ///
+    /// A block that is cut short by this has no value to give: the group then ends as cancelled.
+    pub fn cancel(&self) {
+        if self.state.exiting.get() {
+            if !self.state.aborting.get() {
+                self.state.abort();
+            }
+        } else {
+            self.state.abort_with_parent();
+        }
+    }
+}
+
+impl<C> Clone for TaskGroup<C> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            errors: self.errors.clone(),
+            children: PhantomData,
+        }
+    }
+}
+
+impl<C> PartialEq for TaskGroup<C> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl<C> Eq for TaskGroup<C> {}
+
+impl<C> std::hash::Hash for TaskGroup<C> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.state).hash(state);
+    }
+}
+
+impl<C> fmt::Debug for TaskGroup<C> {
+    /// Python's repr: `<TaskGroup tasks=2 entered>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<TaskGroup")?;
+        match self.state.tasks.borrow().len() {
+            0 => {}
+            tasks => write!(f, " tasks={tasks}")?,
+        }
+        match self.state.failed.get() {
+            0 => {}
+            errors => write!(f, " errors={errors}")?,
+        }
+        f.write_str(if self.state.aborting.get() {
+            " cancelling>"
+        } else {
+            " entered>"
+        })
+    }
+}
+
+/// Several errors at once: what [`TaskGroup::try_run`] fails with.
+///
+/// Mirrors `ExceptionGroup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExceptionGroup<E> {
+    /// What went wrong.
+    pub message: String,
+    /// The errors, in the order in which they came; never none.
+    pub exceptions: Vec<E>,
+}
+
+impl<E> ExceptionGroup<E> {
+    /// The errors that meet the condition, and the others, each as a group of its own; none where
+    /// there would be an empty one.
+    ///
+    /// ```
+    /// let group = asyncio::ExceptionGroup {
+    ///     message: "some failed".to_owned(),
+    ///     exceptions: vec![1, 2, 3],
+    /// };
+    /// let (even, odd) = group.split(|n| n % 2 == 0);
+    /// assert_eq!(even.unwrap().exceptions, [2]);
+    /// assert_eq!(odd.unwrap().exceptions, [1, 3]);
+    /// ```
+    pub fn split(self, condition: impl FnMut(&E) -> bool) -> (Option<Self>, Option<Self>) {
+        let message = self.message;
+        let (yes, no): (Vec<E>, Vec<E>) = self.exceptions.into_iter().partition(condition);
+        let group = |exceptions: Vec<E>| {
+            (!exceptions.is_empty()).then(|| Self {
+                message: message.clone(),
+                exceptions,
+            })
+        };
+        (group(yes), group(no))
+    }
+
+    /// The errors that meet the condition.
+    pub fn subgroup(self, condition: impl FnMut(&E) -> bool) -> Option<Self> {
+        self.split(condition).0
+    }
+}
+
+impl<E> fmt::Display for ExceptionGroup<E> {
+    /// As Python's: `unhandled errors in a TaskGroup (2 sub-exceptions)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.exceptions.len();
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "{} ({count} sub-exception{plural})", self.message)
+    }
+}
+
+impl<E: fmt::Debug> std::error::Error for ExceptionGroup<E> {}
