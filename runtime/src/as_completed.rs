@@ -103,7 +103,7 @@ impl<T: 'static> Arrivals<T> {
             timer: None,
         }));
         let mut known = std::collections::HashSet::new();
-        let tasks: Vec<_> = tasks.filter(|task| known.insert(task.clone())).collect();
+        let tasks: Vec<_> = tasks.filter(|task| known.insert(task.any())).collect();
         for (index, task) in tasks.iter().enumerate() {
             let on_done = {
                 let (ended, todo) = (ended.clone(), todo.clone());
