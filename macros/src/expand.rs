@@ -277,6 +277,8 @@ fn async_block(
             #parameters
             #expected
             let returned #annotation = #body;
+            // A body need not come to its end.
+            #[allow(unreachable_code)]
             returned
         }
     };
@@ -516,6 +518,7 @@ fn generator_block(
         #parameters
         #expected
         let returned: #returns = #label #body;
+        #[allow(unreachable_code)]
         returned
     };
     let words_of_the_body = quote_spanned! {span=>

@@ -14,24 +14,76 @@ use crate::exceptions::Exception;
 use crate::futures::{CallbackId, FutureCore, Waiter};
 use crate::tasks::{AnyTask, Task, cancellation};
 
-/// When [`wait`] is to end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReturnWhen {
-    /// When any task is done.
-    FirstCompleted,
-    /// When any task has failed, or all are done. A task that was cancelled has not failed.
-    FirstException,
-    /// When all tasks are done.
-    #[default]
-    AllCompleted,
+/// When a [`wait`] for tasks `W` is to end, unless they are all done before: see
+/// [`Wait::return_when`].
+#[diagnostic::on_unimplemented(
+    message = "`wait` cannot end at `{Self}` with these tasks",
+    note = "`FIRST_EXCEPTION` needs tasks whose output is a `Result`: an `Err` is the exception",
+    note = "tasks with other outputs fail only by a panic: wait for their `any()`"
+)]
+pub trait ReturnWhen<W> {
+    /// Whether it is to end now that this task is done.
+    #[doc(hidden)]
+    fn ends_with(task: &W) -> bool;
 }
 
 /// When any task is done: for [`Wait::return_when`].
-pub const FIRST_COMPLETED: ReturnWhen = ReturnWhen::FirstCompleted;
-/// When any task has failed, or all are done: for [`Wait::return_when`].
-pub const FIRST_EXCEPTION: ReturnWhen = ReturnWhen::FirstException;
+#[allow(non_camel_case_types, reason = "a constant to who uses it")]
+#[derive(Clone, Copy, Debug)]
+pub struct FIRST_COMPLETED;
+
+/// When any task has failed: for [`Wait::return_when`].
+///
+/// A task whose output is a `Result` fails with an `Err` or a panic; an [`AnyTask`] with a panic. One
+/// that was cancelled has not failed, and neither has one whose `Err` somebody else has moved out.
+///
+/// ```
+/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+/// let parse = |text: &'static str, delay: u64| {
+///     asyncio::create_task(async move {
+///         asyncio::sleep(delay).await;
+///         text.parse::<u32>()
+///     })
+/// };
+/// let tasks = [parse("1", 1), parse("two", 2), parse("3", 3)];
+/// let (done, pending) = asyncio::wait(tasks)
+///     .return_when(asyncio::FIRST_EXCEPTION)
+///     .await;
+/// assert_eq!((done.len(), pending.len()), (2, 1));
+/// # });
+/// ```
+#[allow(non_camel_case_types, reason = "a constant to who uses it")]
+#[derive(Clone, Copy, Debug)]
+pub struct FIRST_EXCEPTION;
+
 /// When all tasks are done: what [`wait`] does unless told otherwise.
-pub const ALL_COMPLETED: ReturnWhen = ReturnWhen::AllCompleted;
+#[allow(non_camel_case_types, reason = "a constant to who uses it")]
+#[derive(Clone, Copy, Debug)]
+pub struct ALL_COMPLETED;
+
+impl<W> ReturnWhen<W> for FIRST_COMPLETED {
+    fn ends_with(_: &W) -> bool {
+        true
+    }
+}
+
+impl<W> ReturnWhen<W> for ALL_COMPLETED {
+    fn ends_with(_: &W) -> bool {
+        false
+    }
+}
+
+impl<T: 'static, E: 'static> ReturnWhen<Task<Result<T, E>>> for FIRST_EXCEPTION {
+    fn ends_with(task: &Task<Result<T, E>>) -> bool {
+        task.peek(Result::is_err) == Some(true) || FIRST_EXCEPTION::ends_with(&task.any())
+    }
+}
+
+impl ReturnWhen<AnyTask> for FIRST_EXCEPTION {
+    fn ends_with(task: &AnyTask) -> bool {
+        matches!(task.0.future().failure(), Some(Exception::Panic(_)))
+    }
+}
 
 /// What [`wait`] can wait for: tasks. Make one of a coroutine with `create_task`.
 #[diagnostic::on_unimplemented(
@@ -94,7 +146,7 @@ where
     Wait {
         tasks: distinct,
         timeout: None,
-        return_when: ALL_COMPLETED,
+        ends_with: ALL_COMPLETED::ends_with,
         running: None,
     }
 }
@@ -104,7 +156,7 @@ where
 pub struct Wait<W: Waitable> {
     tasks: Vec<W>,
     timeout: Option<f64>,
-    return_when: ReturnWhen,
+    ends_with: fn(&W) -> bool,
     running: Option<Running>,
 }
 
@@ -155,8 +207,8 @@ impl<W: Waitable> Wait<W> {
     /// assert_eq!((done.len(), pending.len()), (1, 1));
     /// # });
     /// ```
-    pub fn return_when(mut self, return_when: ReturnWhen) -> Self {
-        self.return_when = return_when;
+    pub fn return_when<R: ReturnWhen<W>>(mut self, _: R) -> Self {
+        self.ends_with = R::ends_with;
         self
     }
 
@@ -180,18 +232,13 @@ impl<W: Waitable> Wait<W> {
             key: Cell::new(key),
         });
         let left = Rc::new(Cell::new(self.tasks.len()));
-        let return_when = self.return_when;
+        let ends_with = self.ends_with;
         let callbacks = self.tasks.iter().map(|task| {
             let (left, timer, waiter) = (left.clone(), timer.clone(), waiter.clone());
-            let (untyped, task) = (task.untyped(), task.untyped());
+            let (untyped, task) = (task.untyped(), task.clone());
             let on_done = move || {
                 left.set(left.get() - 1);
-                let is_over = match return_when {
-                    ReturnWhen::FirstCompleted => true,
-                    ReturnWhen::FirstException => has_failed(&task),
-                    ReturnWhen::AllCompleted => false,
-                };
-                if is_over || left.get() == 0 {
+                if ends_with(&task) || left.get() == 0 {
                     timer.cancel();
                     waiter.wake();
                 }
@@ -206,11 +253,6 @@ impl<W: Waitable> Wait<W> {
             timer,
         }
     }
-}
-
-/// Whether a done task panicked. Whoever asks has seen it.
-fn has_failed(task: &AnyTask) -> bool {
-    matches!(task.0.future().failure(), Some(Exception::Panic(_)))
 }
 
 impl<W: Waitable> Future for Wait<W> {
