@@ -257,6 +257,8 @@ macro_rules! errors {
 }
 
 errors! {
+    /// The barrier was reset or aborted. Mirrors `asyncio.BrokenBarrierError`.
+    BrokenBarrierError = "the barrier is broken";
     /// `get_nowait` found nothing. Mirrors `asyncio.QueueEmpty`.
     QueueEmpty = "the queue is empty";
     /// The queue was shut down. Mirrors `asyncio.QueueShutDown`.

@@ -16,6 +16,7 @@ mod exceptions;
 mod futures;
 mod gather;
 mod generators;
+mod locks;
 mod queues;
 mod runners;
 mod shield;
@@ -25,6 +26,7 @@ mod tasks;
 pub mod testing;
 mod timeouts;
 mod wait;
+mod waiters;
 mod words;
 
 #[doc(hidden)]
@@ -40,12 +42,15 @@ pub use event_loop::{
     get_running_loop, new_event_loop, set_event_loop,
 };
 pub use exceptions::{
-    CancelledError, Exception, KeyboardInterrupt, Panic, QueueEmpty, QueueFull, QueueShutDown,
-    TimeoutError,
+    BrokenBarrierError, CancelledError, Exception, KeyboardInterrupt, Panic, QueueEmpty, QueueFull,
+    QueueShutDown, TimeoutError,
 };
 pub use futures::{Cloned, Future};
 pub use gather::{Gather, gather, try_gather};
 pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
+pub use locks::{
+    Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Semaphore, SemaphoreGuard,
+};
 pub use queues::Queue;
 pub use runners::{Runner, run};
 pub use shield::shield;

@@ -11,9 +11,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
-use crate::futures::Waiter;
-
-type Waiters = RefCell<VecDeque<Rc<Waiter>>>;
+use crate::waiters::{Place, Waiters};
 
 /// A queue of items between tasks, first in first out.
 ///
@@ -71,9 +69,9 @@ impl<T> Queue<T> {
             state: Rc::new(QueueState {
                 maxsize,
                 items: RefCell::default(),
-                getters: RefCell::default(),
-                putters: RefCell::default(),
-                joiners: RefCell::default(),
+                getters: Waiters::default(),
+                putters: Waiters::default(),
+                joiners: Waiters::default(),
                 unfinished: Cell::new(0),
                 is_shut_down: Cell::new(false),
             }),
@@ -146,7 +144,7 @@ impl<T> Queue<T> {
     fn push(&self, item: T) {
         self.state.items.borrow_mut().push_back(item);
         self.state.unfinished.set(self.state.unfinished.get() + 1);
-        wake_next(&self.state.getters);
+        self.state.getters.pop_next();
     }
 
     /// Takes the next item, waiting for one if it is empty; it does not yield if there is one.
@@ -178,7 +176,7 @@ impl<T> Queue<T> {
     pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
         let item = self.state.items.borrow_mut().pop_front();
         let item = item.ok_or(QueueEmpty)?;
-        wake_next(&self.state.putters);
+        self.state.putters.pop_next();
         Ok(item)
     }
 
@@ -197,9 +195,7 @@ impl<T> Queue<T> {
     fn finish(&self, unfinished: usize) {
         self.state.unfinished.set(unfinished);
         if unfinished == 0 {
-            for joiner in self.state.joiners.take() {
-                joiner.wake();
-            }
+            self.state.joiners.release_all();
         }
     }
 
@@ -224,11 +220,8 @@ impl<T> Queue<T> {
             self.finish(left);
             drop(items);
         }
-        for waiters in [&self.state.getters, &self.state.putters] {
-            for waiter in waiters.take() {
-                waiter.wake();
-            }
-        }
+        self.state.getters.release_all();
+        self.state.putters.release_all();
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -237,22 +230,11 @@ impl<T> Queue<T> {
     }
 }
 
-/// Wakes the first that waits and is neither woken nor cancelled.
-fn wake_next(waiters: &Waiters) {
-    loop {
-        let next = waiters.borrow_mut().pop_front();
-        match next {
-            Some(waiter) if !waiter.wake() => {}
-            _ => return,
-        }
-    }
-}
-
-/// A place in a line. Whoever leaves it without having passed, because it was cancelled or
-/// dropped, passes a wake-up that it had got on to the next.
+/// A wait for room or for an item. Whoever leaves it without having passed, because it was
+/// cancelled or dropped, passes a wake-up that it had got on to the next.
 struct Turnstile<'a, F: Fn() -> bool> {
     waiters: &'a Waiters,
-    waiter: Rc<Waiter>,
+    place: Option<Place<'a>>,
     /// Whether there is something for the next in line.
     is_open: F,
     has_passed: bool,
@@ -260,29 +242,24 @@ struct Turnstile<'a, F: Fn() -> bool> {
 
 impl<'a, F: Fn() -> bool> Turnstile<'a, F> {
     async fn enter(waiters: &'a Waiters, is_open: F) {
-        let waiter = Waiter::new();
-        waiters.borrow_mut().push_back(waiter.clone());
-        let mut place = Self {
+        let mut turnstile = Self {
             waiters,
-            waiter,
+            place: Some(waiters.enter()),
             is_open,
             has_passed: false,
         };
-        place.waiter.wait().await;
-        place.has_passed = true;
+        if let Some(place) = &turnstile.place {
+            place.wait().await;
+        }
+        turnstile.has_passed = true;
     }
 }
 
 impl<F: Fn() -> bool> Drop for Turnstile<'_, F> {
     fn drop(&mut self) {
-        if self.has_passed {
-            return;
-        }
-        self.waiters
-            .borrow_mut()
-            .retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
-        if self.waiter.was_woken() && (self.is_open)() {
-            wake_next(self.waiters);
+        let was_woken = self.place.take().is_some_and(|place| place.was_woken());
+        if !self.has_passed && was_woken && (self.is_open)() {
+            self.waiters.pop_next();
         }
     }
 }
@@ -319,11 +296,11 @@ impl<T> fmt::Debug for Queue<T> {
     /// As Python's repr, without the items.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<Queue maxsize={}", self.state.maxsize)?;
-        match self.state.getters.borrow().len() {
+        match self.state.getters.len() {
             0 => {}
             getters => write!(f, " _getters[{getters}]")?,
         }
-        match self.state.putters.borrow().len() {
+        match self.state.putters.len() {
             0 => {}
             putters => write!(f, " _putters[{putters}]")?,
         }

@@ -13,9 +13,9 @@ use std::rc::Rc;
 use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
-use crate::futures::Waiter;
 use crate::tasks::cancellation::{catch_cancelled, catch_panic};
 use crate::tasks::{AnyTask, Task, TaskRef, create_task};
+use crate::waiters::Waiter;
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
 

@@ -360,7 +360,7 @@ async fn without_time<F: Future>(future: F) -> Result<F::Output, TimeoutError> {
 /// Mirrors `_cancel_and_wait`: waits for a task that was cancelled, whatever it gives, so that a
 /// cancellation of who waits can be told from the task's own.
 async fn cancel_and_wait<T>(task: &Task<T>) {
-    let waiter = crate::futures::Waiter::new();
+    let waiter = crate::waiters::Waiter::new();
     let id = task.core().add_callback(Callback::Call(Box::new({
         let waiter = waiter.clone();
         move || {

@@ -11,8 +11,9 @@ use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::event_loop::timers::TimerKey;
 use crate::exceptions::Exception;
-use crate::futures::{CallbackId, FutureCore, Waiter};
+use crate::futures::{CallbackId, FutureCore};
 use crate::tasks::{AnyTask, Task, cancellation};
+use crate::waiters::Waiter;
 
 /// When a [`wait`] for tasks `W` is to end, unless they are all done before: see
 /// [`Wait::return_when`].

@@ -1,0 +1,768 @@
+//! Locks between tasks. Mirrors `asyncio/locks.py`: first in, first out, and nobody barges in.
+//!
+//! Every one is a handle. `acquire` gives a guard that releases when it is dropped; `release` and
+//! [`LockGuard::forget`] are for the programs that acquire in one place and release in another.
+
+use std::cell::Cell;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use crate::exceptions::BrokenBarrierError;
+use crate::tasks::cancellation::catch_cancelled;
+use crate::waiters::{Place, Waiters};
+
+macro_rules! handles {
+    ($($handle:ident)*) => {$(
+        impl PartialEq for $handle {
+            fn eq(&self, other: &Self) -> bool {
+                Rc::ptr_eq(&self.state, &other.state)
+            }
+        }
+
+        impl Eq for $handle {}
+
+        impl Hash for $handle {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                Rc::as_ptr(&self.state).hash(state);
+            }
+        }
+    )*};
+}
+handles!(Lock Event Condition Semaphore BoundedSemaphore Barrier);
+
+/// As Python shows its locks: `<Lock [locked, waiters:2]>`.
+fn show(f: &mut fmt::Formatter<'_>, name: &str, state: &str, waiters: &Waiters) -> fmt::Result {
+    match waiters.len() {
+        0 => write!(f, "<{name} [{state}]>"),
+        waiters => write!(f, "<{name} [{state}, waiters:{waiters}]>"),
+    }
+}
+
+/// A lock that one task at a time holds.
+///
+/// Mirrors `asyncio.Lock`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let lock = asyncio::Lock::new();
+/// let guard = lock.acquire().await;
+/// assert!(lock.locked());
+/// drop(guard);
+/// assert!(!lock.locked());
+/// # });
+/// ```
+#[derive(Clone, Default)]
+pub struct Lock {
+    state: Rc<LockState>,
+}
+
+#[derive(Default)]
+struct LockState {
+    /// Which acquisition holds it; none when it is free.
+    holder: Cell<Option<u64>>,
+    acquisitions: Cell<u64>,
+    waiters: Waiters,
+}
+
+impl Lock {
+    /// A lock that is free.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it is held.
+    pub fn locked(&self) -> bool {
+        self.state.holder.get().is_some()
+    }
+
+    /// Takes the lock, waiting in line for it; it does not yield when the lock is free.
+    ///
+    /// # Cancellation
+    ///
+    /// The lock is not taken; a turn that had come goes to the next in line.
+    pub async fn acquire(&self) -> LockGuard {
+        let number = self.state.acquisitions.get();
+        self.state.acquisitions.set(number + 1);
+        self.take(number).await;
+        LockGuard {
+            lock: self.clone(),
+            number,
+        }
+    }
+
+    async fn take(&self, number: u64) {
+        let state = &self.state;
+        if self.locked() || !state.waiters.all_cancelled() {
+            let mut line = InLine {
+                lock: self,
+                place: Some(state.waiters.enter()),
+            };
+            if let Some(place) = &line.place {
+                place.wait().await;
+            }
+            line.place = None;
+        }
+        state.holder.set(Some(number));
+    }
+
+    /// Frees the lock, whoever holds it, and wakes the first in line.
+    ///
+    /// # Panics
+    ///
+    /// `Lock is not acquired.`
+    #[track_caller]
+    pub fn release(&self) {
+        assert!(self.locked(), "Lock is not acquired.");
+        self.state.holder.set(None);
+        self.state.waiters.wake_first();
+    }
+
+    fn release_if(&self, number: u64) {
+        if self.state.holder.get() == Some(number) {
+            self.release();
+        }
+    }
+}
+
+/// A wait for a lock; given up, it hands a turn that had come on.
+struct InLine<'a> {
+    lock: &'a Lock,
+    place: Option<Place<'a>>,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        if self.place.take().is_some() && !self.lock.locked() {
+            self.lock.state.waiters.wake_first();
+        }
+    }
+}
+
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.locked() { "locked" } else { "unlocked" };
+        show(f, "Lock", state, &self.state.waiters)
+    }
+}
+
+/// A held [`Lock`]: dropping it frees the lock, unless [`Lock::release`] did already.
+#[must_use = "the lock is free again as soon as its guard is dropped"]
+#[derive(Debug)]
+pub struct LockGuard {
+    lock: Lock,
+    number: u64,
+}
+
+impl LockGuard {
+    /// Leaves the lock held, for a [`Lock::release`] elsewhere.
+    pub fn forget(mut self) {
+        self.number = u64::MAX;
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        self.lock.release_if(self.number);
+    }
+}
+
+/// A flag that tasks wait for.
+///
+/// Mirrors `asyncio.Event`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let event = asyncio::Event::new();
+/// let waiting = asyncio::create_task({
+///     let event = event.clone();
+///     async move { event.wait().await }
+/// });
+/// event.set();
+/// waiting.await;
+/// assert!(event.is_set());
+/// # });
+/// ```
+#[derive(Clone, Default)]
+pub struct Event {
+    state: Rc<EventState>,
+}
+
+#[derive(Default)]
+struct EventState {
+    is_set: Cell<bool>,
+    waiters: Waiters,
+}
+
+impl Event {
+    /// An event that is not set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
+        self.state.is_set.get()
+    }
+
+    /// Sets it and wakes all that wait; they go on even if it is cleared before they have their
+    /// turn.
+    pub fn set(&self) {
+        if !self.state.is_set.replace(true) {
+            self.state.waiters.wake_all();
+        }
+    }
+
+    /// Clears it: who waits from now on waits for the next [`set`](Self::set).
+    pub fn clear(&self) {
+        self.state.is_set.set(false);
+    }
+
+    /// Waits until it is set; it does not yield when it is.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises, and leaves the event as it is.
+    pub async fn wait(&self) {
+        if !self.is_set() {
+            self.state.waiters.enter().wait().await;
+        }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_set() { "set" } else { "unset" };
+        show(f, "Event", state, &self.state.waiters)
+    }
+}
+
+/// A lock, and a line of tasks that wait to be told that something behind it has changed.
+///
+/// Mirrors `asyncio.Condition`.
+///
+/// ```
+/// # use std::cell::Cell;
+/// # asyncio::run(async {
+/// let condition = asyncio::Condition::new();
+/// let ready = std::rc::Rc::new(Cell::new(false));
+/// let waiting = asyncio::create_task({
+///     let (condition, ready) = (condition.clone(), ready.clone());
+///     async move {
+///         let _guard = condition.acquire().await;
+///         condition.wait_for(|| ready.get()).await;
+///     }
+/// });
+/// asyncio::sleep(0).await;
+/// let guard = condition.acquire().await;
+/// ready.set(true);
+/// condition.notify(1);
+/// drop(guard);
+/// waiting.await;
+/// # });
+/// ```
+#[derive(Clone, Default)]
+pub struct Condition {
+    state: Rc<ConditionState>,
+}
+
+#[derive(Default)]
+struct ConditionState {
+    lock: Lock,
+    waiters: Waiters,
+}
+
+impl Condition {
+    /// A condition with a lock of its own.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A condition behind a lock that others may share.
+    pub fn with_lock(lock: Lock) -> Self {
+        Self {
+            state: Rc::new(ConditionState {
+                lock,
+                waiters: Waiters::default(),
+            }),
+        }
+    }
+
+    /// Takes the lock, as [`Lock::acquire`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Lock::acquire`].
+    pub async fn acquire(&self) -> LockGuard {
+        self.state.lock.acquire().await
+    }
+
+    /// Whether the lock is held.
+    pub fn locked(&self) -> bool {
+        self.state.lock.locked()
+    }
+
+    /// Frees the lock.
+    ///
+    /// # Panics
+    ///
+    /// `Lock is not acquired.`
+    #[track_caller]
+    pub fn release(&self) {
+        self.state.lock.release();
+    }
+
+    /// Frees the lock, waits to be notified, and takes the lock again.
+    ///
+    /// It may return without a notification: look whether what is waited for has come, or use
+    /// [`wait_for`](Self::wait_for).
+    ///
+    /// # Panics
+    ///
+    /// `cannot wait on un-acquired lock`.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises when it has the lock again, and hands its notification on to another. If this is
+    /// *dropped* instead, the lock is not taken again, and the guard that held it frees nothing.
+    pub async fn wait(&self) {
+        let state = &self.state;
+        let Some(holder) = state.lock.state.holder.get() else {
+            panic!("cannot wait on un-acquired lock");
+        };
+        state.lock.release();
+        let mut cancelled = {
+            let place = state.waiters.enter();
+            catch_cancelled(place.wait()).await.err()
+        };
+        while let Err(error) = catch_cancelled(state.lock.take(holder)).await {
+            cancelled = Some(error);
+        }
+        if let Some(error) = cancelled {
+            self.wake(1);
+            error.raise().await
+        }
+    }
+
+    /// [`wait`](Self::wait)s until `predicate` is true.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait), unless the predicate is true at once.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`wait`](Self::wait).
+    pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) {
+        while !predicate() {
+            self.wait().await;
+        }
+    }
+
+    /// Wakes `n` of the tasks that wait, or all when they are fewer.
+    ///
+    /// # Panics
+    ///
+    /// `cannot notify on un-acquired lock`.
+    #[track_caller]
+    pub fn notify(&self, n: usize) {
+        assert!(self.locked(), "cannot notify on un-acquired lock");
+        self.wake(n);
+    }
+
+    /// Wakes all tasks that wait.
+    ///
+    /// # Panics
+    ///
+    /// As [`notify`](Self::notify).
+    #[track_caller]
+    pub fn notify_all(&self) {
+        self.notify(self.state.waiters.len());
+    }
+
+    fn wake(&self, n: usize) {
+        for _ in 0..n {
+            if !self.state.waiters.wake_next() {
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.locked() { "locked" } else { "unlocked" };
+        show(f, "Condition", state, &self.state.waiters)
+    }
+}
+
+/// A number of permits, each held by one task at a time.
+///
+/// Mirrors `asyncio.Semaphore`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let semaphore = asyncio::Semaphore::new(1);
+/// let permit = semaphore.acquire().await;
+/// assert!(semaphore.locked());
+/// drop(permit);
+/// assert!(!semaphore.locked());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Semaphore {
+    state: Rc<SemaphoreState>,
+}
+
+struct SemaphoreState {
+    value: Cell<usize>,
+    /// What a bounded one may not exceed.
+    bound: usize,
+    waiters: Waiters,
+}
+
+impl Semaphore {
+    /// A semaphore with `value` permits.
+    pub fn new(value: usize) -> Self {
+        Self::bounded(value, usize::MAX)
+    }
+
+    fn bounded(value: usize, bound: usize) -> Self {
+        Self {
+            state: Rc::new(SemaphoreState {
+                value: Cell::new(value),
+                bound,
+                waiters: Waiters::default(),
+            }),
+        }
+    }
+
+    /// Whether a permit would have to be waited for.
+    pub fn locked(&self) -> bool {
+        self.state.value.get() == 0 || !self.state.waiters.all_cancelled()
+    }
+
+    /// Takes a permit, waiting in line for it; it does not yield when one is free.
+    ///
+    /// # Cancellation
+    ///
+    /// No permit is taken; one that had come goes to the next in line.
+    pub async fn acquire(&self) -> SemaphoreGuard {
+        if self.locked() {
+            let mut claim = Claim {
+                state: &self.state,
+                place: Some(self.state.waiters.enter()),
+            };
+            if let Some(place) = &claim.place {
+                place.wait().await;
+            }
+            // The permit came with the wake-up.
+            claim.place = None;
+        } else {
+            self.state.value.set(self.state.value.get() - 1);
+        }
+        SemaphoreGuard {
+            semaphore: Some(self.clone()),
+        }
+    }
+
+    /// Gives a permit back, or one more, and wakes the next in line.
+    ///
+    /// # Panics
+    ///
+    /// `BoundedSemaphore released too many times`, for one of those.
+    #[track_caller]
+    pub fn release(&self) {
+        let value = self.state.value.get();
+        assert!(
+            value < self.state.bound,
+            "BoundedSemaphore released too many times"
+        );
+        self.state.value.set(value + 1);
+        self.state.wake_next();
+    }
+}
+
+impl SemaphoreState {
+    /// Hands a permit to the first that waits for one; whether there is one who does.
+    fn wake_next(&self) -> bool {
+        let is_woken = self.waiters.wake_next();
+        if is_woken {
+            self.value.set(self.value.get() - 1);
+        }
+        is_woken
+    }
+}
+
+/// A wait for a permit; given up, it gives a permit that had come back.
+struct Claim<'a> {
+    state: &'a SemaphoreState,
+    place: Option<Place<'a>>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let was_woken = self.place.take().is_some_and(|place| place.was_woken());
+        if was_woken {
+            self.state.value.set(self.state.value.get() + 1);
+        }
+        while self.state.value.get() > 0 && self.state.wake_next() {}
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.locked() {
+            "locked".to_owned()
+        } else {
+            format!("unlocked, value:{}", self.state.value.get())
+        };
+        show(f, "Semaphore", &state, &self.state.waiters)
+    }
+}
+
+/// A held permit of a [`Semaphore`]: dropping it gives the permit back.
+#[must_use = "the permit is given back as soon as its guard is dropped"]
+#[derive(Debug)]
+pub struct SemaphoreGuard {
+    semaphore: Option<Semaphore>,
+}
+
+impl SemaphoreGuard {
+    /// Keeps the permit, for a [`Semaphore::release`] elsewhere.
+    pub fn forget(mut self) {
+        self.semaphore = None;
+    }
+}
+
+impl Drop for SemaphoreGuard {
+    fn drop(&mut self) {
+        if let Some(semaphore) = &self.semaphore {
+            if semaphore.state.value.get() < semaphore.state.bound {
+                semaphore.release();
+            }
+        }
+    }
+}
+
+/// A [`Semaphore`] that refuses to have more permits than it began with.
+///
+/// Mirrors `asyncio.BoundedSemaphore`.
+///
+/// ```should_panic
+/// # asyncio::run(async {
+/// let semaphore = asyncio::BoundedSemaphore::new(1);
+/// semaphore.release(); // BoundedSemaphore released too many times
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct BoundedSemaphore {
+    state: Rc<SemaphoreState>,
+}
+
+impl BoundedSemaphore {
+    /// A semaphore with `value` permits, and never more.
+    pub fn new(value: usize) -> Self {
+        Self {
+            state: Semaphore::bounded(value, value).state,
+        }
+    }
+
+    fn as_semaphore(&self) -> Semaphore {
+        Semaphore {
+            state: self.state.clone(),
+        }
+    }
+
+    /// As [`Semaphore::locked`].
+    pub fn locked(&self) -> bool {
+        self.as_semaphore().locked()
+    }
+
+    /// As [`Semaphore::acquire`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Semaphore::acquire`].
+    pub async fn acquire(&self) -> SemaphoreGuard {
+        self.as_semaphore().acquire().await
+    }
+
+    /// Gives a permit back and wakes the next in line.
+    ///
+    /// # Panics
+    ///
+    /// `BoundedSemaphore released too many times`.
+    #[track_caller]
+    pub fn release(&self) {
+        self.as_semaphore().release();
+    }
+}
+
+impl fmt::Debug for BoundedSemaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<Bounded")?;
+        let semaphore = format!("{:?}", self.as_semaphore());
+        f.write_str(&semaphore[1..])
+    }
+}
+
+/// A point that a number of tasks pass together.
+///
+/// Mirrors `asyncio.Barrier`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let barrier = asyncio::Barrier::new(2);
+/// let pass = |barrier: asyncio::Barrier| async move { barrier.wait().await };
+/// let passed = asyncio::gather([pass(barrier.clone()), pass(barrier)]).await;
+/// assert_eq!(passed, [Ok(0), Ok(1)]);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Barrier {
+    state: Rc<BarrierState>,
+}
+
+struct BarrierState {
+    condition: Condition,
+    parties: usize,
+    phase: Cell<Phase>,
+    count: Cell<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Filling,
+    Draining,
+    Resetting,
+    Broken,
+}
+
+impl Barrier {
+    /// A barrier for `parties` tasks.
+    ///
+    /// # Panics
+    ///
+    /// `parties must be > 0`.
+    #[track_caller]
+    pub fn new(parties: usize) -> Self {
+        assert!(parties > 0, "parties must be > 0");
+        Self {
+            state: Rc::new(BarrierState {
+                condition: Condition::new(),
+                parties,
+                phase: Cell::new(Phase::Filling),
+                count: Cell::new(0),
+            }),
+        }
+    }
+
+    /// Waits until as many tasks wait as the barrier is for, and gives each a number of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokenBarrierError`], when it is reset or aborted meanwhile, or was aborted before.
+    ///
+    /// # Cancellation
+    ///
+    /// The task counts no more.
+    pub async fn wait(&self) -> Result<usize, BrokenBarrierError> {
+        let state = &self.state;
+        let _guard = state.condition.acquire().await;
+        state
+            .condition
+            .wait_for(|| !matches!(state.phase.get(), Phase::Draining | Phase::Resetting))
+            .await;
+        if self.broken() {
+            return Err(BrokenBarrierError);
+        }
+        let index = state.count.get();
+        state.count.set(index + 1);
+        let _counted = Counted(state);
+        if index + 1 == state.parties {
+            state.phase.set(Phase::Draining);
+            state.condition.notify_all();
+        } else {
+            state
+                .condition
+                .wait_for(|| state.phase.get() != Phase::Filling)
+                .await;
+            if matches!(state.phase.get(), Phase::Broken | Phase::Resetting) {
+                return Err(BrokenBarrierError);
+            }
+        }
+        Ok(index)
+    }
+
+    /// Sends all that wait away with an error, and begins anew.
+    ///
+    /// # Cancellation
+    ///
+    /// Before it has begun, it leaves the barrier as it is.
+    pub async fn reset(&self) {
+        let _guard = self.state.condition.acquire().await;
+        self.state.phase.set(if self.state.count.get() > 0 {
+            Phase::Resetting
+        } else {
+            Phase::Filling
+        });
+        self.state.condition.notify_all();
+    }
+
+    /// Breaks the barrier: all that wait, and all that come, get an error.
+    ///
+    /// # Cancellation
+    ///
+    /// Before it has begun, it leaves the barrier as it is.
+    pub async fn abort(&self) {
+        let _guard = self.state.condition.acquire().await;
+        self.state.phase.set(Phase::Broken);
+        self.state.condition.notify_all();
+    }
+
+    /// How many tasks it is for.
+    pub fn parties(&self) -> usize {
+        self.state.parties
+    }
+
+    /// How many tasks wait.
+    pub fn n_waiting(&self) -> usize {
+        match self.state.phase.get() {
+            Phase::Filling => self.state.count.get(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it was aborted.
+    pub fn broken(&self) -> bool {
+        self.state.phase.get() == Phase::Broken
+    }
+}
+
+/// A task that is counted in.
+struct Counted<'a>(&'a BarrierState);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let state = self.0;
+        state.count.set(state.count.get() - 1);
+        if state.count.get() == 0 {
+            if matches!(state.phase.get(), Phase::Resetting | Phase::Draining) {
+                state.phase.set(Phase::Filling);
+            }
+            state.condition.wake(usize::MAX);
+        }
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = format!("{:?}", self.state.phase.get()).to_lowercase();
+        if self.broken() {
+            return write!(f, "<Barrier [{state}]>");
+        }
+        let (waiting, parties) = (self.n_waiting(), self.parties());
+        write!(f, "<Barrier [{state}, waiters:{waiting}/{parties}]>")
+    }
+}
