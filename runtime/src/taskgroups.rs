@@ -150,6 +150,10 @@ impl GroupState {
     }
 }
 
+/// How to get the errors of the children that gave one, in the order in which they ended. They stay
+/// in their tasks until the group ends, for siblings that await those.
+type Failures<E> = RefCell<Vec<Box<dyn FnOnce() -> Option<E>>>>;
+
 /// How the block of a group ended.
 enum Ended<T> {
     Value(T),
@@ -195,7 +199,8 @@ impl TaskGroup {
     ///
     /// # Errors
     ///
-    /// The errors in the order in which they came; also a single one is in a group, as in Python.
+    /// The errors in the order in which they came; also a single one is in a group, as in Python. An
+    /// error that somebody moved out of its task, by awaiting that, is theirs and not here.
     ///
     /// # Panics
     ///
@@ -216,7 +221,7 @@ impl TaskGroup {
     pub async fn try_run<T, E: 'static>(
         block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
     ) -> Result<T, ExceptionGroup<E>> {
-        let errors = Rc::new(RefCell::new(Vec::<E>::new()));
+        let errors = Rc::new(Failures::<E>::default());
         let (group, ended, cancelled) =
             TaskGroup::<Results<E>>::enter(errors.clone(), block, Result::is_err).await;
         let state = &group.state;
@@ -234,9 +239,13 @@ impl TaskGroup {
             state.renew_cancellation();
             panic.resume();
         }
-        let mut exceptions = errors.take();
+        let mut exceptions: Vec<E> = errors
+            .take()
+            .into_iter()
+            .filter_map(|take| take())
+            .collect();
         exceptions.extend(error);
-        if !exceptions.is_empty() {
+        if !exceptions.is_empty() || state.failed.get() > 0 {
             state.renew_cancellation();
             return Err(ExceptionGroup {
                 message: MESSAGE.to_owned(),
@@ -286,11 +295,10 @@ impl<E: 'static> TaskGroup<Results<E>> {
         let errors = self.errors.clone();
         self.spawn(future, move |task: &Task<Result<T, E>>| {
             let gave_error = task.peek(Result::is_err) == Some(true);
-            if gave_error {
-                let errors = errors.downcast_ref::<RefCell<Vec<E>>>();
-                if let (Some(errors), Ok(Err(error))) = (errors, task.take()) {
-                    errors.borrow_mut().push(error);
-                }
+            if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
+                let task = task.clone();
+                let take = move || task.take_if_there().and_then(Result::err);
+                failures.borrow_mut().push(Box::new(take));
             }
             gave_error
         })
@@ -436,7 +444,7 @@ impl<C> fmt::Debug for TaskGroup<C> {
 pub struct ExceptionGroup<E> {
     /// What went wrong.
     pub message: String,
-    /// The errors, in the order in which they came; never none.
+    /// The errors, in the order in which they came.
     pub exceptions: Vec<E>,
 }
 

@@ -335,6 +335,10 @@ impl<T> Task<T> {
         }
     }
 
+    pub(crate) fn take_if_there(&self) -> Option<T> {
+        self.state.value.take()
+    }
+
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.state.value.borrow().as_ref().map(look)
     }
