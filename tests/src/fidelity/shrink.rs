@@ -121,13 +121,13 @@ const WAYS: usize = 4;
 fn simplify(op: &mut Op, way: usize) {
     match (op, way) {
         (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 0) if items.len() > 1 => {
-            drop(items.pop())
+            items.truncate(items.len() - 1);
         }
         (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 1) if items.len() > 1 => {
-            drop(items.remove(0))
+            items.drain(..1);
         }
         (Op::Gather { exceptions, .. }, 2) => *exceptions = false,
-        (Op::Wait { slots, .. }, 0) if slots.len() > 1 => drop(slots.pop()),
+        (Op::Wait { slots, .. }, 0) if slots.len() > 1 => slots.truncate(slots.len() - 1),
         (Op::Wait { slots, .. }, 1) if slots.len() > 1 => drop(slots.remove(0)),
         (
             Op::Wait { timeout, .. }
