@@ -5,7 +5,7 @@
 //! up; the second one ends the loop at once with a [`KeyboardInterrupt`]. A loop that is stuck in
 //! blocking work and takes in neither does not keep the program from being ended.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::panic::{panic_any, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -47,26 +47,26 @@ pub(crate) fn with_ctrl_c<F: Future>(event_loop: &EventLoop, main: F) -> F::Outp
     let interrupts = Arc::<Interrupts>::default();
     let mut task = None;
     let aimed = Aimed;
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        event_loop.run_main(main, |main| {
-            *target() = Some(Target {
-                remote: event_loop.inner.remote.clone(),
-                main: main.core().key,
-                interrupts: interrupts.clone(),
-            });
-            task = Some(main.clone());
-        })
-    }));
+    let ended = event_loop.run_main(main, |main| {
+        *target() = Some(Target {
+            remote: event_loop.inner.remote.clone(),
+            main: main.core().key,
+            interrupts: interrupts.clone(),
+        });
+        task = Some(main.clone());
+    });
     drop(aimed);
-    ended.unwrap_or_else(|payload| {
-        let interrupted = payload.is::<CancelledError>()
-            && interrupts.count.load(Ordering::SeqCst) > 0
-            && task.is_some_and(|task: TaskRef| task.core().cancellation.uncancel() == 0);
-        if interrupted {
-            panic_quietly(KeyboardInterrupt)
+    match ended {
+        Ok(value) => value,
+        Err(cancelled) => {
+            let interrupted = interrupts.count.load(Ordering::SeqCst) > 0
+                && task.is_some_and(|task: TaskRef| task.core().cancellation.uncancel() == 0);
+            if interrupted {
+                panic_quietly(KeyboardInterrupt)
+            }
+            panic_any(cancelled)
         }
-        resume_unwind(payload)
-    })
+    }
 }
 
 /// Ctrl-C is how the program was meant to end: no message of the panic hook's.
@@ -108,11 +108,11 @@ fn on_ctrl_c() {
                 Some(task) => {
                     task.cancel(CancelledError::new());
                 }
-                None => panic_any(KeyboardInterrupt),
+                None => panic_quietly(KeyboardInterrupt),
             }
         }),
         1 if interrupts.is_taken.load(Ordering::SeqCst) => {
-            Box::new(|| panic_any(KeyboardInterrupt))
+            Box::new(|| panic_quietly(KeyboardInterrupt))
         }
         _ => {
             eprintln!("KeyboardInterrupt");

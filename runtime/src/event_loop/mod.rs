@@ -32,7 +32,7 @@ pub use remote::{LoopClosed, RemoteLoop};
 
 use crate::delay::{Delay, seconds};
 use crate::diagnostics;
-use crate::exceptions::{KeyboardInterrupt, Panic};
+use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
 use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef};
 use ready::{Callback, HandleState, Ready};
@@ -509,12 +509,20 @@ impl EventLoop {
         if is_handle {
             return take_ready(future);
         }
-        self.run_task(future, stop, |_| ())
+        match self.run_task(future, stop, |_| ()) {
+            Ok(value) => value,
+            Err(cancelled) => std::panic::panic_any(cancelled),
+        }
     }
 
-    /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller.
+    /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller, who
+    /// also hears when it was cancelled.
     #[track_caller]
-    pub(crate) fn run_main<F: Future>(&self, future: F, see: impl FnOnce(&TaskRef)) -> F::Output {
+    pub(crate) fn run_main<F: Future>(
+        &self,
+        future: F,
+        see: impl FnOnce(&TaskRef),
+    ) -> Result<F::Output, CancelledError> {
         self.check_runnable();
         let inner = Rc::downgrade(&self.inner);
         let stop = move || {
@@ -531,7 +539,7 @@ impl EventLoop {
         future: F,
         stop: impl FnOnce() + 'static,
         see: impl FnOnce(&TaskRef),
-    ) -> F::Output {
+    ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
         let main = Task::<()>::main(&self.inner, std::any::type_name::<F>());
         see(&main.erased());
@@ -541,15 +549,13 @@ impl EventLoop {
             self.run(Some(&mut on_stack));
         }
         main.leave(&self.inner, body.is_unfinished());
-        match body.value.take() {
-            Some(value) => {
-                main.check();
-                value
-            }
-            None => {
-                main.check();
-                panic!("{STOPPED}")
-            }
+        match main.core().failure() {
+            Some(Exception::CancelledError(error)) => Err(error),
+            Some(Exception::Panic(panic)) => panic.resume(),
+            None => match body.value.take() {
+                Some(value) => Ok(value),
+                None => panic!("{STOPPED}"),
+            },
         }
     }
 

@@ -193,7 +193,6 @@ impl<T: 'static> Task<T> {
     }
 
     /// Names the task as it is created: Python's `create_task(coro, name='nap')`.
-    #[must_use]
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
         self.state.core.name.borrow().give_back();
         self.set_name(name);
@@ -226,16 +225,6 @@ impl Task<()> {
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>, is_unfinished: bool) {
         if is_unfinished {
             self.erased().leave(event_loop);
-        }
-    }
-
-    /// Panics as `run_until_complete` does when its task has failed.
-    #[track_caller]
-    pub(crate) fn check(&self) {
-        match self.state.future.failure() {
-            Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
-            Some(Exception::Panic(panic)) => panic.resume(),
-            None => {}
         }
     }
 }
@@ -449,7 +438,7 @@ impl<T: 'static> Future for Task<T> {
 fn check_not_self(core: &TaskCore) {
     let is_current = context::with_current_task(|task| task.core().key == core.key);
     if is_current == Some(true) {
-        let current = context::current_task().map(AnyTask);
+        let current = current_task().expect("it is the current one");
         panic!("Task cannot await on itself: {current:?}");
     }
 }
