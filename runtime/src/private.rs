@@ -107,6 +107,7 @@ pub fn turn() -> crate::Sleep {
 }
 
 /// `#[asyncio::main]`.
+#[track_caller]
 pub fn main<F: Future>(future: F) -> F::Output {
     crate::runners::main(future)
 }

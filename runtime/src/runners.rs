@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::Location;
 
 use crate::event_loop::{Clock, EventLoop, ExceptionContext, context, set_event_loop};
 use crate::exceptions::{CancelledError, Exception};
@@ -28,11 +29,16 @@ use crate::exceptions::{CancelledError, Exception};
 /// ```
 #[track_caller]
 pub fn run<F: IntoFuture>(main: F) -> F::Output {
+    run_at(main.into_future(), Location::caller())
+}
+
+#[track_caller]
+fn run_at<F: Future>(main: F, called_at: &'static Location<'static>) -> F::Output {
     assert!(
         context::running().is_none(),
         "asyncio.run() cannot be called from a running event loop"
     );
-    Runner::new().run(main)
+    Runner::new().run_at(main, called_at)
 }
 
 /// [`run`] with settings, and several times in the same loop. Mirrors `asyncio.Runner`.
@@ -106,8 +112,12 @@ impl Runner {
             context::running().is_none(),
             "Runner.run() cannot be called from a running event loop"
         );
-        let event_loop = self.get_loop();
-        crate::signals::with_ctrl_c(&event_loop, main.into_future())
+        self.run_at(main.into_future(), Location::caller())
+    }
+
+    /// [`run`](Self::run), for the main task to say where it was called.
+    fn run_at<F: Future>(&self, main: F, called_at: &'static Location<'static>) -> F::Output {
+        crate::signals::with_ctrl_c(&self.get_loop(), main, called_at)
     }
 
     /// Cancels and awaits what is left, and closes the loop. Dropping the runner does this too.
@@ -178,9 +188,11 @@ impl fmt::Debug for Runner {
 
 /// What `#[asyncio::main]` calls: a program that is interrupted says so and ends with status 130,
 /// as Python's does.
+#[track_caller]
 pub(crate) fn main<F: Future>(future: F) -> F::Output {
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    match catch_unwind(AssertUnwindSafe(|| run(future))) {
+    let called_at = Location::caller();
+    match catch_unwind(AssertUnwindSafe(|| run_at(future, called_at))) {
         Ok(value) => value,
         Err(payload) if payload.is::<crate::KeyboardInterrupt>() => {
             eprintln!("KeyboardInterrupt");

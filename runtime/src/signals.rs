@@ -5,7 +5,7 @@
 //! up; the second one ends the loop at once with a [`KeyboardInterrupt`]. A loop that is stuck in
 //! blocking work and takes in neither does not keep the program from being ended.
 
-use std::panic::{panic_any, resume_unwind};
+use std::panic::{Location, panic_any, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -39,15 +39,19 @@ fn target() -> MutexGuard<'static, Option<Target>> {
 }
 
 /// Runs `main`, which the first Ctrl-C cancels.
-#[track_caller]
-pub(crate) fn with_ctrl_c<F: Future>(event_loop: &EventLoop, main: F) -> F::Output {
+pub(crate) fn with_ctrl_c<F: Future>(
+    event_loop: &EventLoop,
+    main: F,
+    called_at: &'static Location<'static>,
+) -> F::Output {
     if std::thread::current().name() != Some("main") || !is_handled() {
-        return event_loop.run_until_complete(main);
+        let ended = event_loop.run_main(main, called_at, |_| ());
+        return ended.unwrap_or_else(|cancelled| panic_any(cancelled));
     }
     let interrupts = Arc::<Interrupts>::default();
     let mut task = None;
     let aimed = Aimed;
-    let ended = event_loop.run_main(main, |main| {
+    let ended = event_loop.run_main(main, called_at, |main| {
         *target() = Some(Target {
             remote: event_loop.inner.remote.clone(),
             main: main.core().key,

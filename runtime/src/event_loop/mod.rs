@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -509,7 +509,7 @@ impl EventLoop {
         if is_handle {
             return take_ready(future);
         }
-        match self.run_task(future, stop, |_| ()) {
+        match self.run_task(future, Location::caller(), stop, |_| ()) {
             Ok(value) => value,
             Err(cancelled) => std::panic::panic_any(cancelled),
         }
@@ -517,10 +517,10 @@ impl EventLoop {
 
     /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller, who
     /// also hears when it was cancelled.
-    #[track_caller]
     pub(crate) fn run_main<F: Future>(
         &self,
         future: F,
+        called_at: &'static Location<'static>,
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         self.check_runnable();
@@ -530,18 +530,18 @@ impl EventLoop {
                 inner.stopping.set(true);
             }
         };
-        self.run_task(future, stop, see)
+        self.run_task(future, called_at, stop, see)
     }
 
-    #[track_caller]
     fn run_task<F: Future>(
         &self,
         future: F,
+        called_at: &'static Location<'static>,
         stop: impl FnOnce() + 'static,
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
-        let main = Task::<()>::main(&self.inner, std::any::type_name::<F>());
+        let main = Task::<()>::main(&self.inner, std::any::type_name::<F>(), called_at);
         see(&main.erased());
         main.add_stop(stop);
         {

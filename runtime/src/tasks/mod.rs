@@ -152,16 +152,15 @@ impl<T: 'static> Task<T> {
     {
         assert!(!event_loop.is_closed(), "Event loop is closed");
         let name = std::any::type_name::<F>();
-        Self::insert(event_loop, name, Some(Box::pin(future)))
+        Self::insert(event_loop, name, Location::caller(), Some(Box::pin(future)))
     }
 
-    #[track_caller]
     fn insert(
         event_loop: &Rc<LoopState>,
         coroutine: &'static str,
+        created_at: &'static Location<'static>,
         future: Option<Pin<Box<dyn Future<Output = T>>>>,
     ) -> Self {
-        let created_at = Location::caller();
         let mut state = None;
         let task = event_loop.insert_task(|key| {
             let made = Rc::new(TaskState {
@@ -211,9 +210,12 @@ impl<T: 'static> Task<T> {
 
 impl Task<()> {
     /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
-    #[track_caller]
-    pub(crate) fn main(event_loop: &Rc<LoopState>, coroutine: &'static str) -> Self {
-        Self::insert(event_loop, coroutine, None)
+    pub(crate) fn main(
+        event_loop: &Rc<LoopState>,
+        coroutine: &'static str,
+        called_at: &'static Location<'static>,
+    ) -> Self {
+        Self::insert(event_loop, coroutine, called_at, None)
     }
 
     pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) {
