@@ -6,3 +6,8 @@
 
 pub mod programs;
 pub mod recordings;
+
+/// The programs in the README compile, and what they assert holds.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

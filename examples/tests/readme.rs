@@ -28,5 +28,5 @@ fn the_programs_of_the_readme_are_examples() {
     let (_, rust) = rust
         .split_once("\n\n")
         .expect("the program starts with a comment");
-    assert_eq!(blocks(&readme, "rust")[0], rust);
+    assert_eq!(blocks(&readme, "rust,no_run")[0], rust);
 }

@@ -1,6 +1,6 @@
 //! A site to crawl, served by this process itself: hundreds of pages, with all that a crawler can meet.
 //!
-//! [`pages`] is the table of what each path answers, [`serve`] answers so, and [`Site::expected`] says
+//! `pages` is the table of what each path answers, `serve` answers so, and [`Site::expected`] says
 //! what a crawler has to report. That last one reads the table and never a page: each link stands in the
 //! table twice, as the page writes it and as the path that is meant by it.
 
