@@ -4,6 +4,8 @@
 //! else (an invisible one loses its precedence). And valid code is never refused: where tokens alone cannot tell what something is,
 //! it is left for the compiler to judge, and the guard that every `yield_!` carries makes the compiler refuse what would be unsound.
 
+mod blocks;
+
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Lifetime;
@@ -73,6 +75,8 @@ pub(crate) enum Language {
     NativeCoroutine,
     /// A generator.
     Generator,
+    /// An async generator.
+    AsyncGenerator,
 }
 
 /// The names that the expansion uses in the body. They are hygienic: nothing the user writes can mean them.
@@ -93,8 +97,10 @@ pub(crate) fn checked(span: Span) -> Ident {
 
 /// The label of a generator's body. A word that a macro moves out of the body is refused as a "use of unreachable label" by its name.
 pub(crate) fn label(span: Span) -> Lifetime {
-    Lifetime::new("'yield_only_in_the_generators_own_body", ours(span))
+    Lifetime::new(&format!("'{LABEL}"), ours(span))
 }
+
+const LABEL: &str = "yield_only_in_the_generators_own_body";
 
 impl Names {
     pub(crate) fn new(asyncio: &TokenStream) -> Self {
@@ -122,6 +128,10 @@ pub(crate) struct Needs {
 pub(crate) struct Rewriter<'a> {
     language: Language,
     names: &'a Names,
+    /// What the function returns, if that can be named in its body.
+    returns: Option<TokenStream>,
+    /// How many `#[async_with]` blocks there were.
+    blocks: usize,
     /// The function's name, if calls of it in its own body are to be boxed.
     recursive: Option<String>,
     pub(crate) needs: Needs,
@@ -178,9 +188,16 @@ impl Word {
 
 impl<'a> Rewriter<'a> {
     /// For a body of a function that is `language`. Calls of `recursive` in it are boxed.
-    pub(crate) fn new(language: Language, names: &'a Names, recursive: Option<&Ident>) -> Self {
+    pub(crate) fn new(
+        language: Language,
+        names: &'a Names,
+        recursive: Option<&Ident>,
+        returns: Option<TokenStream>,
+    ) -> Self {
         Rewriter {
             language,
+            returns,
+            blocks: 0,
             names,
             recursive: recursive.map(ToString::to_string),
             needs: Needs::default(),
@@ -234,6 +251,10 @@ impl<'a> Rewriter<'a> {
                 TokenTree::Punct(punct) => match punct.as_char() {
                     // An attribute.
                     '#' if matches!(trees.get(at + 1), Some(TokenTree::Group(_))) => {
+                        if let Some(taken) = self.attribute(&trees, at, place, &mut out) {
+                            at += taken;
+                            continue;
+                        }
                         out.copy(&trees[at..at + 2]);
                         at += 2;
                         continue;
@@ -576,6 +597,10 @@ impl<'a> Rewriter<'a> {
             (Language::Coroutine, Word::Yield) if !operand.is_empty() => Some(
                 "`yield_!` of a value in a coroutine, which yields none: for a generator say what it yields in the return type, `-> \
                  asyncio::Generator<Y>`; to give up one turn of the loop write `yield_!()`"
+                    .to_owned(),
+            ),
+            (Language::AsyncGenerator, Word::YieldFrom) => Some(
+                "`yield_from!` in an async generator: as in Python, it delegates with a loop, `#[async_for] for x in inner { yield_!(x); }`"
                     .to_owned(),
             ),
             (Language::Generator, Word::Await) if place.inside == Inside::Own => Some(

@@ -251,7 +251,11 @@ fn async_block(
     own: Option<&Ident>,
 ) -> (TokenStream, Needs) {
     let span = Span::mixed_site();
-    let mut rewriter = Rewriter::new(language, names, own);
+    let returned = match output {
+        None => Some(quote_spanned!(span=> ())),
+        Some(ty) => kind::opaque(ty).is_none().then(|| quote!(#ty)),
+    };
+    let mut rewriter = Rewriter::new(language, names, own, returned);
     let body = rewriter.body(body);
     let Rewriter {
         needs, mistakes, ..
@@ -429,17 +433,28 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
             let Type::Tuple(types) = &bound.output else {
                 unreachable!("a tuple was made")
             };
-            let types = types.elems.iter();
+            let mut types = types.elems.iter();
+            let (yields, sent) = (types.next(), types.next());
             let lifetime = &bound.all;
-            let erased = if args.send {
-                quote_spanned!(span=> BoxSendGenerator)
-            } else {
-                quote_spanned!(span=> BoxGenerator)
-            };
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
-            // The path is named for an import of it not to be unused.
-            let _ = path;
-            parse_quote_spanned!(span=> #asyncio::#erased<#lifetime, #(#types),*>)
+            let erased = match (generator.is_async, args.send) {
+                (false, false) => "Erased",
+                (false, true) => "ErasedSend",
+                (true, false) => "AsyncErased",
+                (true, true) => "AsyncErasedSend",
+            };
+            let erased = Ident::new(erased, span);
+            if generator.is_async {
+                parse_quote_spanned!(span=> #path<#yields, #sent, #private::#erased<#lifetime, #yields, #sent>>)
+            } else {
+                let returns = types.next();
+                parse_quote_spanned! {span=>
+                    #path<#yields, #sent, #returns, #private::#erased<#lifetime, #yields, #sent, #returns>>
+                }
+            }
+        }
+        Shown::Generator(path) if generator.is_async => {
+            parse_quote_spanned!(span=> #path<#yields, #sent, impl #private::AsyncBody<#yields, #sent> #send>)
         }
         Shown::Generator(path) => {
             parse_quote_spanned!(span=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
@@ -448,11 +463,11 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
             ty.clone()
         }
-        Shown::Iterator(Type::ImplTrait(shown)) => {
+        Shown::Bounds(Type::ImplTrait(shown)) => {
             let bounds = &shown.bounds;
             parse_quote_spanned!(span=> impl #bounds #send)
         }
-        Shown::Iterator(ty) => ty.clone(),
+        Shown::Bounds(ty) => ty.clone(),
     };
 
     let body = match &function.body {
@@ -464,7 +479,20 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
             };
             let own = (erase.is_none() && matches!(generator.shown, Shown::Generator(_)))
                 .then_some(&function.sig.ident);
-            let block = generator_block(&names, &shell.parameters, &returns, written, body, own);
+            let language = if generator.is_async {
+                Language::AsyncGenerator
+            } else {
+                Language::Generator
+            };
+            let block = generator_block(
+                &names,
+                language,
+                &shell.parameters,
+                &returns,
+                written,
+                body,
+                own,
+            );
             let GeneratorBlock { block, constructor } = block;
             let name = function.sig.ident.to_string();
             let name = name.trim_start_matches("r#");
@@ -493,6 +521,7 @@ struct GeneratorBlock {
 
 fn generator_block(
     names: &Names,
+    language: Language,
     parameters: &TokenStream,
     returns: &TokenStream,
     written: Span,
@@ -502,7 +531,7 @@ fn generator_block(
     let span = Span::mixed_site();
     let Names { private } = names;
     let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
-    let mut rewriter = Rewriter::new(Language::Generator, names, own);
+    let mut rewriter = Rewriter::new(language, names, own, Some(returns.clone()));
     let body = rewriter.body(body);
     let Rewriter {
         needs, mistakes, ..
@@ -521,38 +550,46 @@ fn generator_block(
         #[allow(unreachable_code)]
         returned
     };
-    let words_of_the_body = quote_spanned! {span=>
-        use #private::ExchangeAny as _;
-        let #words = unsafe { exchange.words() };
-    };
-    let block = if needs.checked {
+    let is_async = language == Language::AsyncGenerator;
+    let make_words = if is_async {
         quote_spanned! {span=>
-            async move {
-                #traits
-                #words_of_the_body
-                let current = #private::Current::new();
-                let #checked = current.words(#words);
-                unsafe { current.run(async move { #inner }) }.await
-            }
+            use #private::AsyncExchangeAny as _;
+            let #words = &unsafe { exchange.async_words() }.await;
         }
     } else {
         quote_spanned! {span=>
-            async move {
-                #traits
-                #words_of_the_body
-                #inner
-            }
+            use #private::ExchangeAny as _;
+            let #words = unsafe { exchange.words() };
         }
     };
-    let constructor = Ident::new(
-        if needs.delegates {
-            "delegating_generator"
-        } else {
-            "generator"
+    let run = match (needs.checked, is_async) {
+        (false, _) => inner,
+        (true, false) => quote_spanned! {span=>
+            let current = #private::Current::new();
+            let #checked = current.words(#words);
+            unsafe { current.run(async move { #inner }) }.await
         },
-        span,
-    );
-    GeneratorBlock { block, constructor }
+        (true, true) => quote_spanned! {span=>
+            let #checked = #words.checked();
+            #words.run(async move { #inner }).await
+        },
+    };
+    let block = quote_spanned! {span=>
+        async move {
+            #traits
+            #make_words
+            #run
+        }
+    };
+    let constructor = match (is_async, needs.delegates) {
+        (true, _) => "async_generator",
+        (false, true) => "delegating_generator",
+        (false, false) => "generator",
+    };
+    GeneratorBlock {
+        block,
+        constructor: Ident::new(constructor, span),
+    }
 }
 
 // Input:  async fn main() -> T { body }

@@ -30,6 +30,8 @@ pub(crate) struct Coroutine {
 
 /// A generator function.
 pub(crate) struct Generator {
+    /// Awaits too.
+    pub(crate) is_async: bool,
     pub(crate) types: Exchanged,
     pub(crate) shown: Shown,
 }
@@ -54,8 +56,8 @@ pub(crate) enum Shown {
     Generator(Path),
     /// A type that is erased already, as it was written.
     Erased(Type),
-    /// No more than `impl Iterator`.
-    Iterator(Type),
+    /// No more than `impl Iterator` or `impl Stream`.
+    Bounds(Type),
 }
 
 /// What the signature says a function is.
@@ -71,22 +73,21 @@ pub(crate) fn of(sig: &Signature, args: &Args, found: &Found) -> Result<Kind, Mi
         ));
     }
     match output {
-        Some(ty) if args.generator => {
-            refuse_async(sig, ty)?;
-            Ok(Kind::Generator(Generator {
-                types: Exchanged::Alias(ty.clone()),
-                shown: Shown::Erased(ty.clone()),
-            }))
-        }
+        Some(ty) if args.generator => Ok(Kind::Generator(Generator {
+            is_async: sig.asyncness.is_some(),
+            types: Exchanged::Alias(ty.clone()),
+            shown: Shown::Erased(ty.clone()),
+        })),
         None if args.generator => Err(Mistake::at(
             sig.ident.span(),
             "a generator's return type says what it yields: write `-> asyncio::Generator<Y>` or an alias of it",
         )),
         Some(ty) => match generator(ty, found)? {
-            Some(generator) => {
+            Some(generator) if !generator.is_async => {
                 refuse_async(sig, ty)?;
                 Ok(Kind::Generator(generator))
             }
+            Some(generator) => Ok(Kind::Generator(generator)),
             None => Ok(coroutine(sig, Some(ty))),
         },
         None => Ok(coroutine(sig, None)),
@@ -134,77 +135,95 @@ fn generator(ty: &Type, found: &Found) -> Result<Option<Generator>, Mistake> {
             let Some(last) = path.path.segments.last() else {
                 return Ok(None);
             };
-            let erased = match last.ident.to_string().as_str() {
+            let name = last.ident.to_string();
+            let is_async = match name.as_str() {
                 "Generator" => false,
-                "BoxGenerator" | "BoxSendGenerator" => true,
+                "AsyncGenerator" => true,
+                "BoxGenerator" | "BoxSendGenerator" => return Ok(Some(erased(ty, false))),
+                "BoxAsyncGenerator" | "BoxSendAsyncGenerator" => return Ok(Some(erased(ty, true))),
                 _ => return Ok(None),
             };
-            if erased {
-                return Ok(Some(Generator {
-                    types: Exchanged::Alias(ty.clone()),
-                    shown: Shown::Erased(ty.clone()),
-                }));
-            }
-            let types = exchanged(last, last.ident.span())?;
+            let types = exchanged(last, is_async)?;
             let mut shown = path.path.clone();
             if let Some(last) = shown.segments.last_mut() {
                 last.arguments = PathArguments::None;
             }
             Ok(Some(Generator {
+                is_async,
                 types,
                 shown: Shown::Generator(shown),
             }))
         }
-        Type::ImplTrait(bounds) if found.yields() => {
-            let item = bounds.bounds.iter().find_map(|bound| match bound {
-                TypeParamBound::Trait(bound) => {
-                    let last = bound.path.segments.last()?;
-                    (last.ident == "Iterator").then(|| item_of(&last.arguments))
-                }
-                _ => None,
-            });
-            Ok(item.map(|item| Generator {
-                types: Exchanged::Items(item),
-                shown: Shown::Iterator(ty.clone()),
-            }))
-        }
+        Type::ImplTrait(bounds) if found.yields() => Ok(bounds.bounds.iter().find_map(|bound| {
+            let TypeParamBound::Trait(bound) = bound else {
+                return None;
+            };
+            let last = bound.path.segments.last()?;
+            let is_async = match last.ident.to_string().as_str() {
+                "Iterator" => false,
+                "Stream" => true,
+                _ => return None,
+            };
+            Some(Generator {
+                is_async,
+                types: Exchanged::Items(item_of(&last.arguments)),
+                shown: Shown::Bounds(ty.clone()),
+            })
+        })),
         _ => Ok(None),
     }
 }
 
-/// The types in `Generator<Y, S, R>`.
-fn exchanged(last: &syn::PathSegment, span: Span) -> Result<Exchanged, Mistake> {
+/// A generator whose written type is erased.
+fn erased(ty: &Type, is_async: bool) -> Generator {
+    Generator {
+        is_async,
+        types: Exchanged::Alias(ty.clone()),
+        shown: Shown::Erased(ty.clone()),
+    }
+}
+
+/// The types in `Generator<Y, S, R>` or `AsyncGenerator<Y, S>`.
+fn exchanged(last: &syn::PathSegment, is_async: bool) -> Result<Exchanged, Mistake> {
+    let span = last.ident.span();
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
         return Err(Mistake::at(
             span,
-            "a generator's return type says what it yields: `Generator<Y>`; if it is sent values or returns one, `Generator<Y, S, R>`",
+            if is_async {
+                "an async generator's return type says what it yields: `AsyncGenerator<Y>`; if it is sent values, `AsyncGenerator<Y, S>`"
+            } else {
+                "a generator's return type says what it yields: `Generator<Y>`; if it is sent values or returns one, `Generator<Y, S, R>`"
+            },
         ));
     };
     let mut types = Vec::new();
     for argument in &arguments.args {
-        match argument {
-            GenericArgument::Type(ty) => {
-                if let Some(opaque) = opaque(ty) {
-                    return Err(Mistake::at(
-                        opaque,
-                        "a generator exchanges types that have a name: write the type, `Box<dyn Trait>`, or return `impl Iterator<Item = impl Trait>`",
-                    ));
-                }
-                types.push(ty.clone());
-            }
-            other => {
-                return Err(Mistake::at(
-                    other.span(),
-                    "`Generator` takes types: `Generator<Y, S, R>`",
-                ));
-            }
+        let GenericArgument::Type(ty) = argument else {
+            return Err(Mistake::at(
+                argument.span(),
+                "a generator's arguments are types: `Generator<Y, S, R>`, and it borrows what they borrow",
+            ));
+        };
+        if let Some(opaque) = opaque(ty) {
+            let bound = if is_async { "Stream" } else { "Iterator" };
+            return Err(Mistake::at(
+                opaque,
+                format!(
+                    "a generator exchanges types that have a name: write the type, `Box<dyn Trait>`, or return `impl {bound}<Item = impl Trait>`"
+                ),
+            ));
         }
+        types.push(ty.clone());
     }
-    if types.is_empty() || types.len() > 3 {
+    if types.is_empty() || types.len() > if is_async { 2 } else { 3 } {
         return Err(Mistake::between(
             span,
             arguments.gt_token.span(),
-            "`Generator` takes one to three types: `Generator<Y, S, R>` yields `Y`, is sent `S` and returns `R`; both `S` and `R` may be left out",
+            if is_async {
+                "`AsyncGenerator` takes one or two types: `AsyncGenerator<Y, S>` yields `Y` and is sent `S`, which may be left out; as in Python, it returns no value"
+            } else {
+                "`Generator` takes one to three types: `Generator<Y, S, R>` yields `Y`, is sent `S` and returns `R`; both `S` and `R` may be left out"
+            },
         ));
     }
     let mut types = types.into_iter();

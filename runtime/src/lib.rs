@@ -8,6 +8,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod as_completed;
+mod async_generators;
 mod coroutines;
 mod delay;
 mod diagnostics;
@@ -17,6 +18,7 @@ mod futures;
 mod gather;
 mod generators;
 mod locks;
+mod managers;
 mod queues;
 mod runners;
 mod shield;
@@ -34,6 +36,7 @@ mod words;
 pub mod __private;
 
 pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
+pub use async_generators::{ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator};
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use coroutines::Coroutine;
 pub use delay::{Delay, Timeout as TimeoutDelay};
@@ -51,6 +54,7 @@ pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
 pub use locks::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Semaphore, SemaphoreGuard,
 };
+pub use managers::AsyncExit;
 pub use queues::Queue;
 pub use runners::{Runner, run};
 pub use shield::shield;

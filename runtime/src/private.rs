@@ -7,12 +7,15 @@ use std::pin::Pin;
 
 use crate::generators::delegation::Chain;
 use crate::generators::frame::{Function, Inline};
-use crate::{Coroutine, Generator};
+use crate::{AsyncGenerator, Coroutine, Generator};
 
+pub use crate::async_generators::{AsyncBody, AsyncExchangeAny, AsyncFrame, async_generator};
+pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;
 pub use crate::generators::frame::{Body, Frame, Named};
 pub use crate::generators::words::{Current, Delegate, Exchange, ExchangeAny, From};
 pub use crate::generators::{Erased, ErasedSend};
+pub use crate::managers::{AsyncExit, Ended, Leave, guard};
 
 /// A coroutine of the function that `about` describes.
 #[inline]
@@ -65,6 +68,12 @@ impl<Y, S, R, B> GeneratorTypes for Generator<Y, S, R, B> {
     type Returned = R;
 }
 
+impl<Y, S, B> GeneratorTypes for AsyncGenerator<Y, S, B> {
+    type Yielded = Y;
+    type Sent = S;
+    type Returned = ();
+}
+
 /// A value of any type, for a branch that is never taken.
 #[cold]
 pub fn never<T>() -> T {
@@ -83,6 +92,12 @@ impl<F> Call<Coroutine<F>> {
 
 impl<Y, S, R, B: Body<Y, S, R>> Call<Generator<Y, S, R, B>> {
     pub fn boxed(self) -> Generator<Y, S, R, Pin<Box<B>>> {
+        self.0.boxed_typed()
+    }
+}
+
+impl<Y, S, B: AsyncBody<Y, S>> Call<AsyncGenerator<Y, S, B>> {
+    pub fn boxed(self) -> AsyncGenerator<Y, S, Pin<Box<B>>> {
         self.0.boxed_typed()
     }
 }
@@ -118,3 +133,13 @@ pub fn test<F: Future>(virtual_clock: bool, future: F) -> F::Output {
 }
 
 pub use crate::gather::{TryTuple, Tuple};
+
+/// What `#[async_for]` asks of a stream. A type that has an `anext` of its own needs no more.
+pub trait StreamAnext: futures_core::Stream + Unpin {
+    /// The next item.
+    fn anext(&mut self) -> impl Future<Output = Option<Self::Item>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
+    }
+}
+
+impl<T: futures_core::Stream + Unpin> StreamAnext for T {}

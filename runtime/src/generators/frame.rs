@@ -31,10 +31,7 @@ impl<Y, S> Slot<Y, S> {
     /// Runs `poll` with a context whose waker leads to this slot.
     #[inline]
     pub(crate) fn enter<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        let raw = RawWaker::new((&raw mut *self).cast_const().cast(), &WAKER);
-        // SAFETY: what `WAKER`'s functions do is sound for any data pointer, as none of them follows it.
-        let waker = unsafe { Waker::from_raw(raw) };
-        poll(&mut Context::from_waker(&waker))
+        with_address((&raw mut *self).cast_const().cast(), poll)
     }
 
     /// The slot that the context of a running body leads to.
@@ -49,6 +46,14 @@ impl<Y, S> Slot<Y, S> {
         // SAFETY: `slot` came from a `&mut Slot<Y, S>` that `enter` holds and does not use while it runs the body.
         unsafe { &mut *slot }
     }
+}
+
+/// Runs `poll` with a context whose waker's data is `address`.
+#[inline]
+pub(crate) fn with_address<T>(address: *const (), poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    // SAFETY: what `WAKER`'s functions do is sound for any data pointer, as none of them follows it.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(address, &WAKER)) };
+    poll(&mut Context::from_waker(&waker))
 }
 
 /// The waker of a slot. It wakes nobody, and none of its functions touches the slot.
@@ -331,14 +336,18 @@ pub enum Inline<C> {
 impl<F, N, D: Delegates> Inline<Function<F, N, D>> {
     #[inline]
     pub(crate) fn new(body: F) -> Self {
-        Inline::Here(Function::new(body))
+        Inline::holding(Function::new(body))
     }
 }
 
 impl<C> Inline<C> {
+    pub(crate) fn holding(frame: C) -> Self {
+        Inline::Here(frame)
+    }
+
     /// The frame of a body that is pinned.
     #[inline]
-    fn project(self: Pin<&mut Self>) -> Pin<&mut C> {
+    pub(crate) fn project(self: Pin<&mut Self>) -> Pin<&mut C> {
         // SAFETY: `Here` is pinned with the enum and only left by `move_away`, which takes an unpinned one.
         unsafe {
             match self.get_unchecked_mut() {
@@ -350,7 +359,7 @@ impl<C> Inline<C> {
     }
 
     #[inline]
-    fn get(&self) -> &C {
+    pub(crate) fn get(&self) -> &C {
         match self {
             Inline::Here(frame) => frame,
             Inline::Away(frame) => frame,
@@ -360,7 +369,7 @@ impl<C> Inline<C> {
 
     /// The frame of a body that is not pinned: from here on, and for the rest of its life, it is in a box.
     #[inline]
-    fn move_away(&mut self) -> Pin<&mut C> {
+    pub(crate) fn move_away(&mut self) -> Pin<&mut C> {
         if let Inline::Here(_) = self {
             if let Inline::Here(frame) = std::mem::replace(self, Inline::Moving) {
                 *self = Inline::Away(Box::pin(frame));

@@ -399,7 +399,7 @@ impl<Y, S> Default for Current<Y, S> {
 }
 
 /// A number that no other living thread has.
-fn this_thread() -> usize {
+pub(crate) fn this_thread() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
     HERE.with(|here| ptr::from_ref(here).addr())
 }

@@ -309,6 +309,11 @@ pub(crate) fn in_flight() -> bool {
     context::with_current_task(|task| task.core().cancellation.in_flight()) == Some(true)
 }
 
+/// A panic overtakes a cancellation that was raised beside it.
+pub(crate) fn overtaken_by_panic() {
+    context::with_current_task(|task| task.core().cancellation.take_in_flight());
+}
+
 /// The registration of something that is suspended, with the task that it is suspended in.
 ///
 /// Every leaf of asyncio holds one. It deregisters when it is dropped. It is only a key: what
@@ -591,8 +596,7 @@ pub(crate) async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::
                 Poll::Ready(Ok(value))
             }
             Err(payload) => {
-                // The panic overtakes a cancellation that was raised beside it.
-                context::with_current_task(|task| task.core().cancellation.take_in_flight());
+                overtaken_by_panic();
                 future = None;
                 Poll::Ready(Err(payload))
             }

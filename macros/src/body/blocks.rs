@@ -1,0 +1,474 @@
+//! The words that stand before a block: `#[async_for]` and `#[async_with]`.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Pat, Token};
+
+use super::{
+    Inside, Language, Output, Place, Rewriter, closure_body, is_ident, is_punct, label, ours,
+};
+use crate::diagnostic::Mistake;
+
+/// The attribute's name and the tokens after it.
+fn name_of(attribute: &Group) -> Option<(Ident, TokenStream)> {
+    let mut trees = attribute.stream().into_iter();
+    let mut name = None;
+    loop {
+        match trees.next() {
+            Some(TokenTree::Ident(ident)) => name = Some(ident),
+            Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => {}
+            Some(TokenTree::Group(arguments)) => return Some((name?, arguments.stream())),
+            None => return Some((name?, TokenStream::new())),
+            _ => return None,
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    /// `#[async_for]` and `#[async_with(..)]`, with what they stand on; gives how many tokens that took.
+    pub(super) fn attribute(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        place: Place,
+        out: &mut Output,
+    ) -> Option<usize> {
+        let Some(TokenTree::Group(attribute)) = trees.get(at + 1) else {
+            return None;
+        };
+        let (name, arguments) = name_of(attribute)?;
+        let is_for = match name.to_string().as_str() {
+            "async_for" => true,
+            "async_with" => false,
+            _ => return None,
+        };
+        let rest = &trees[at + 2..];
+        if let Some(message) = self.cannot_wait(&name, place) {
+            // The loop stands as it would without the attribute.
+            out.rewrite(Mistake::between(name.span(), attribute.span(), message).into_tokens());
+            out.trees.extend(quote!(;));
+            return Some(2);
+        }
+        let rewritten = if is_for {
+            self.async_for(&name, rest, place)
+        } else {
+            self.async_with(&name, arguments, rest, place)
+        };
+        match rewritten {
+            Ok((tokens, taken)) => {
+                out.rewrite(tokens);
+                Some(2 + taken)
+            }
+            Err(mistake) => {
+                out.rewrite(mistake.into_tokens());
+                out.trees.extend(quote!(;));
+                Some(2)
+            }
+        }
+    }
+
+    /// Why a block that awaits cannot stand here, if it cannot.
+    fn cannot_wait(&self, name: &Ident, place: Place) -> Option<String> {
+        match (place.inside, self.language) {
+            (Inside::Function, _) => Some(format!(
+                "`#[{name}]` in a function of its own: the coroutine around it does not reach in here; mark this function `#[asyncio::coroutine]` too"
+            )),
+            (Inside::Closure, _) => Some(format!(
+                "`#[{name}]` in a closure, which cannot wait: write an async closure, `async |..| {{ .. }}`, and await what it gives"
+            )),
+            (Inside::Own, Language::Generator) => Some(format!(
+                "`#[{name}]` in a generator, which cannot wait: one that also awaits returns `asyncio::AsyncGenerator<..>`"
+            )),
+            _ => None,
+        }
+    }
+
+    // Input:  #[async_for] 'label: for pat in expr { body }
+    // Output: match expr { stream => {
+    //             let mut stream = pin!(stream);
+    //             'label: while let Some(item) = stream.anext().await { let pat = item; { body } }
+    //         } }
+    fn async_for(
+        &mut self,
+        name: &Ident,
+        rest: &[TokenTree],
+        place: Place,
+    ) -> Result<(TokenStream, usize), Mistake> {
+        let misplaced = || {
+            Mistake::at(
+                name.span(),
+                "`#[async_for]` stands on a `for` loop: `#[async_for] for x in stream { .. }`",
+            )
+        };
+        let mut at = 0;
+        while is_punct(rest.get(at), &['#'])
+            && matches!(rest.get(at + 1), Some(TokenTree::Group(_)))
+        {
+            at += 2;
+        }
+        let attrs: TokenStream = rest[..at].iter().cloned().collect();
+        let start = at;
+        if is_punct(rest.get(at), &['\'']) {
+            at += 3;
+        }
+        if !is_ident(rest.get(at), "for") {
+            return Err(misplaced());
+        }
+        let loop_label: TokenStream = rest[start..at].iter().cloned().collect();
+        let pattern_start = at + 1;
+        let of = (pattern_start..rest.len())
+            .find(|&i| is_ident(rest.get(i), "in"))
+            .ok_or_else(misplaced)?;
+        let body = (of + 2..rest.len())
+            .find(|&i| {
+                let is_block = matches!(&rest[i], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+                is_block && syn::parse2::<syn::Expr>(rest[of + 1..i].iter().cloned().collect()).is_ok()
+            })
+            .ok_or_else(misplaced)?;
+        let pattern: TokenStream = rest[pattern_start..of].iter().cloned().collect();
+        let operand: TokenStream = rest[of + 1..body].iter().cloned().collect();
+        let operand_span = rest[of + 1].span();
+        let operand = self.tokens(operand.clone(), place).unwrap_or(operand);
+        let TokenTree::Group(group) = &rest[body] else {
+            return Err(misplaced());
+        };
+        let group = self.group(group, place).unwrap_or_else(|| group.clone());
+        let span = ours(name.span());
+        let private = &self.names.private;
+        let anext = Ident::new("anext", ours(operand_span));
+        let tokens = quote_spanned! {span=>
+            #attrs
+            match #operand {
+                stream => {
+                    let mut stream = ::core::pin::pin!(stream);
+                    #loop_label while let ::core::option::Option::Some(item) = {
+                        use #private::StreamAnext as _;
+                        stream.#anext()
+                    }.await {
+                        let #pattern = item;
+                        #group
+                    }
+                }
+            }
+        };
+        Ok((tokens, body + 1))
+    }
+
+    // Input:  #[async_with(x = expr)] { block }
+    // Output: {
+    //             let mut x = expr;
+    //             let mut value = None;
+    //             let leave = Leave::new();
+    //             let ended = guard(&leave, async { value = Some({ block }); match leave.by(1).await {} }).await;
+    //             AsyncExit::aexit(&mut x).await;
+    //             match ended {
+    //                 Ended::Returned(returned) => return returned,
+    //                 Ended::Raised(raised) => raised.again().await,
+    //                 Ended::Left(2) => break 'outer,
+    //                 Ended::Left(_) => value.unwrap(),
+    //             }
+    //         }
+    fn async_with(
+        &mut self,
+        name: &Ident,
+        arguments: TokenStream,
+        rest: &[TokenTree],
+        place: Place,
+    ) -> Result<(TokenStream, usize), Mistake> {
+        let Some(TokenTree::Group(block)) = rest.first() else {
+            return Err(on_a_block(name));
+        };
+        if block.delimiter() != Delimiter::Brace {
+            return Err(on_a_block(name));
+        }
+        let managers = managers(arguments).map_err(|error| {
+            Mistake::at(
+                error.span(),
+                format!("{error}; write `#[async_with(x = expression)] {{ .. }}`, with several managers separated by commas"),
+            )
+        })?;
+        if managers.is_empty() {
+            return Err(Mistake::at(
+                name.span(),
+                "`#[async_with]` needs a manager: `#[async_with(x = expression)] { .. }`",
+            ));
+        }
+        let mut block = self.group(block, place).unwrap_or_else(|| block.clone());
+        for manager in managers.into_iter().rev() {
+            let tokens = self.guarded_block(name, manager, &block, place)?;
+            block = Group::new(Delimiter::Brace, tokens);
+            block.set_span(ours(name.span()));
+        }
+        Ok((TokenTree::Group(block).into(), 1))
+    }
+
+    fn guarded_block(
+        &mut self,
+        name: &Ident,
+        manager: Manager,
+        block: &Group,
+        place: Place,
+    ) -> Result<TokenStream, Mistake> {
+        let span = ours(name.span());
+        let private = &self.names.private;
+        let leave = Ident::new(&format!("leave{}", self.blocks), span);
+        self.blocks += 1;
+        let mut escapes = Escapes {
+            leave: &leave,
+            found: Vec::new(),
+            mistakes: Vec::new(),
+        };
+        let stream = escapes.rewrite(block.stream(), false, &mut Vec::new());
+        let Escapes {
+            found, mistakes, ..
+        } = escapes;
+        if let Some(mistake) = mistakes.into_iter().next() {
+            return Err(mistake);
+        }
+        let block = stream.map_or_else(
+            || block.clone(),
+            |stream| {
+                let mut rewritten = Group::new(Delimiter::Brace, stream);
+                rewritten.set_span(block.span());
+                rewritten
+            },
+        );
+        // The jumps are numbered from two: one is the block's own end.
+        let ways = (2usize..)
+            .zip(&found)
+            .map(|(way, jump)| quote_spanned!(span=> #private::Ended::Left(#way) => #jump,));
+        let operand = manager.operand;
+        let operand = self.tokens(operand.clone(), place).unwrap_or(operand);
+        let is_yielding = matches!(
+            self.language,
+            Language::Generator | Language::AsyncGenerator
+        );
+        let own = place.inside == Inside::Own;
+        let label = (own && is_yielding && self.needs.label).then(|| {
+            let label = label(span);
+            quote_spanned!(span=> #label:)
+        });
+        let expected = match &self.returns {
+            Some(returns) if own => quote_spanned! {span=>
+                if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#returns> {
+                    return returned;
+                }
+            },
+            _ => TokenStream::new(),
+        };
+        let (pattern, variable) = manager.variable.map_or_else(
+            || {
+                let variable = Ident::new("manager", span);
+                (quote_spanned!(span=> mut #variable), variable)
+            },
+            |variable| (quote_spanned!(span=> mut #variable), variable),
+        );
+        let asyncio_exit = quote_spanned!(span=> #private::AsyncExit);
+        Ok(quote_spanned! {span=>
+            let #pattern = #operand;
+            let mut value = ::core::option::Option::None;
+            let #leave = #private::Leave::new();
+            let ended = #private::guard(&#leave, async {
+                #expected
+                value = ::core::option::Option::Some(#label #block);
+                match #leave.by(1).await {}
+            }).await;
+            #asyncio_exit::aexit(&mut #variable).await;
+            match ended {
+                #private::Ended::Returned(returned) => return returned,
+                #private::Ended::Raised(raised) => raised.again().await,
+                #(#ways)*
+                #private::Ended::Left(_) => match value {
+                    ::core::option::Option::Some(value) => value,
+                    ::core::option::Option::None => ::core::unreachable!(),
+                },
+            }
+        })
+    }
+}
+
+fn on_a_block(name: &Ident) -> Mistake {
+    Mistake::at(
+        name.span(),
+        "`#[async_with(..)]` stands on a block: `#[async_with(x = expression)] { .. }`",
+    )
+}
+
+/// `x = expression` or `expression`.
+struct Manager {
+    variable: Option<Ident>,
+    operand: TokenStream,
+}
+
+fn managers(arguments: TokenStream) -> syn::Result<Vec<Manager>> {
+    let manager = |input: syn::parse::ParseStream<'_>| {
+        let mut variable = None;
+        let ahead = input.fork();
+        if Pat::parse_single(&ahead).is_ok() && ahead.peek(Token![=]) && !ahead.peek(Token![==]) {
+            variable = match Pat::parse_single(input)? {
+                Pat::Wild(_) => None,
+                Pat::Ident(pattern) if pattern.subpat.is_none() && pattern.by_ref.is_none() => {
+                    Some(pattern.ident)
+                }
+                other => {
+                    return Err(syn::Error::new_spanned(
+                        other,
+                        "a manager has a name of its own, not a pattern",
+                    ));
+                }
+            };
+            input.parse::<Token![=]>()?;
+        }
+        let operand: syn::Expr = input.parse()?;
+        Ok(Manager {
+            variable,
+            operand: quote!(#operand),
+        })
+    };
+    let parse = |input: syn::parse::ParseStream<'_>| {
+        Punctuated::<Manager, Token![,]>::parse_terminated_with(input, manager)
+    };
+    Ok(parse.parse2(arguments)?.into_iter().collect())
+}
+
+/// The `break`s and `continue`s that leave a block for a loop around it. They cannot cross the `async` block that it becomes, so they
+/// say which way they leave and are taken outside.
+struct Escapes<'a> {
+    leave: &'a Ident,
+    /// The jumps, as written; each once.
+    found: Vec<TokenStream>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Escapes<'_> {
+    /// Rewrites the jumps; `None` if there are none. `labels` are those of the loops inside the block.
+    fn rewrite(
+        &mut self,
+        tokens: TokenStream,
+        in_loop: bool,
+        labels: &mut Vec<String>,
+    ) -> Option<TokenStream> {
+        let trees: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut out: Vec<TokenTree> = Vec::with_capacity(trees.len());
+        let mut changed = false;
+        let mut loop_body = false;
+        let depth = labels.len();
+        let mut at = 0;
+        while let Some(tree) = trees.get(at) {
+            match tree {
+                TokenTree::Ident(ident) => match ident.to_string().as_str() {
+                    "loop" | "while" | "for" => loop_body = true,
+                    keyword @ ("break" | "continue") => {
+                        if let Some(taken) =
+                            self.jump(&trees, at, keyword, in_loop, labels, &mut out)
+                        {
+                            changed = true;
+                            at += taken;
+                            continue;
+                        }
+                    }
+                    "async" => {
+                        // What is in there cannot jump out of it.
+                        let block = if is_ident(trees.get(at + 1), "move") {
+                            at + 2
+                        } else {
+                            at + 1
+                        };
+                        if let Some(TokenTree::Group(_)) = trees.get(block) {
+                            out.extend_from_slice(&trees[at..=block]);
+                            at = block + 1;
+                            continue;
+                        }
+                    }
+                    _ => {}
+                },
+                TokenTree::Punct(punct)
+                    if punct.as_char() == '\'' && is_punct(trees.get(at + 2), &[':']) =>
+                {
+                    if let Some(TokenTree::Ident(label)) = trees.get(at + 1) {
+                        labels.push(label.to_string());
+                    }
+                }
+                TokenTree::Punct(punct) if punct.as_char() == '|' => {
+                    if let Some((start, end)) = closure_body(&trees, at) {
+                        let _ = start;
+                        out.extend_from_slice(&trees[at..end]);
+                        at = end;
+                        continue;
+                    }
+                }
+                TokenTree::Group(group) => {
+                    let is_body = loop_body && group.delimiter() == Delimiter::Brace;
+                    if is_body {
+                        loop_body = false;
+                    }
+                    let rewritten = self.rewrite(group.stream(), in_loop || is_body, labels);
+                    if let Some(stream) = rewritten {
+                        let mut rewritten = Group::new(group.delimiter(), stream);
+                        rewritten.set_span(group.span());
+                        out.push(rewritten.into());
+                        changed = true;
+                        at += 1;
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            out.push(tree.clone());
+            at += 1;
+        }
+        labels.truncate(depth);
+        changed.then(|| out.into_iter().collect())
+    }
+
+    /// One `break` or `continue`, if it leaves; gives how many tokens it took.
+    fn jump(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        keyword: &str,
+        in_loop: bool,
+        labels: &[String],
+        out: &mut Vec<TokenTree>,
+    ) -> Option<usize> {
+        let mut end = at + 1;
+        if is_punct(trees.get(end), &['\'']) {
+            let TokenTree::Ident(name) = trees.get(end + 1)? else {
+                return None;
+            };
+            let name = name.to_string();
+            if labels.contains(&name) || name == super::LABEL {
+                return None;
+            }
+            end += 2;
+        } else if in_loop {
+            return None;
+        }
+        let span = trees[at].span();
+        let has_value = keyword == "break"
+            && !matches!(trees.get(end), None | Some(TokenTree::Punct(_)))
+            && !is_ident(trees.get(end), "else");
+        if has_value {
+            self.mistakes.push(Mistake::at(
+                span,
+                "a `break` with a value cannot leave an `#[async_with]` block: keep the value in a variable, and `break` without it",
+            ));
+            return None;
+        }
+        let jump: TokenStream = trees[at..end].iter().cloned().collect();
+        let written = jump.to_string();
+        let known = self
+            .found
+            .iter()
+            .position(|known| known.to_string() == written);
+        let way = 2 + known.unwrap_or_else(|| {
+            self.found.push(jump);
+            self.found.len() - 1
+        });
+        let leave = self.leave;
+        out.extend(quote_spanned!(ours(span)=> match #leave.by(#way).await {}));
+        Some(end - at)
+    }
+}

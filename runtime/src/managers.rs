@@ -1,0 +1,126 @@
+//! `#[async_with]`: async context managers.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use crate::async_generators::{AsyncBody, AsyncGenerator};
+use crate::exceptions::CancelledError;
+use crate::tasks::cancellation::{self, Catch};
+
+/// What `#[async_with]` takes: something with an end that is awaited. Python's `__aexit__`.
+///
+/// ```
+/// use asyncio::AsyncExit;
+///
+/// struct Connection;
+///
+/// impl AsyncExit for Connection {
+///     async fn aexit(&mut self) {
+///         asyncio::sleep(0.001).await;
+///         println!("connection closed");
+///     }
+/// }
+///
+/// #[asyncio::main]
+/// async fn main() {
+///     #[async_with(_connection = Connection)]
+///     {
+///         println!("inside");
+///     }
+/// }
+/// ```
+///
+/// `aexit` runs on every way out of the block: at its end, by `return`, `?`, `break` and `continue`, on a panic, and when the task is
+/// cancelled; then the block goes on to where it was leaving for. Only a future that is dropped in the middle, by `select!` or by
+/// another executor, drops the manager without awaiting it.
+pub trait AsyncExit {
+    /// Ends it.
+    fn aexit(&mut self) -> impl Future<Output = ()>;
+}
+
+impl<T: AsyncExit> AsyncExit for &mut T {
+    fn aexit(&mut self) -> impl Future<Output = ()> {
+        T::aexit(self)
+    }
+}
+
+/// Python's `aclosing`: the generator is [closed](AsyncGenerator::aclose).
+impl<Y, S, B: AsyncBody<Y, S>> AsyncExit for AsyncGenerator<Y, S, B> {
+    fn aexit(&mut self) -> impl Future<Output = ()> {
+        self.aclose()
+    }
+}
+
+/// How the block of an `#[async_with]` ended.
+pub enum Ended<R> {
+    /// By a `return` or a `?`.
+    Returned(R),
+    /// At its end, or by one of its jumps, by number.
+    Left(usize),
+    /// By a panic or a cancellation.
+    Raised(Raised),
+}
+
+/// What goes on being raised after the exit.
+pub enum Raised {
+    /// A cancellation.
+    Cancelled(CancelledError),
+    /// A panic.
+    Panicked(Box<dyn std::any::Any + Send>),
+}
+
+impl Raised {
+    /// Goes on.
+    pub async fn again<T>(self) -> T {
+        match self {
+            Raised::Cancelled(error) => error.raise().await,
+            Raised::Panicked(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+/// Which way a block leaves, said from inside it. Zero until then.
+#[derive(Default)]
+pub struct Leave(AtomicUsize);
+
+impl Leave {
+    /// Inside, with no way out yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Leave(AtomicUsize::new(0))
+    }
+
+    /// Leaves by `way`, which is not zero. Whoever polls the block sees it, and never polls it again.
+    pub async fn by(&self, way: usize) -> std::convert::Infallible {
+        self.0.store(way, Relaxed);
+        std::future::pending().await
+    }
+}
+
+/// Awaits the block, to whatever end; it is gone when this is ready.
+pub async fn guard<F: Future>(leave: &Leave, block: F) -> Ended<F::Output> {
+    let mut block = pin!(block);
+    let mut catch = Catch::default();
+    let mut step = |cx: &mut Context<'_>| {
+        catch.poll(cx, |cx| match block.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Ended::Returned(value)),
+            Poll::Pending => match leave.0.load(Relaxed) {
+                0 => Poll::Pending,
+                way => Poll::Ready(Ended::Left(way)),
+            },
+        })
+    };
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| step(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Ok(ended))) => Poll::Ready(ended),
+        Ok(Poll::Ready(Err(error))) => Poll::Ready(Ended::Raised(Raised::Cancelled(error))),
+        Err(payload) => {
+            cancellation::overtaken_by_panic();
+            Poll::Ready(Ended::Raised(Raised::Panicked(payload)))
+        }
+    })
+    .await
+}

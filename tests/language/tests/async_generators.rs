@@ -1,0 +1,325 @@
+//! Async generators do what Python's do, and are streams.
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use asyncio::testing::Clock;
+use asyncio::{AsyncGenerator, Runner, sleep};
+use futures::{Stream, StreamExt};
+
+type Log = Rc<RefCell<Vec<String>>>;
+
+fn log(log: &Log, line: impl ToString) {
+    log.borrow_mut().push(line.to_string());
+}
+
+fn run<F: Future>(future: F) -> F::Output {
+    Runner::new().clock(Clock::virtual_clock()).run(future)
+}
+
+#[asyncio::coroutine]
+async fn ticks(up_to: u32) -> AsyncGenerator<u32> {
+    for n in 0..up_to {
+        await_!(sleep(1));
+        yield_!(n);
+    }
+}
+
+#[asyncio::coroutine]
+fn plain_function() -> AsyncGenerator<u32> {
+    sleep(1).await;
+    yield_!(1);
+}
+
+#[test]
+fn yields_and_awaits_in_turn() {
+    run(async {
+        assert_eq!(ticks(3).collect::<Vec<_>>().await, [0, 1, 2]);
+        assert_eq!(plain_function().collect::<Vec<_>>().await, [1]);
+    });
+}
+
+#[asyncio::coroutine]
+async fn sum_to(stop: u32) -> Result<u32, String> {
+    let mut sum = 0;
+    #[async_for]
+    for n in ticks(10) {
+        if n == 1 {
+            continue;
+        }
+        if n == stop {
+            break;
+        }
+        sum += check(n)?;
+    }
+    Ok(sum)
+}
+
+fn check(n: u32) -> Result<u32, String> {
+    if n == 7 { Err("seven".to_owned()) } else { Ok(n) }
+}
+
+#[test]
+fn async_for_breaks_continues_and_fails() {
+    run(async {
+        assert_eq!(sum_to(5).await, Ok(2 + 3 + 4));
+        assert_eq!(sum_to(9).await, Err("seven".to_owned()));
+    });
+}
+
+#[asyncio::coroutine]
+async fn labelled(log_: Log) {
+    #[async_for]
+    'outer: for a in ticks(3) {
+        #[async_for]
+        for (b, _) in ticks(3).map(|b| (b, ())) {
+            if b == 2 {
+                continue 'outer;
+            }
+            if a == 1 {
+                break 'outer;
+            }
+            log(&log_, format!("{a}{b}"));
+        }
+    }
+}
+
+#[test]
+fn async_for_takes_labels_and_patterns() {
+    let lines = Log::default();
+    run(labelled(lines.clone()));
+    assert_eq!(*lines.borrow(), ["00", "01"]);
+}
+
+struct Countdown(u32);
+
+impl Countdown {
+    async fn anext(&mut self) -> Option<u32> {
+        sleep(1).await;
+        self.0 = self.0.checked_sub(1)?;
+        Some(self.0)
+    }
+}
+
+#[asyncio::coroutine]
+async fn over_anext() -> Vec<u32> {
+    let mut seen = Vec::new();
+    #[async_for]
+    for n in Countdown(3) {
+        seen.push(n);
+    }
+    seen
+}
+
+#[test]
+fn async_for_takes_anything_with_anext() {
+    assert_eq!(run(over_anext()), [2, 1, 0]);
+}
+
+#[asyncio::coroutine]
+async fn doubling() -> AsyncGenerator<i32, i32> {
+    let mut answer = 0;
+    while let Some(n) = yield_!(answer) {
+        await_!(sleep(1));
+        println!("{:?}", yield_!(-1));
+        answer = 2 * n;
+    }
+}
+
+#[test]
+fn is_sent_values() {
+    run(async {
+        let mut g = doubling();
+        assert_eq!(g.asend(None).await, Some(0));
+        assert_eq!(g.asend(4).await, Some(-1));
+        assert_eq!(g.anext().await, Some(8));
+        assert_eq!(g.anext().await, None);
+        assert_eq!(g.anext().await, None);
+        assert_eq!(g.asend(1).await, None);
+    });
+}
+
+#[test]
+#[should_panic = "can't send non-None value to a just-started async generator"]
+fn refuses_a_value_before_it_has_started() {
+    run(async { doubling().asend(1).await });
+}
+
+#[asyncio::coroutine]
+async fn careful() -> AsyncGenerator<&'static str, Result<(), String>> {
+    let mut told = yield_!("first");
+    while let Some(Err(error)) = told {
+        told = yield_!(if error == "a" { "caught a" } else { "caught b" });
+    }
+}
+
+#[test]
+fn errors_are_thrown_in() {
+    run(async {
+        let mut g = careful();
+        assert_eq!(g.athrow("x".to_owned()).await, Err("x".to_owned()));
+        assert_eq!(g.anext().await, None);
+        let mut g = careful();
+        g.anext().await;
+        assert_eq!(g.athrow("a".to_owned()).await, Ok(Some("caught a")));
+        assert_eq!(g.athrow("b".to_owned()).await, Ok(Some("caught b")));
+        assert_eq!(g.anext().await, None);
+    });
+}
+
+struct Resource(Log, &'static str);
+
+impl asyncio::AsyncExit for Resource {
+    async fn aexit(&mut self) {
+        log(&self.0, format!("closing {}", self.1));
+        sleep(1).await;
+        log(&self.0, format!("closed {}", self.1));
+    }
+}
+
+#[asyncio::coroutine]
+async fn rows(lines: Log) -> AsyncGenerator<u32> {
+    #[async_with(a = Resource(lines.clone(), "a"), _b = Resource(lines.clone(), "b"))]
+    {
+        log(&a.0, "opened");
+        for n in 0.. {
+            yield_!(n);
+        }
+    }
+}
+
+#[test]
+fn aclose_awaits_the_cleanup() {
+    let lines = Log::default();
+    run(async {
+        let mut g = rows(lines.clone());
+        assert_eq!(g.anext().await, Some(0));
+        assert_eq!(g.anext().await, Some(1));
+        g.aclose().await;
+        assert_eq!(g.anext().await, None);
+    });
+    assert_eq!(*lines.borrow(), ["opened", "closing b", "closed b", "closing a", "closed a"]);
+}
+
+#[test]
+fn aclose_works_off_the_loop() {
+    let lines = Log::default();
+    let mut g = quick_rows(lines.clone());
+    futures::executor::block_on(async {
+        assert_eq!(g.anext().await, Some(0));
+        g.aclose().await;
+        assert_eq!(g.anext().await, None);
+    });
+    assert_eq!(*lines.borrow(), ["closed"]);
+}
+
+struct Quick(Log);
+impl asyncio::AsyncExit for Quick {
+    async fn aexit(&mut self) {
+        log(&self.0, "closed");
+    }
+}
+
+#[asyncio::coroutine]
+async fn quick_rows(lines: Log) -> AsyncGenerator<u32> {
+    #[async_with(_q = Quick(lines))]
+    {
+        loop {
+            yield_!(0);
+        }
+    }
+}
+
+#[test]
+fn a_bare_drop_awaits_nothing() {
+    let lines = Log::default();
+    run(async {
+        let mut g = rows(lines.clone());
+        g.anext().await;
+        drop(g);
+        sleep(5).await;
+    });
+    assert_eq!(*lines.borrow(), ["opened"]);
+}
+
+#[asyncio::coroutine]
+async fn closes_by_with(lines: Log) -> u32 {
+    #[async_with(g = rows(lines.clone()))]
+    {
+        #[async_for]
+        for n in &mut g {
+            if n == 2 {
+                return n;
+            }
+        }
+    }
+    0
+}
+
+#[test]
+fn async_with_closes_a_generator() {
+    let lines = Log::default();
+    assert_eq!(run(closes_by_with(lines.clone())), 2);
+    assert_eq!(lines.borrow().len(), 5);
+}
+
+#[test]
+fn a_cancellation_unwinds_the_body_and_finishes_it() {
+    let lines = Log::default();
+    run(async {
+        let mut g = ticks(9);
+        g.anext().await;
+        let waited = asyncio::wait_for(g.anext(), 0.5).await;
+        assert!(waited.is_err());
+        assert_eq!(g.anext().await, None);
+        log(&lines, "end");
+    });
+    assert_eq!(*lines.borrow(), ["end"]);
+}
+
+#[asyncio::coroutine]
+fn as_a_stream(n: u32) -> impl Stream<Item = u32> + Unpin {
+    for n in 0..n {
+        sleep(Duration::from_secs(1)).await;
+        yield_!(n);
+    }
+}
+
+#[test]
+fn can_be_shown_as_a_stream_only() {
+    run(async {
+        let mut s = as_a_stream(2);
+        assert_eq!(s.next().await, Some(0));
+        assert_eq!(s.next().await, Some(1));
+        assert_eq!(s.next().await, None);
+    });
+}
+
+#[asyncio::coroutine]
+async fn descend(n: u32) -> AsyncGenerator<u32> {
+    yield_!(n);
+    if n > 0 {
+        #[async_for]
+        for x in descend(n - 1) {
+            yield_!(x);
+        }
+    }
+}
+
+#[test]
+fn recurses() {
+    run(async { assert_eq!(descend(3).collect::<Vec<_>>().await, [3, 2, 1, 0]) });
+}
+
+#[test]
+fn is_send_and_unpin_when_its_contents_are() {
+    fn check<T: Send + Unpin>(_: T) {}
+    check(ticks(1));
+    check(descend(1));
+    check(doubling());
+    check(ticks(1).boxed_send());
+    let stored: Vec<AsyncGenerator<u32>> = vec![ticks(1).boxed(), descend(2).boxed()];
+    assert!(format!("{:?}", stored[0]).starts_with("<async_generator object ticks at 0x"));
+}

@@ -1,0 +1,173 @@
+//! `#[async_with]`: whatever way the block is left, `aexit` runs first, and then it is left that way.
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use asyncio::testing::Clock;
+use asyncio::{AsyncExit, Runner, catch_cancelled, create_task, sleep};
+
+type Log = Rc<RefCell<Vec<&'static str>>>;
+
+fn run<F: Future>(future: F) -> F::Output {
+    Runner::new().clock(Clock::virtual_clock()).run(future)
+}
+
+struct M(Log, u32);
+
+impl AsyncExit for M {
+    async fn aexit(&mut self) {
+        self.0.borrow_mut().push("exit");
+        sleep(1).await;
+        self.0.borrow_mut().push("exited");
+    }
+}
+
+#[asyncio::coroutine]
+async fn leave(log: Log, how: &str) -> Result<u32, String> {
+    let mut rounds = 0;
+    let got = 'outer: loop {
+        for round in 0..5 {
+            rounds = round;
+            let value = #[async_with(m = M(log.clone(), 3))]
+            {
+                await_!(sleep(1));
+                m.1 += 1;
+                match how {
+                    "end" => {}
+                    "return" => return Ok(m.1),
+                    "error" => failing()?,
+                    "continue" if round < 2 => continue,
+                    "break" => break,
+                    "break outer" => {
+                        let mut n = 0;
+                        loop {
+                            n += 1;
+                            if n > 3 {
+                                break;
+                            }
+                        }
+                        while n < 10 {
+                            n += 1;
+                            continue;
+                        }
+                        if n == 10 {
+                            break 'outer;
+                        }
+                    }
+                    "panic" => panic!("in the block"),
+                    _ => {}
+                }
+                m.1 * 10
+            };
+            log.borrow_mut().push("after");
+            return Ok(value + rounds);
+        }
+        return Ok(100);
+    };
+    let () = got;
+    Ok(200 + rounds)
+}
+
+fn failing() -> Result<(), String> {
+    Err("failed".to_owned())
+}
+
+#[track_caller]
+fn check(how: &str, result: Result<u32, String>, logged: &[&str]) {
+    let log = Log::default();
+    assert_eq!(run(leave(log.clone(), how)), result);
+    assert_eq!(*log.borrow(), logged);
+}
+
+#[test]
+fn its_value_is_the_blocks() {
+    check("end", Ok(40), &["exit", "exited", "after"]);
+}
+
+#[test]
+fn return_exits_first() {
+    check("return", Ok(4), &["exit", "exited"]);
+}
+
+#[test]
+fn an_error_exits_first() {
+    check("error", Err("failed".to_owned()), &["exit", "exited"]);
+}
+
+#[test]
+fn continue_exits_each_time() {
+    check("continue", Ok(42), &["exit", "exited", "exit", "exited", "exit", "exited", "after"]);
+}
+
+#[test]
+fn break_exits_first() {
+    check("break", Ok(100), &["exit", "exited"]);
+    check("break outer", Ok(200), &["exit", "exited"]);
+}
+
+#[test]
+fn a_panic_exits_first() {
+    let log = Log::default();
+    let lines = log.clone();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || run(leave(lines, "panic"))));
+    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "in the block");
+    assert_eq!(*log.borrow(), ["exit", "exited"]);
+}
+
+#[test]
+fn a_cancellation_exits_first() {
+    let log = Log::default();
+    run(async {
+        let task = create_task({
+            let log = log.clone();
+            async move { leave(log, "end").await }
+        });
+        sleep(0.5).await;
+        task.cancel();
+        assert!(catch_cancelled(task.clone()).await.is_err());
+        assert!(task.cancelled());
+    });
+    assert_eq!(*log.borrow(), ["exit", "exited"]);
+}
+
+#[asyncio::coroutine]
+async fn several(log: Log) -> u32 {
+    #[async_with(a = M(log.clone(), 1), b = M(log.clone(), a.1 + 1), M(log.clone(), 9))]
+    {
+        b.1 += a.1;
+        b.1
+    }
+}
+
+#[test]
+fn takes_several_managers_and_stands_as_a_tail() {
+    let log = Log::default();
+    assert_eq!(run(several(log.clone())), 3);
+    assert_eq!(log.borrow().len(), 6);
+}
+
+#[asyncio::coroutine]
+async fn nested(log: Log) -> u32 {
+    for n in 0..3 {
+        #[async_with(_a = M(log.clone(), 1))]
+        {
+            #[async_with(_b = M(log.clone(), 1))]
+            {
+                if n == 0 {
+                    continue;
+                }
+                if n == 1 {
+                    break;
+                }
+            }
+            unreachable!();
+        }
+    }
+    log.borrow().len() as u32
+}
+
+#[test]
+fn jumps_cross_several_blocks() {
+    assert_eq!(run(nested(Log::default())), 8);
+}
