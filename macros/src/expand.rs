@@ -262,6 +262,7 @@ fn async_block(
     } = rewriter;
     let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
     let traits = traits(names, &needs);
+    let private = &names.private;
     let (expected, annotation) = match output {
         None => (
             expect(&quote_spanned!(span=> ()), name.span()),
@@ -280,9 +281,7 @@ fn async_block(
             #(#mistakes)*
             #parameters
             #expected
-            let returned #annotation = #body;
-            // A body need not come to its end.
-            #[allow(unreachable_code)]
+            let returned #annotation = if true { #body } else { #private::never() };
             returned
         }
     };
@@ -546,8 +545,8 @@ fn generator_block(
         #(#mistakes)*
         #parameters
         #expected
-        let returned: #returns = #label #body;
-        #[allow(unreachable_code)]
+        // The other branch is never taken: it keeps the compiler from finding `returned` unreachable after a body that never ends.
+        let returned: #returns = if true { #label #body } else { #private::never() };
         returned
     };
     let is_async = language == Language::AsyncGenerator;

@@ -612,11 +612,14 @@ impl<'x, Y, S> AsyncBody<Y, S> for ErasedSend<'x, Y, S> {
     }
 }
 
+/// The body of an async generator function.
+pub type AsyncYielding<Y, S, F, N> = Inline<AsyncFunction<Y, S, F, N>>;
+
 /// An async generator of the function `N`, whose body is `body`.
 pub fn async_generator<N: Named, Y, S, F: Future<Output = ()>>(
     _: Exchange<Y, S>,
     body: F,
-) -> AsyncGenerator<Y, S, Inline<AsyncFunction<Y, S, F, N>>> {
+) -> AsyncGenerator<Y, S, AsyncYielding<Y, S, F, N>> {
     AsyncGenerator::new(Inline::holding(AsyncFunction::new(body)))
 }
 

@@ -272,7 +272,7 @@ impl Rewriter<'_> {
             let #leave = #private::Leave::new();
             let ended = #private::guard(&#leave, async {
                 #expected
-                value = ::core::option::Option::Some(#label #block);
+                value = ::core::option::Option::Some(if true { #label #block } else { #private::never() });
                 match #leave.by(1).await {}
             }).await;
             #asyncio_exit::aexit(&mut #variable).await;

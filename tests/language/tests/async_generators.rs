@@ -58,7 +58,11 @@ async fn sum_to(stop: u32) -> Result<u32, String> {
 }
 
 fn check(n: u32) -> Result<u32, String> {
-    if n == 7 { Err("seven".to_owned()) } else { Ok(n) }
+    if n == 7 {
+        Err("seven".to_owned())
+    } else {
+        Ok(n)
+    }
 }
 
 #[test]
@@ -200,7 +204,10 @@ fn aclose_awaits_the_cleanup() {
         g.aclose().await;
         assert_eq!(g.anext().await, None);
     });
-    assert_eq!(*lines.borrow(), ["opened", "closing b", "closed b", "closing a", "closed a"]);
+    assert_eq!(
+        *lines.borrow(),
+        ["opened", "closing b", "closed b", "closing a", "closed a"]
+    );
 }
 
 #[test]

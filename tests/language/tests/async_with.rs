@@ -26,6 +26,7 @@ impl AsyncExit for M {
 #[asyncio::coroutine]
 async fn leave(log: Log, how: &str) -> Result<u32, String> {
     let mut rounds = 0;
+    let _ = rounds;
     let got = 'outer: loop {
         for round in 0..5 {
             rounds = round;
@@ -97,7 +98,13 @@ fn an_error_exits_first() {
 
 #[test]
 fn continue_exits_each_time() {
-    check("continue", Ok(42), &["exit", "exited", "exit", "exited", "exit", "exited", "after"]);
+    check(
+        "continue",
+        Ok(42),
+        &[
+            "exit", "exited", "exit", "exited", "exit", "exited", "after",
+        ],
+    );
 }
 
 #[test]
@@ -110,8 +117,13 @@ fn break_exits_first() {
 fn a_panic_exits_first() {
     let log = Log::default();
     let lines = log.clone();
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || run(leave(lines, "panic"))));
-    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "in the block");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        run(leave(lines, "panic"))
+    }));
+    assert_eq!(
+        *panicked.unwrap_err().downcast::<&str>().unwrap(),
+        "in the block"
+    );
     assert_eq!(*log.borrow(), ["exit", "exited"]);
 }
 
