@@ -55,7 +55,7 @@ pub use locks::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Semaphore, SemaphoreGuard,
 };
 pub use managers::AsyncExit;
-pub use queues::Queue;
+pub use queues::{LifoQueue, PriorityQueue, Queue};
 pub use runners::{Runner, run};
 pub use shield::shield;
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};

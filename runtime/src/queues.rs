@@ -1,232 +1,385 @@
-//! Queues.
+//! Queues: [`Queue`], [`PriorityQueue`] and [`LifoQueue`].
+//!
+//! One state beneath them all, over what keeps the items in order.
 //!
 //! Mirrors `asyncio/queues.py`: getters are woken in order, and one that is newly come may be
 //! first to the item (it did not wait, so it did not yield); a getter that was woken but is
 //! cancelled wakes the next.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
 use crate::waiters::{Place, Waiters};
 
-/// A queue of items between tasks, first in first out.
-///
-/// A handle: a clone is the same queue, and so is equal to it. [`join`](Self::join) waits until
-/// every item that was put has been answered by a [`task_done`](Self::task_done). Mirrors
-/// `asyncio.Queue`.
-///
-/// ```
-/// # asyncio::run(async {
-/// let queue = asyncio::Queue::new();
-/// let worker = asyncio::create_task({
-///     let queue = queue.clone();
-///     async move {
-///         let mut sum = 0;
-///         while let Ok(n) = queue.get().await {
-///             sum += n;
-///             queue.task_done();
-///         }
-///         sum
-///     }
-/// });
-/// for n in 1..=3 {
-///     queue.put(n).await?;
-/// }
-/// queue.join().await;
-/// queue.shutdown(false);
-/// assert_eq!(worker.await, 6);
-/// # Ok::<(), asyncio::QueueShutDown>(())
-/// # }).unwrap();
-/// ```
-pub struct Queue<T> {
-    state: Rc<QueueState<T>>,
+macro_rules! queue {
+    ($(#[$doc:meta])* $queue:ident<T $(: $bound:ident)?>, in $order:ty) => {
+        $(#[$doc])*
+        pub struct $queue<T $(: $bound)?> {
+            state: Rc<QueueState<T, $order>>,
+        }
+
+        impl<T $(: $bound)?> $queue<T> {
+            /// A queue without a limit.
+            #[must_use]
+            pub fn new() -> Self {
+                Self::with_maxsize(0)
+            }
+
+            /// A queue that holds `maxsize` items at most; zero is no limit, as in Python.
+            pub fn with_maxsize(maxsize: usize) -> Self {
+                Self {
+                    state: Rc::new(QueueState {
+                        maxsize,
+                        items: RefCell::new(<$order>::default()),
+                        getters: Waiters::default(),
+                        putters: Waiters::default(),
+                        joiners: Waiters::default(),
+                        unfinished: Cell::new(0),
+                        is_shut_down: Cell::new(false),
+                        of: PhantomData,
+                    }),
+                }
+            }
+
+            /// How many items it holds.
+            pub fn qsize(&self) -> usize {
+                self.state.items.borrow().count()
+            }
+
+            /// The limit; zero for none.
+            pub fn maxsize(&self) -> usize {
+                self.state.maxsize
+            }
+
+            /// Whether it holds nothing.
+            pub fn empty(&self) -> bool {
+                self.qsize() == 0
+            }
+
+            /// Whether it holds as many items as it may.
+            pub fn full(&self) -> bool {
+                self.state.maxsize > 0 && self.qsize() >= self.state.maxsize
+            }
+
+            /// Puts an item in, waiting for room if it is full; it does not yield if there is room.
+            ///
+            /// # Errors
+            ///
+            /// [`QueueShutDown`]; the item is dropped.
+            ///
+            /// # Cancellation
+            ///
+            /// The item is not put, and is dropped.
+            pub async fn put(&self, item: T) -> Result<(), QueueShutDown> {
+                while self.full() {
+                    if self.state.is_shut_down.get() {
+                        return Err(QueueShutDown);
+                    }
+                    Turnstile::enter(&self.state.putters, || !self.full()).await;
+                }
+                if self.state.is_shut_down.get() {
+                    return Err(QueueShutDown);
+                }
+                self.state.push(item);
+                Ok(())
+            }
+
+            /// Puts an item in at once.
+            ///
+            /// # Errors
+            ///
+            /// [`QueueFull`] gives the item back.
+            ///
+            /// # Panics
+            ///
+            /// When the queue was shut down: use [`put`](Self::put), or ask [`is_shut_down`](Self::is_shut_down),
+            /// where that may be.
+            #[track_caller]
+            pub fn put_nowait(&self, item: T) -> Result<(), QueueFull<T>> {
+                assert!(!self.is_shut_down(), "{QueueShutDown}");
+                if self.full() {
+                    return Err(QueueFull(item));
+                }
+                self.state.push(item);
+                Ok(())
+            }
+
+            /// Takes the next item, waiting for one if it is empty; it does not yield if there is one.
+            ///
+            /// # Errors
+            ///
+            /// [`QueueShutDown`], once it is empty.
+            ///
+            /// # Cancellation
+            ///
+            /// No item is taken; one that was on its way goes to the next in line.
+            pub async fn get(&self) -> Result<T, QueueShutDown> {
+                loop {
+                    if let Ok(item) = self.get_nowait() {
+                        return Ok(item);
+                    }
+                    if self.is_shut_down() {
+                        return Err(QueueShutDown);
+                    }
+                    Turnstile::enter(&self.state.getters, || !self.empty()).await;
+                }
+            }
+
+            /// Takes the next item at once.
+            ///
+            /// # Errors
+            ///
+            /// [`QueueEmpty`].
+            pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
+                let item = self.state.items.borrow_mut().take_next();
+                let item = item.ok_or(QueueEmpty)?;
+                self.state.putters.pop_next();
+                Ok(item)
+            }
+
+            /// Says that an item which was got is done with.
+            ///
+            /// # Panics
+            ///
+            /// `task_done() called too many times`.
+            #[track_caller]
+            pub fn task_done(&self) {
+                let unfinished = self.state.unfinished.get();
+                assert!(unfinished > 0, "task_done() called too many times");
+                self.state.finish(unfinished - 1);
+            }
+
+            /// Waits until [`task_done`](Self::task_done) was called for every item that was put.
+            ///
+            /// # Cancellation
+            ///
+            /// Raises, and leaves the queue as it is.
+            pub async fn join(&self) {
+                if self.state.unfinished.get() > 0 {
+                    Turnstile::enter(&self.state.joiners, || false).await;
+                }
+            }
+
+            /// Has [`put`](Self::put) refuse items, and [`get`](Self::get) end when the queue is empty;
+            /// with `immediate`, at once: what it holds is dropped and counts as done.
+            pub fn shutdown(&self, immediate: bool) {
+                self.state.is_shut_down.set(true);
+                if immediate {
+                    let items = self.state.items.take();
+                    let left = self.state.unfinished.get().saturating_sub(items.count());
+                    self.state.finish(left);
+                    drop(items);
+                }
+                self.state.getters.release_all();
+                self.state.putters.release_all();
+            }
+
+            /// Whether [`shutdown`](Self::shutdown) was called.
+            pub fn is_shut_down(&self) -> bool {
+                self.state.is_shut_down.get()
+            }
+        }
+
+        impl<T $(: $bound)?> Default for $queue<T> {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl<T $(: $bound)?> Clone for $queue<T> {
+            fn clone(&self) -> Self {
+                Self {
+                    state: self.state.clone(),
+                }
+            }
+        }
+
+        impl<T $(: $bound)?> PartialEq for $queue<T> {
+            fn eq(&self, other: &Self) -> bool {
+                Rc::ptr_eq(&self.state, &other.state)
+            }
+        }
+
+        impl<T $(: $bound)?> Eq for $queue<T> {}
+
+        impl<T $(: $bound)?> Hash for $queue<T> {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                Rc::as_ptr(&self.state).hash(state);
+            }
+        }
+
+        impl<T $(: $bound)?> fmt::Debug for $queue<T> {
+            /// As Python's repr, without the items.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.state.show(f, stringify!($queue))
+            }
+        }
+    };
 }
 
-struct QueueState<T> {
+queue! {
+    /// A queue of items between tasks, first in first out.
+    ///
+    /// A handle: a clone is the same queue, and so is equal to it. [`join`](Self::join) waits until
+    /// every item that was put has been answered by a [`task_done`](Self::task_done). Mirrors
+    /// `asyncio.Queue`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let queue = asyncio::Queue::new();
+    /// let worker = asyncio::create_task({
+    ///     let queue = queue.clone();
+    ///     async move {
+    ///         let mut sum = 0;
+    ///         while let Ok(n) = queue.get().await {
+    ///             sum += n;
+    ///             queue.task_done();
+    ///         }
+    ///         sum
+    ///     }
+    /// });
+    /// for n in 1..=3 {
+    ///     queue.put(n).await?;
+    /// }
+    /// queue.join().await;
+    /// queue.shutdown(false);
+    /// assert_eq!(worker.await, 6);
+    /// # Ok::<(), asyncio::QueueShutDown>(())
+    /// # }).unwrap();
+    /// ```
+    Queue<T>, in VecDeque<T>
+}
+
+queue! {
+    /// A queue that gives its smallest item first.
+    ///
+    /// Otherwise a [`Queue`]. Which of two equal items comes first is not said. Mirrors
+    /// `asyncio.PriorityQueue`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let queue = asyncio::PriorityQueue::new();
+    /// queue.put((2, "later")).await?;
+    /// queue.put((1, "first")).await?;
+    /// assert_eq!(queue.get().await, Ok((1, "first")));
+    /// # Ok::<(), asyncio::QueueShutDown>(())
+    /// # }).unwrap();
+    /// ```
+    PriorityQueue<T: Ord>, in BinaryHeap<Reverse<T>>
+}
+
+queue! {
+    /// A queue that gives its newest item first.
+    ///
+    /// Otherwise a [`Queue`]. Mirrors `asyncio.LifoQueue`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let queue = asyncio::LifoQueue::new();
+    /// queue.put(1).await?;
+    /// queue.put(2).await?;
+    /// assert_eq!(queue.get().await, Ok(2));
+    /// # Ok::<(), asyncio::QueueShutDown>(())
+    /// # }).unwrap();
+    /// ```
+    LifoQueue<T>, in Vec<T>
+}
+
+struct QueueState<T, O> {
     /// Zero is no limit.
     maxsize: usize,
-    items: RefCell<VecDeque<T>>,
+    items: RefCell<O>,
     getters: Waiters,
     putters: Waiters,
     joiners: Waiters,
     unfinished: Cell<usize>,
     is_shut_down: Cell<bool>,
+    of: PhantomData<T>,
 }
 
-impl<T> Queue<T> {
-    /// A queue without a limit.
-    pub fn new() -> Self {
-        Self::with_maxsize(0)
-    }
-
-    /// A queue that holds `maxsize` items at most; zero is no limit, as in Python.
-    pub fn with_maxsize(maxsize: usize) -> Self {
-        Self {
-            state: Rc::new(QueueState {
-                maxsize,
-                items: RefCell::default(),
-                getters: Waiters::default(),
-                putters: Waiters::default(),
-                joiners: Waiters::default(),
-                unfinished: Cell::new(0),
-                is_shut_down: Cell::new(false),
-            }),
-        }
-    }
-
-    /// How many items it holds.
-    pub fn qsize(&self) -> usize {
-        self.state.items.borrow().len()
-    }
-
-    /// The limit; zero for none.
-    pub fn maxsize(&self) -> usize {
-        self.state.maxsize
-    }
-
-    /// Whether it holds nothing.
-    pub fn empty(&self) -> bool {
-        self.state.items.borrow().is_empty()
-    }
-
-    /// Whether it holds as many items as it may.
-    pub fn full(&self) -> bool {
-        self.state.maxsize > 0 && self.qsize() >= self.state.maxsize
-    }
-
-    /// Puts an item in, waiting for room if it is full; it does not yield if there is room.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueShutDown`]; the item is dropped.
-    ///
-    /// # Cancellation
-    ///
-    /// The item is not put, and is dropped.
-    pub async fn put(&self, item: T) -> Result<(), QueueShutDown> {
-        while self.full() {
-            if self.state.is_shut_down.get() {
-                return Err(QueueShutDown);
-            }
-            Turnstile::enter(&self.state.putters, || !self.full()).await;
-        }
-        if self.state.is_shut_down.get() {
-            return Err(QueueShutDown);
-        }
-        self.push(item);
-        Ok(())
-    }
-
-    /// Puts an item in at once.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueFull`] gives the item back.
-    ///
-    /// # Panics
-    ///
-    /// When the queue was shut down: use [`put`](Self::put), or ask [`is_shut_down`](Self::is_shut_down),
-    /// where that may be.
-    #[track_caller]
-    pub fn put_nowait(&self, item: T) -> Result<(), QueueFull<T>> {
-        assert!(!self.is_shut_down(), "{QueueShutDown}");
-        if self.full() {
-            return Err(QueueFull(item));
-        }
-        self.push(item);
-        Ok(())
-    }
-
+impl<T, O: Order<T>> QueueState<T, O> {
     fn push(&self, item: T) {
-        self.state.items.borrow_mut().push_back(item);
-        self.state.unfinished.set(self.state.unfinished.get() + 1);
-        self.state.getters.pop_next();
-    }
-
-    /// Takes the next item, waiting for one if it is empty; it does not yield if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueShutDown`], once it is empty.
-    ///
-    /// # Cancellation
-    ///
-    /// No item is taken; one that was on its way goes to the next in line.
-    pub async fn get(&self) -> Result<T, QueueShutDown> {
-        loop {
-            if let Ok(item) = self.get_nowait() {
-                return Ok(item);
-            }
-            if self.is_shut_down() {
-                return Err(QueueShutDown);
-            }
-            Turnstile::enter(&self.state.getters, || !self.empty()).await;
-        }
-    }
-
-    /// Takes the next item at once.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueEmpty`].
-    pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
-        let item = self.state.items.borrow_mut().pop_front();
-        let item = item.ok_or(QueueEmpty)?;
-        self.state.putters.pop_next();
-        Ok(item)
-    }
-
-    /// Says that an item which was got is done with.
-    ///
-    /// # Panics
-    ///
-    /// `task_done() called too many times`.
-    #[track_caller]
-    pub fn task_done(&self) {
-        let unfinished = self.state.unfinished.get();
-        assert!(unfinished > 0, "task_done() called too many times");
-        self.finish(unfinished - 1);
+        self.items.borrow_mut().add(item);
+        self.unfinished.set(self.unfinished.get() + 1);
+        self.getters.pop_next();
     }
 
     fn finish(&self, unfinished: usize) {
-        self.state.unfinished.set(unfinished);
+        self.unfinished.set(unfinished);
         if unfinished == 0 {
-            self.state.joiners.release_all();
+            self.joiners.release_all();
         }
     }
 
-    /// Waits until [`task_done`](Self::task_done) was called for every item that was put.
-    ///
-    /// # Cancellation
-    ///
-    /// Raises, and leaves the queue as it is.
-    pub async fn join(&self) {
-        if self.state.unfinished.get() > 0 {
-            Turnstile::enter(&self.state.joiners, || false).await;
+    fn show(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        write!(f, "<{name} maxsize={}", self.maxsize)?;
+        match self.getters.len() {
+            0 => {}
+            getters => write!(f, " _getters[{getters}]")?,
+        }
+        match self.putters.len() {
+            0 => {}
+            putters => write!(f, " _putters[{putters}]")?,
+        }
+        match self.unfinished.get() {
+            0 => f.write_str(">"),
+            tasks => write!(f, " tasks={tasks}>"),
         }
     }
+}
 
-    /// Has [`put`](Self::put) refuse items, and [`get`](Self::get) end when the queue is empty;
-    /// with `immediate`, at once: what it holds is dropped and counts as done.
-    pub fn shutdown(&self, immediate: bool) {
-        self.state.is_shut_down.set(true);
-        if immediate {
-            let items = self.state.items.take();
-            let left = self.state.unfinished.get().saturating_sub(items.len());
-            self.finish(left);
-            drop(items);
-        }
-        self.state.getters.release_all();
-        self.state.putters.release_all();
+/// What keeps the items of a queue, and says which is next.
+trait Order<T>: Default {
+    fn add(&mut self, item: T);
+    fn take_next(&mut self) -> Option<T>;
+    fn count(&self) -> usize;
+}
+
+impl<T> Order<T> for VecDeque<T> {
+    fn add(&mut self, item: T) {
+        self.push_back(item);
     }
 
-    /// Whether [`shutdown`](Self::shutdown) was called.
-    pub fn is_shut_down(&self) -> bool {
-        self.state.is_shut_down.get()
+    fn take_next(&mut self) -> Option<T> {
+        self.pop_front()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Ord> Order<T> for BinaryHeap<Reverse<T>> {
+    fn add(&mut self, item: T) {
+        self.push(Reverse(item));
+    }
+
+    fn take_next(&mut self) -> Option<T> {
+        self.pop().map(|Reverse(item)| item)
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T> Order<T> for Vec<T> {
+    fn add(&mut self, item: T) {
+        self.push(item);
+    }
+
+    fn take_next(&mut self) -> Option<T> {
+        self.pop()
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
@@ -260,53 +413,6 @@ impl<F: Fn() -> bool> Drop for Turnstile<'_, F> {
         let was_woken = self.place.take().is_some_and(|place| place.was_woken());
         if !self.has_passed && was_woken && (self.is_open)() {
             self.waiters.pop_next();
-        }
-    }
-}
-
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Clone for Queue<T> {
-    fn clone(&self) -> Self {
-        Self {
-            state: self.state.clone(),
-        }
-    }
-}
-
-impl<T> PartialEq for Queue<T> {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.state, &other.state)
-    }
-}
-
-impl<T> Eq for Queue<T> {}
-
-impl<T> Hash for Queue<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Rc::as_ptr(&self.state).hash(state);
-    }
-}
-
-impl<T> fmt::Debug for Queue<T> {
-    /// As Python's repr, without the items.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Queue maxsize={}", self.state.maxsize)?;
-        match self.state.getters.len() {
-            0 => {}
-            getters => write!(f, " _getters[{getters}]")?,
-        }
-        match self.state.putters.len() {
-            0 => {}
-            putters => write!(f, " _putters[{putters}]")?,
-        }
-        match self.state.unfinished.get() {
-            0 => f.write_str(">"),
-            tasks => write!(f, " tasks={tasks}>"),
         }
     }
 }
