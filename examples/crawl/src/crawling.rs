@@ -120,7 +120,8 @@ impl Crawler {
             t1: Cell::new(None),
             on_done: Box::new(|_| ()),
         };
-        for root in roots {
+        for mut root in roots {
+            root.set_fragment(None);
             match root.host() {
                 Some(Host::Domain(host)) if !crawler.options.strict => {
                     crawler.root_domains.insert(lenient_host(host))
@@ -427,8 +428,13 @@ mod tests {
 
     #[test]
     fn a_root_named_twice_is_crawled_once() {
-        let root: Url = "http://example.com/".parse().unwrap();
-        let crawler = Crawler::new([root.clone(), root], Options::default());
+        let roots = [
+            "http://example.com/",
+            "http://example.com",
+            "http://EXAMPLE.com/#part",
+        ];
+        let roots = roots.map(|root| root.parse().unwrap());
+        let crawler = Crawler::new(roots, Options::default());
         assert_eq!((crawler.num_seen(), crawler.num_todo()), (1, 1));
     }
 }
