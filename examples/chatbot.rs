@@ -41,7 +41,7 @@ fn chatbot(seed: u64) -> Generator<String, &'static str, u32> {
 fn main() -> Result<(), StopIteration<u32>> {
     let seed = std::env::args()
         .nth(1)
-        .map_or(2015, |seed| seed.parse().unwrap());
+        .map_or(2015, |seed| seed.parse().expect("SEED is a number"));
     let mut bot = chatbot(seed);
     println!("{}", bot.send(None)?);
     for question in [

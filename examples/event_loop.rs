@@ -6,7 +6,7 @@ use asyncio::{Generator, StopIteration};
 
 type Task = Generator<u32, (), String>;
 
-#[asyncio::coroutine]
+#[asyncio::coroutine(boxed)]
 fn task(name: &'static str, naps: &'static [u32]) -> Generator<u32, (), String> {
     for nap in naps {
         println!("  {name} sleeps {nap}");
@@ -19,10 +19,10 @@ fn run(tasks: impl IntoIterator<Item = Task>) {
     let mut turn = 0;
     let mut waiting: Vec<_> = tasks.into_iter().map(|task| (0, task)).collect();
     while !waiting.is_empty() {
-        let ready: Vec<_>;
-        (ready, waiting) = waiting
+        let (ready, asleep): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .partition(|(wake_at, _)| *wake_at <= turn);
+        waiting = asleep;
         let mut done = Vec::new();
         println!("turn {turn}: {} ready", ready.len());
         for (_, mut task) in ready {
@@ -41,8 +41,8 @@ fn run(tasks: impl IntoIterator<Item = Task>) {
 
 fn main() {
     run([
-        task("cat", &[2, 1]).boxed(),
-        task("dog", &[1, 1, 1]).boxed(),
-        task("owl", &[4]).boxed(),
+        task("cat", &[2, 1]),
+        task("dog", &[1, 1, 1]),
+        task("owl", &[4]),
     ]);
 }

@@ -13,16 +13,14 @@ async fn sleeper(name: &str, delay: u64) -> Result<u64, String> {
     Ok(delay)
 }
 
-fn start(names: &[&'static str]) -> Vec<Sleeper> {
-    let delay = |name| match name {
-        "fast" => 1,
-        "broken" => 2,
-        _ => 3,
-    };
-    names
-        .iter()
-        .map(|name| asyncio::create_task(sleeper(name, delay(*name))).name(*name))
-        .collect()
+fn start(name: &'static str, delay: u64) -> Sleeper {
+    asyncio::create_task(sleeper(name, delay)).name(name)
+}
+
+fn names(tasks: &[Sleeper]) -> String {
+    let mut names: Vec<_> = tasks.iter().map(Task::get_name).collect();
+    names.sort();
+    names.join(", ")
 }
 
 fn show(title: &str, done: &[Sleeper], pending: &[Sleeper]) {
@@ -31,25 +29,19 @@ fn show(title: &str, done: &[Sleeper], pending: &[Sleeper]) {
     println!("  pending: {}", names(pending));
 }
 
-fn names(tasks: &[Sleeper]) -> String {
-    let mut names: Vec<_> = tasks.iter().map(|task| task.get_name()).collect();
-    names.sort();
-    names.join(", ")
-}
-
 #[asyncio::main]
 async fn main() {
-    let tasks = start(&["fast", "slow"]);
+    let tasks = [start("fast", 1), start("slow", 3)];
     let (done, pending) = await_!(asyncio::wait(tasks));
     show("all completed", &done, &pending);
 
-    let tasks = start(&["fast", "slow"]);
+    let tasks = [start("fast", 1), start("slow", 3)];
     let (done, pending) = await_!(asyncio::wait(tasks.clone()).timeout(2));
     show("timeout of 2 s", &done, &pending);
     let (done, pending) = await_!(asyncio::wait(tasks));
     show("and then the rest", &done, &pending);
 
-    let tasks = start(&["fast", "broken", "slow"]);
+    let tasks = [start("fast", 1), start("broken", 2), start("slow", 3)];
     let (done, pending) = await_!(asyncio::wait(tasks.clone()).return_when(FIRST_COMPLETED));
     show("first completed", &done, &pending);
     let (done, pending) = await_!(asyncio::wait(tasks.clone()).return_when(FIRST_EXCEPTION));

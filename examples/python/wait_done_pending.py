@@ -13,29 +13,32 @@ async def sleeper(name, delay):
     return delay
 
 
-def start(*names):
-    delays = {"fast": 1, "broken": 2, "slow": 3}
-    return [asyncio.create_task(sleeper(name, delays[name]), name=name) for name in names]
+def start(name, delay):
+    return asyncio.create_task(sleeper(name, delay), name=name)
+
+
+def names(tasks):
+    return ", ".join(sorted(task.get_name() for task in tasks))
 
 
 def show(title, done, pending):
     print(f"{title}:")
-    print(f"  done: {', '.join(sorted(task.get_name() for task in done))}")
-    print(f"  pending: {', '.join(sorted(task.get_name() for task in pending))}")
+    print(f"  done: {names(done)}")
+    print(f"  pending: {names(pending)}")
 
 
 async def main():
-    tasks = start("fast", "slow")
+    tasks = [start("fast", 1), start("slow", 3)]
     done, pending = await asyncio.wait(tasks)
     show("all completed", done, pending)
 
-    tasks = start("fast", "slow")
+    tasks = [start("fast", 1), start("slow", 3)]
     done, pending = await asyncio.wait(tasks, timeout=2)
     show("timeout of 2 s", done, pending)
     done, pending = await asyncio.wait(tasks)
     show("and then the rest", done, pending)
 
-    tasks = start("fast", "broken", "slow")
+    tasks = [start("fast", 1), start("broken", 2), start("slow", 3)]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     show("first completed", done, pending)
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

@@ -9,7 +9,9 @@ use crate::generators::delegation::Chain;
 use crate::generators::frame::{Function, Inline};
 use crate::{AsyncGenerator, Coroutine, Generator};
 
-pub use crate::async_generators::{AsyncBody, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator};
+pub use crate::async_generators::{
+    AsyncBody, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator,
+};
 pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;
 pub use crate::generators::frame::{Body, Frame, Named};
