@@ -39,6 +39,14 @@ impl CancelledError {
         }
     }
 
+    /// The same where CPython passes a cancellation on without what was said.
+    pub(crate) fn without_message(&self) -> Self {
+        Self {
+            message: None,
+            raised_at: self.raised_at,
+        }
+    }
+
     /// What [`cancel_with`](crate::Task::cancel_with) said.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()

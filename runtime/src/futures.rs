@@ -231,6 +231,20 @@ impl AwaitedHandle<'_> {
         self.0.future_core().is_done()
     }
 
+    /// Whether awaiting it raises a cancellation: also a gather that was cancelled, which says of
+    /// itself that it is not.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(
+            *self.0.future_core().peek_failure(),
+            Some(Exception::CancelledError(_))
+        )
+    }
+
+    #[track_caller]
+    pub(crate) fn cancel(&self) -> bool {
+        self.0.cancel(&CancelledError::new())
+    }
+
     pub(crate) fn on_done(&self, callback: Callback) -> CallbackId {
         self.0.future_core().add_callback(callback)
     }
@@ -240,7 +254,7 @@ impl AwaitedHandle<'_> {
     }
 }
 
-/// The handle inside `future`, when that is a [`Task`], a [`Future`] or a
+/// The handle inside `future`, when that is a [`Task`], a [`Future`], a reference to one, or a
 /// [`Gather`](crate::Gather).
 pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHandle<'_>> {
     if let Some(task) = downcast::<F, Task<F::Output>>(future) {
@@ -248,6 +262,12 @@ pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHan
     }
     if let Some(other) = downcast::<F, Future<F::Output>>(future) {
         return Some(AwaitedHandle(other.promise.clone()));
+    }
+    if let Some(Cloned { handle, .. }) = downcast::<F, Cloned<'_, Task<F::Output>>>(future) {
+        return Some(AwaitedHandle(handle.awaited()));
+    }
+    if let Some(Cloned { handle, .. }) = downcast::<F, Cloned<'_, Future<F::Output>>>(future) {
+        return Some(AwaitedHandle(handle.promise.clone()));
     }
     downcast::<F, crate::Gather<F::Output>>(future).map(|gather| AwaitedHandle(gather.awaited()))
 }
@@ -257,7 +277,7 @@ pub(crate) fn downcast<F, T>(value: &F) -> Option<&T> {
     if typeid::of::<F>() == typeid::of::<T>() {
         // SAFETY: the callers ask for a `T` whose parameters are all taken from `F` itself
         // (`Task<F::Output>` and the like); with equal type ids, which leave lifetimes out, the
-        // two are the same type, lifetimes included.
+        // two are the same type, lifetimes included. (That of a `Cloned` is only a phantom.)
         Some(unsafe { &*std::ptr::from_ref(value).cast::<T>() })
     } else {
         None

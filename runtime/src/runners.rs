@@ -130,6 +130,10 @@ impl Runner {
         };
         let _closing = Closing(&event_loop);
         cancel_all_tasks(&event_loop);
+        // CPython now shuts down the async generators, then the executor, a task each: what was
+        // spawned during the shutdown gets as many turns here.
+        event_loop.run_until_complete(async {});
+        event_loop.run_until_complete(async {});
     }
 }
 

@@ -38,7 +38,7 @@ where
     let outer = Future::on(&inner.get_loop());
     let pass_on = {
         let (inner, outer) = (inner.clone(), outer.clone());
-        move || {
+        move |is_late: bool| {
             if outer.cancelled() {
                 // The inner failure has been seen as much as anybody wants to.
                 let _ = inner.core().failure();
@@ -47,6 +47,11 @@ where
             match inner.take() {
                 Ok(value) => outer.set_result(value),
                 Err(Exception::CancelledError(error)) => {
+                    let error = if is_late {
+                        error.without_message()
+                    } else {
+                        error
+                    };
                     outer.promise().cancel(&error);
                 }
                 Err(failure) => outer.fail(failure),
@@ -55,10 +60,12 @@ where
     };
     if inner.done() {
         // As in Python, a shield around what is done is that, with no iteration in between.
-        pass_on();
+        pass_on(false);
         return outer;
     }
-    let id = inner.core().add_callback(Callback::Call(Box::new(pass_on)));
+    let id = inner
+        .core()
+        .add_callback(Callback::Call(Box::new(move || pass_on(true))));
     outer.add_done_callback(move |_| {
         if !inner.done() {
             inner.core().remove_callback(id);

@@ -15,9 +15,9 @@ use crate::event_loop::ready::{Callback, HandleState, Ready};
 use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{LoopState, context};
 use crate::exceptions::{CancelledError, TimeoutError};
-use crate::futures::downcast;
+use crate::futures::{AwaitedHandle, handle_of};
+use crate::tasks::TaskRef;
 use crate::tasks::cancellation::{self, Catch};
-use crate::tasks::{Task, TaskRef, turn};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
@@ -335,50 +335,53 @@ pub async fn wait_for<F: IntoFuture>(
 }
 
 async fn without_time<F: Future>(future: F) -> Result<F::Output, TimeoutError> {
-    let task = downcast::<F, Task<F::Output>>(&future).cloned();
-    match task {
-        Some(task) if task.done() => Ok(future.await),
-        Some(task) => {
-            cancel_and_wait(&task).await;
-            if task.cancelled() {
-                return Err(TimeoutError);
+    let is_handle = match handle_of(&future) {
+        Some(handle) => {
+            if !handle.is_done() {
+                cancel_and_wait(&handle).await;
+                if handle.is_cancelled() {
+                    return Err(TimeoutError);
+                }
             }
-            Ok(future.await)
+            true
         }
-        None => {
-            // CPython makes a task, cancels it before its first step, and waits for it: this takes
-            // as many turns.
-            drop(future);
-            turn().await;
-            turn().await;
-            turn().await;
-            Err(TimeoutError)
+        None => false,
+    };
+    if !is_handle {
+        // CPython makes a task, cancels it before its first step, and waits for it. What may borrow
+        // cannot be a task; another one takes its turns.
+        drop(future);
+        let stand_in = crate::create_task(async {});
+        if let Some(handle) = handle_of(&stand_in) {
+            cancel_and_wait(&handle).await;
         }
+        return Err(TimeoutError);
     }
+    Ok(future.await)
 }
 
-/// Mirrors `_cancel_and_wait`: waits for a task that was cancelled, whatever it gives, so that a
-/// cancellation of who waits can be told from the task's own.
-async fn cancel_and_wait<T>(task: &Task<T>) {
+/// Mirrors `_cancel_and_wait`: waits for what was cancelled, whatever it gives, so that a
+/// cancellation of who waits can be told from its own.
+async fn cancel_and_wait(handle: &AwaitedHandle<'_>) {
     let waiter = crate::waiters::Waiter::new();
-    let id = task.core().add_callback(Callback::Call(Box::new({
+    let id = handle.on_done(Callback::Call(Box::new({
         let waiter = waiter.clone();
         move || {
             waiter.wake();
         }
     })));
-    let _remove = Remove { task, id };
-    task.cancel();
+    let _remove = Remove { handle, id };
+    handle.cancel();
     waiter.wait().await;
 }
 
-struct Remove<'a, T> {
-    task: &'a Task<T>,
+struct Remove<'a> {
+    handle: &'a AwaitedHandle<'a>,
     id: crate::futures::CallbackId,
 }
 
-impl<T> Drop for Remove<'_, T> {
+impl Drop for Remove<'_> {
     fn drop(&mut self) {
-        self.task.core().remove_callback(self.id);
+        self.handle.remove_callback(self.id);
     }
 }

@@ -2,7 +2,7 @@
 
 The language is that of `tests/src/fidelity/program.rs`; `tests/src/fidelity/interpret.rs` is this file in
 Rust, and the two are meant to be read side by side. `--pure` takes asyncio's tasks and futures written in
-Python instead of those written in C.
+Python instead of those written in C; that is for programs whose cancellations have messages.
 """
 
 import sys
@@ -23,7 +23,7 @@ TICK = 8  # ticks in a second: every time in a trace is a whole number of them
 
 
 class Fail(Exception):
-    """A program's exception. In mode "panic" it is what a panic is in Rust, and a task group lets it out bare."""
+    """A program's exception: in mode "panic" what is a panic in Rust, else what is an `Err`."""
 
     def __init__(self, name, panic):
         super().__init__(name)
@@ -31,18 +31,14 @@ class Fail(Exception):
         self.panic = panic
 
 
-class Group(asyncio.TaskGroup):
-    def _is_base_error(self, exc):
-        return isinstance(exc, Fail) and exc.panic
-
-
 class Frame:
     """One call of a coroutine."""
 
-    __slots__ = ("name", "task", "coro", "timeouts", "groups")
+    __slots__ = ("name", "is_task", "task", "coro", "timeouts", "groups")
 
     def __init__(self, number, coro, task=None, groups=()):
         self.name = f"c{coro}.{number}"
+        self.is_task = task is None
         self.task = number if task is None else task  # the frame at the bottom of this task's stack
         self.coro = coro
         self.timeouts = []
@@ -55,6 +51,7 @@ class Slot:
     def __init__(self, task, number):
         self.task = task
         self.number = number
+
 
 
 def cancelled_name(exc):
@@ -83,6 +80,12 @@ def exception_name(exc):
 
 
 class Run:
+    def outcome(self, slot):
+        hidden = slot.number == 0 or slot.number in self.taken  # main's is for `run` alone
+        if hidden and slot.task.done() and not slot.task.cancelled():
+            return "done"
+        return outcome(slot.task)
+
     def __init__(self, program, loop):
         self.loop = loop
         self.coros = program["coros"]
@@ -93,6 +96,7 @@ class Run:
         self.frames = 0
         self.slots = {}
         self.handles = {}
+        self.taken = set()  # the tasks whose value was promised to one waiter, as it can be moved only once in Rust
         self.waits = {}  # task -> the tasks it awaits, to refuse cycles: CPython overflows its stack on cancelling one
         self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
         self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
@@ -130,6 +134,9 @@ class Run:
             raise
         except Fail as exc:
             self.log(f.name, f"raise {exc.name}")
+            if not exc.panic and f.is_task and asyncio.current_task()._must_cancel:
+                # An `Err` is returned: the task is cancelled at its end, as with any other value.
+                return "lost"
             raise
         if value is None:
             value = "-"
@@ -159,19 +166,28 @@ class Run:
                 todo.extend(self.waits.get(task, ()))
         return False
 
-    def take(self, f, items):
+    def take(self, f, items, *, moves):
         """The awaitables of `items` and the tasks they are, or None where the program may not wait for them.
 
-        A slot stands for its task, a coroutine for a new call of it."""
+        A slot stands for its task, a coroutine for a new call of it. `moves` is for what moves the value out."""
+        seen = set()
         for item in items:
             if "slot" in item:
                 slot = self.slots.get(item["slot"])
                 if slot is None:
                     self.log(f.name, "empty")
                     return None
+                if item["slot"] == 0:
+                    self.log(f.name, "main")
+                    return None
                 if self.reaches(slot.number, f.task):
                     self.log(f.name, "cycle")
                     return None
+                shared = slot.number in seen or any(slot.number in waits for waits in self.waits.values())
+                if slot.number in self.taken or moves and shared:
+                    self.log(f.name, "taken")
+                    return None
+                seen.add(slot.number)
         if self.frames + len(items) > MOST_TASKS:
             self.log(f.name, "full")
             return None
@@ -181,6 +197,8 @@ class Run:
                 slot = self.slots[item["slot"]]
                 awaitables.append(slot.task)
                 numbers.append(slot.number)
+                if moves:
+                    self.taken.add(slot.number)
             else:
                 child = self.frame(item["coro"])
                 awaitables.append(self.body(child))
@@ -261,6 +279,8 @@ class Run:
         except RuntimeError:
             return self.log(f.name, f"group spawn {child.name} refused")
         self.waits.setdefault(owner, []).append(child.task)
+        if not self.panic:
+            self.taken.add(child.task)  # its error is the group's
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"group spawn s{a['slot']} {child.name}")
 
@@ -284,7 +304,7 @@ class Run:
         slot = self.slots.get(n)
         if slot is None:
             return self.log(f.name, "empty")
-        self.log(f.name, f"look s{n} {outcome(slot.task)} {slot.task.cancelling()}")
+        self.log(f.name, f"look s{n} {self.outcome(slot)} {slot.task.cancelling()}")
 
     def op_all_tasks(self, f, _):
         self.log(f.name, f"all tasks {len(asyncio.all_tasks())}")
@@ -310,9 +330,11 @@ class Run:
         slot = self.slots.get(a["slot"])
         if slot is None:
             return self.log(f.name, "empty")
+        if slot.number == 0:
+            return self.log(f.name, "main")
 
         def done(task):
-            self.log(f"d{a['slot']}", outcome(task))
+            self.log(f"d{a['slot']}", self.outcome(slot))
             self.callback(f"d{a['slot']}", a["ops"])
 
         slot.task.add_done_callback(done)
@@ -404,7 +426,7 @@ class Run:
         self.log(f.name, f"called {value}")
 
     async def op_await(self, f, n):
-        taken = self.take(f, [{"slot": n}])
+        taken = self.take(f, [{"slot": n}], moves=False)
         if taken is None:
             return
         (task,), numbers = taken
@@ -414,7 +436,7 @@ class Run:
         self.log(f.name, f"awaited s{n} {value}")
 
     async def op_gather(self, f, a):
-        taken = self.take(f, a["items"])
+        taken = self.take(f, a["items"], moves=True)
         if taken is None:
             return
         awaitables, numbers = taken
@@ -435,7 +457,7 @@ class Run:
         slots = []
         for n in a["slots"]:
             slot = self.slots.get(n)
-            if slot is not None and slot not in slots:
+            if n != 0 and slot is not None and slot not in slots:
                 slots.append(slot)
         if not slots:
             return self.log(f.name, "empty")
@@ -456,7 +478,7 @@ class Run:
                 return self.log(f.name, "full")
             awaitable, numbers = self.body(self.frame(item["coro"], f)), []
         else:
-            taken = self.take(f, [item])
+            taken = self.take(f, [item], moves=False)
             if taken is None:
                 return
             (awaitable,), numbers = taken
@@ -488,7 +510,7 @@ class Run:
         return value
 
     async def op_shield(self, f, item):
-        taken = self.take(f, [item])
+        taken = self.take(f, [item], moves=True)
         if taken is None:
             return
         (awaitable,), _ = taken
@@ -497,7 +519,7 @@ class Run:
         self.log(f.name, f"shielded {value}")
 
     async def op_as_completed(self, f, a):
-        taken = self.take(f, a["items"])
+        taken = self.take(f, a["items"], moves=True)
         if taken is None:
             return
         awaitables, numbers = taken
@@ -517,13 +539,16 @@ class Run:
         waits = self.waits.setdefault(f.task, [])
         before = len(waits)
         try:
-            async with Group() as group:
+            async with asyncio.TaskGroup() as group:
                 f.groups.append((group, f.task))
                 try:
                     value = await self.block(f, ops)
                 finally:
                     del f.groups[depth:]
         except BaseExceptionGroup as exc:
+            for error in exc.exceptions:
+                if error.panic:
+                    raise error from None  # as a group lets out KeyboardInterrupt
             self.log(f.name, "group failed")
             raise self.fail(exception_name(exc)) from None
         finally:
@@ -665,21 +690,34 @@ def execute(program):
                 end = "Cancelled"
             except Fail as exc:
                 end = "!" + exc.name
-            run.trace.append(f"end {end}")
-            run.ended = True
+        run.trace.append(f"end {end}")
+        run.ended = True
     except Exception as exc:  # a fault in this file, to be seen as such
         import traceback
 
         traceback.print_exc()
         return [f"crash {exc!r}"]
     for number in sorted(run.slots):
-        task = run.slots[number].task
-        run.trace.append(f"s{number} {outcome(task)} {task.cancelling()}")
+        slot = run.slots[number]
+        run.trace.append(f"s{number} {run.outcome(slot)} {slot.task.cancelling()}")
     return run.trace
+
+
+def keep_message():
+    """Has a cancelled future's message survive its first retrieval, whoever that is by."""
+
+    def make(self):
+        exc = self._cancelled_exc
+        args = exc.args if exc is not None else () if self._cancel_message is None else (self._cancel_message,)
+        return asyncio.CancelledError(*args)
+
+    asyncio.Future._make_cancelled_error = make
 
 
 def main():
     normalise()
+    if "--pure" in sys.argv:
+        keep_message()
     # A coroutine left over from one program may not be collected, and so run, inside the next.
     gc.disable()
     gc.freeze()

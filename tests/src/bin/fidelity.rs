@@ -1,12 +1,176 @@
-fn main() {
-    for seed in 0..2000 {
-        println!(
-            "{}",
-            serde_json::to_string(&tests::fidelity::generate::generate(
-                seed,
-                tests::fidelity::generate::Feature::ALL
-            ))
-            .unwrap()
+//! Random programs, run on CPython and on `asyncio`, compared event by event.
+//!
+//! `cargo run -p tests --bin fidelity -- --seed 1 --count 50000` runs live and, on a mismatch, prints the
+//! smallest program that shows it with both traces. `--record` writes the corpus that `cargo test` checks.
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use tests::fidelity::compare::{first_difference, side_by_side};
+use tests::fidelity::corpus::{self, Recorded};
+use tests::fidelity::generate::{Feature, generate};
+use tests::fidelity::interpret::{execute, quietly};
+use tests::fidelity::program::Program;
+use tests::fidelity::python::{Python, Trace};
+use tests::fidelity::shrink::shrink;
+
+/// Compares how `asyncio` and CPython 3.13 run random programs.
+#[derive(Parser)]
+struct Arguments {
+    /// The first seed; program N of a run has seed + N.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How many programs to run.
+    #[arg(long, default_value_t = 10_000)]
+    count: u64,
+    /// A CPython 3.13; by default one on PATH or under pyenv.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// Features programs may have; by default all.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Feature>,
+    /// Features programs may not have.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<Feature>,
+    /// Runs the one program in this JSON file instead.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Records the programs' CPython traces as the corpus instead of running them here.
+    #[arg(long)]
+    record: bool,
+    /// Prints a mismatching program as it was generated.
+    #[arg(long)]
+    no_shrink: bool,
+}
+
+const BATCH: u64 = 250;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let features: Vec<Feature> = Feature::ALL
+        .iter()
+        .copied()
+        .filter(|feature| arguments.only.is_empty() || arguments.only.contains(feature))
+        .filter(|feature| !arguments.without.contains(feature))
+        .collect();
+    let mut python = Python::start(arguments.python.as_deref())?;
+    quietly();
+    if arguments.record {
+        return record(&mut python, &arguments, &features);
+    }
+    if let Some(file) = &arguments.program {
+        let program: Program = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        let same = report(&mut python, &program)?;
+        return Ok(if same {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} programs, {per_sec}, {eta}")?;
+    let progress = ProgressBar::new(arguments.count).with_style(style);
+    let mut events = 0;
+    for start in (0..arguments.count).step_by(BATCH as usize) {
+        let seeds = arguments.seed + start..arguments.seed + arguments.count.min(start + BATCH);
+        let programs: Vec<Program> = seeds
+            .clone()
+            .map(|seed| generate(seed, &features))
+            .collect();
+        let traces = both(&mut python, &programs)?;
+        for ((seed, program), (theirs, ours)) in seeds.zip(&programs).zip(traces) {
+            events += theirs.len();
+            if first_difference(&theirs, &ours).is_none() {
+                progress.inc(1);
+                continue;
+            }
+            progress.abandon();
+            println!(
+                "seed {seed}: mismatch in a program of {} operations",
+                program.len()
+            );
+            let small = if arguments.no_shrink {
+                program.clone()
+            } else {
+                smallest(&mut python, program)?
+            };
+            report(&mut python, &small)?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    progress.finish_and_clear();
+    println!("{} programs, {events} events, no mismatch", arguments.count);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// CPython's traces and ours, made at the same time.
+fn both(python: &mut Python, programs: &[Program]) -> std::io::Result<Vec<(Trace, Trace)>> {
+    thread::scope(|scope| {
+        let theirs = scope.spawn(|| python.run(programs));
+        let ours: Vec<Trace> = programs.iter().map(execute).collect();
+        Ok(theirs
+            .join()
+            .expect("driving CPython does not panic")?
+            .into_iter()
+            .zip(ours)
+            .collect())
+    })
+}
+
+fn smallest(python: &mut Python, program: &Program) -> std::io::Result<Program> {
+    let mut failure = None;
+    let progress = ProgressBar::new_spinner().with_message("shrinking");
+    let small = shrink(program.clone(), |candidates| {
+        progress.tick();
+        match both(python, candidates) {
+            Ok(traces) => traces
+                .iter()
+                .map(|(theirs, ours)| first_difference(theirs, ours).is_some())
+                .collect(),
+            Err(error) => {
+                failure = Some(error);
+                vec![false; candidates.len()]
+            }
+        }
+    });
+    progress.finish_and_clear();
+    failure.map_or(Ok(small), Err)
+}
+
+/// Prints a program and both its traces; whether they are the same.
+fn report(python: &mut Python, program: &Program) -> Result<bool, Box<dyn Error>> {
+    let (theirs, ours) = both(python, std::slice::from_ref(program))?.remove(0);
+    println!("{}", serde_json::to_string(program)?);
+    println!("{}", side_by_side("CPython", &theirs, "asyncio", &ours));
+    Ok(first_difference(&theirs, &ours).is_none())
+}
+
+/// Records programs in which something happens, but which can still be read.
+fn record(
+    python: &mut Python,
+    arguments: &Arguments,
+    features: &[Feature],
+) -> Result<ExitCode, Box<dyn Error>> {
+    let mut recorded = Vec::new();
+    let mut seed = arguments.seed;
+    while (recorded.len() as u64) < arguments.count {
+        let programs: Vec<Program> = (seed..seed + BATCH)
+            .map(|seed| generate(seed, features))
+            .collect();
+        seed += BATCH;
+        let traces = python.run(&programs)?;
+        let all = programs
+            .into_iter()
+            .zip(traces)
+            .map(|(program, trace)| Recorded { program, trace });
+        recorded.extend(
+            all.filter(|one| one.program.len() <= 50 && (20..=80).contains(&one.trace.len())),
         );
     }
+    recorded.truncate(arguments.count as usize);
+    corpus::write("random", &recorded)?;
+    println!("{} programs recorded", recorded.len());
+    Ok(ExitCode::SUCCESS)
 }

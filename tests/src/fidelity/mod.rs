@@ -1,7 +1,9 @@
 //! The proof that our loop schedules as CPython's does: random programs run on both, compared event by event.
 
 pub mod compare;
+pub mod corpus;
 pub mod generate;
+pub mod interpret;
 pub mod program;
 pub mod python;
 pub mod shrink;

@@ -281,6 +281,19 @@ impl Program {
         self.coros.iter().map(count).sum()
     }
 
+    /// Whether it cancels with a message.
+    pub fn has_messages(&self) -> bool {
+        fn any(block: &Block) -> bool {
+            block.iter().any(|op| {
+                matches!(
+                    op,
+                    Op::Cancel { msg: Some(_), .. } | Op::CancelSelf(Some(_))
+                ) || op.blocks().into_iter().any(any)
+            })
+        }
+        self.coros.iter().any(any)
+    }
+
     /// Whether it does nothing.
     pub fn is_empty(&self) -> bool {
         self.coros.iter().all(Vec::is_empty)

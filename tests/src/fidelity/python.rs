@@ -12,12 +12,14 @@ pub type Trace = Vec<String>;
 /// The release whose scheduling is the reference.
 const VERSION: &str = "3.13";
 
-/// A running `reference.py`.
+/// CPython, with its tasks in C and with those in Python.
+///
+/// The two schedule alike. Only, those in C give the message of a cancellation to the first who asks and
+/// lose it then; so programs with messages are run by those in Python, in which that can be mended.
 #[derive(Debug)]
 pub struct Python {
-    process: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    native: Interpreter,
+    pure: Interpreter,
 }
 
 impl Python {
@@ -26,22 +28,11 @@ impl Python {
     /// # Errors
     /// When there is none, or it does not start.
     pub fn start(path: Option<&Path>) -> io::Result<Python> {
-        let interpreter = match path {
-            Some(path) => path.to_owned(),
-            None => find()?,
-        };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity/reference.py");
-        let mut process = Command::new(interpreter)
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let input = process.stdin.take();
-        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        let path = path.map_or_else(find, |path| Ok(path.to_owned()))?;
+        let native = Interpreter::start(&path, &[])?;
         Ok(Python {
-            process,
-            input,
-            output,
+            native,
+            pure: Interpreter::start(&path, &["--pure"])?,
         })
     }
 
@@ -50,6 +41,62 @@ impl Python {
     /// # Errors
     /// When the interpreter has died.
     pub fn run(&mut self, programs: &[Program]) -> io::Result<Vec<Trace>> {
+        let (pure, native): (Vec<&Program>, Vec<&Program>) =
+            programs.iter().partition(|program| program.has_messages());
+        let (mut pure, mut native) = (
+            self.pure.run(&pure)?.into_iter(),
+            self.native.run(&native)?.into_iter(),
+        );
+        let ours = |program: &Program| {
+            if program.has_messages() {
+                pure.next()
+            } else {
+                native.next()
+            }
+        };
+        Ok(programs
+            .iter()
+            .map(ours)
+            .map(|trace| trace.expect("one for each"))
+            .collect())
+    }
+
+    /// The traces of `programs` by the tasks that are written in Python, whatever they hold.
+    ///
+    /// # Errors
+    /// As [`run`](Python::run).
+    pub fn run_pure(&mut self, programs: &[Program]) -> io::Result<Vec<Trace>> {
+        self.pure.run(&programs.iter().collect::<Vec<_>>())
+    }
+}
+
+/// A running `reference.py`.
+#[derive(Debug)]
+struct Interpreter {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Interpreter {
+    fn start(path: &Path, arguments: &[&str]) -> io::Result<Interpreter> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity/reference.py");
+        let mut process = Command::new(path)
+            .arg(script)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Ok(Interpreter {
+            process,
+            input,
+            output,
+        })
+    }
+
+    fn run(&mut self, programs: &[&Program]) -> io::Result<Vec<Trace>> {
         let input = self.input.as_mut().expect("taken only by drop");
         let output = &mut self.output;
         thread::scope(|scope| {
@@ -75,7 +122,7 @@ impl Python {
     }
 }
 
-impl Drop for Python {
+impl Drop for Interpreter {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.process.wait();
