@@ -117,6 +117,15 @@ impl FutureCore {
         }
     }
 
+    /// Pending again, before anyone has waited for it.
+    pub(crate) fn reopen(&self) {
+        debug_assert!(self.callbacks.borrow().is_empty());
+        self.state.set(State::Pending);
+        self.is_unseen.set(false);
+        let failure = self.failure.take();
+        drop(failure);
+    }
+
     fn schedule(&self, callback: Callback) {
         match callback {
             Callback::Wake(waker) => waker.wake(),

@@ -43,6 +43,8 @@ struct GatherState {
     children: RefCell<Vec<AnyTask>>,
     total: usize,
     finished: Cell<usize>,
+    /// Which child was the first to give an `Err` in a `try_` form.
+    first_error: Cell<Option<usize>>,
     /// Whether failures are results like others.
     returns_exceptions: Cell<bool>,
     cancel_requested: Cell<bool>,
@@ -50,7 +52,7 @@ struct GatherState {
 
 impl GatherState {
     /// Mirrors `gather`'s `_done_callback`.
-    fn child_done(&self, child: &AnyTask, is_error: bool) {
+    fn child_done(&self, index: usize, child: &AnyTask, is_error: bool) {
         self.finished.set(self.finished.get() + 1);
         let failure = child.0.future().failure();
         if self.future.is_done() {
@@ -63,6 +65,7 @@ impl GatherState {
                 return;
             }
             if is_error {
+                self.first_error.set(Some(index));
                 return self.future.complete(State::Finished, None);
             }
         }
@@ -73,6 +76,19 @@ impl GatherState {
             });
             self.future
                 .complete(State::Finished, cancelled.map(Exception::CancelledError));
+        }
+    }
+}
+
+impl GatherState {
+    /// Has failures be results, also one that it was found to have when it was made.
+    fn return_exceptions(&self) {
+        self.returns_exceptions.set(true);
+        if self.future.is_done() {
+            self.future.reopen();
+            if self.finished.get() == self.total {
+                self.future.complete(State::Finished, None);
+            }
         }
     }
 }
@@ -113,7 +129,7 @@ impl<O: 'static> Gather<O> {
     fn new<Tasks: 'static>(
         tasks: Tasks,
         children: Vec<Child>,
-        collect: impl Fn(&Tasks) -> O + 'static,
+        collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
         Self::on(&current_loop(), tasks, children, collect)
     }
@@ -122,34 +138,44 @@ impl<O: 'static> Gather<O> {
         event_loop: &Rc<LoopState>,
         tasks: Tasks,
         children: Vec<Child>,
-        collect: impl Fn(&Tasks) -> O + 'static,
+        collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
         let state = Rc::new(GatherState {
             future: FutureCore::new(event_loop),
             children: RefCell::new(children.iter().map(|child| child.task.clone()).collect()),
             total: children.len(),
             finished: Cell::new(0),
+            first_error: Cell::new(None),
             returns_exceptions: Cell::new(false),
             cancel_requested: Cell::new(false),
         });
         if children.is_empty() {
             state.future.complete(State::Finished, None);
         }
-        for Child { task, is_error } in children {
+        let mut done = Vec::new();
+        for (index, Child { task, is_error }) in children.into_iter().enumerate() {
+            if task.done() {
+                done.push((index, task, is_error));
+                continue;
+            }
             let (state, child) = (state.clone(), task.clone());
             task.0
                 .future()
                 .add_callback(Callback::Call(Box::new(move || {
-                    let is_error = is_error.is_some_and(|is_error| is_error());
-                    state.child_done(&child, is_error);
+                    state.child_done(index, &child, is_error());
                 })));
+        }
+        // What is done already counts at once, as in Python: of such a gather there may be no more
+        // to wait for.
+        for (index, task, is_error) in done {
+            state.child_done(index, &task, is_error());
         }
         let tasks = Rc::new(tasks);
         Self {
-            state,
+            state: state.clone(),
             collect: {
                 let tasks = tasks.clone();
-                Rc::new(move || collect(&tasks))
+                Rc::new(move || collect(&tasks, state.first_error.get()))
             },
             tasks,
             awaiting: Awaiting::default(),
@@ -164,7 +190,7 @@ impl<O: 'static> Gather<O> {
         let Ok(tasks) = self.tasks.clone().downcast::<Tasks>() else {
             unreachable!("a gather holds the tasks that its output says")
         };
-        self.state.returns_exceptions.set(true);
+        self.state.return_exceptions();
         Gather {
             state: self.state.clone(),
             collect: Rc::new(move || collect(&tasks)),
@@ -245,14 +271,14 @@ impl<O> fmt::Debug for Gather<O> {
 /// A child of a gather, and how to see whether it gave an `Err` that ends a `try_` form.
 struct Child {
     task: AnyTask,
-    is_error: Option<Box<dyn FnOnce() -> bool>>,
+    is_error: Box<dyn Fn() -> bool>,
 }
 
 impl Child {
     fn new<T: 'static>(task: &Task<T>) -> Self {
         Self {
             task: task.any(),
-            is_error: None,
+            is_error: Box::new(|| false),
         }
     }
 
@@ -260,7 +286,7 @@ impl Child {
         let typed = task.clone();
         Self {
             task: task.any(),
-            is_error: Some(Box::new(move || typed.peek(Result::is_err) == Some(true))),
+            is_error: Box::new(move || typed.peek(Result::is_err) == Some(true)),
         }
     }
 }
@@ -292,7 +318,7 @@ where
         .map(|each| ensure_future(each))
         .collect();
     let children = tasks.iter().map(Child::new).collect();
-    Gather::new(tasks, children, |tasks: &Vec<_>| {
+    Gather::new(tasks, children, |tasks: &Vec<_>, _| {
         tasks.iter().map(taken).collect()
     })
 }
@@ -322,9 +348,9 @@ where
         .map(|each| ensure_future(each))
         .collect();
     let children = tasks.iter().map(Child::fallible).collect();
-    let first = FirstError::watch(&tasks);
-    Gather::new(tasks, children, move |tasks: &Vec<Task<Result<T, E>>>| {
-        if let Some(index) = first.get() {
+    type Tasks<T, E> = Vec<Task<Result<T, E>>>;
+    Gather::new(tasks, children, |tasks: &Tasks<T, E>, first_error| {
+        if let Some(index) = first_error {
             return Err(expect_error(taken(&tasks[index])));
         }
         tasks.iter().map(taken).collect()
@@ -335,10 +361,10 @@ where
 pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()> {
     let children = tasks.into_iter().map(|task| Child {
         task,
-        is_error: None,
+        is_error: Box::new(|| false),
     });
-    let gather = Gather::on(&event_loop.inner, (), children.collect(), |()| ());
-    gather.state.returns_exceptions.set(true);
+    let gather = Gather::on(&event_loop.inner, (), children.collect(), |(), _| ());
+    gather.state.return_exceptions();
     gather
 }
 
@@ -354,34 +380,6 @@ fn expect_error<T, E>(result: Result<T, E>) -> E {
     match result {
         Err(error) => error,
         Ok(_) => unreachable!("the child was seen to have given an error"),
-    }
-}
-
-/// Which child was the first to give an `Err`.
-#[derive(Clone, Default)]
-pub(crate) struct FirstError(Rc<Cell<Option<usize>>>);
-
-impl FirstError {
-    fn watch<T: 'static, E: 'static>(tasks: &[Task<Result<T, E>>]) -> Self {
-        let first = Self::default();
-        for (index, task) in tasks.iter().enumerate() {
-            first.watch_one(index, task);
-        }
-        first
-    }
-
-    /// Runs before the gather's own callback, which is added after it.
-    fn watch_one<T: 'static, E: 'static>(&self, index: usize, task: &Task<Result<T, E>>) {
-        let first = self.0.clone();
-        task.add_done_callback(move |task| {
-            if first.get().is_none() && task.peek(Result::is_err) == Some(true) {
-                first.set(Some(index));
-            }
-        });
-    }
-
-    fn get(&self) -> Option<usize> {
-        self.0.get()
     }
 }
 
@@ -411,7 +409,7 @@ macro_rules! tuples {
             fn gather(self) -> Gather<Self::Outputs> {
                 let tasks = ($(ensure_future(self.$index),)+);
                 let children = vec![$(Child::new(&tasks.$index)),+];
-                Gather::new(tasks, children, |tasks: &($(Task<$name::Output>,)+)| {
+                Gather::new(tasks, children, |tasks: &($(Task<$name::Output>,)+), _| {
                     ($(taken(&tasks.$index),)+)
                 })
             }
@@ -427,10 +425,8 @@ macro_rules! tuples {
             fn try_gather(self) -> Gather<Result<Self::Outputs, E>> {
                 let tasks = ($(ensure_future(self.$index),)+);
                 let children = vec![$(Child::fallible(&tasks.$index)),+];
-                let first = FirstError::default();
-                $(first.watch_one($index, &tasks.$index);)+
-                Gather::new(tasks, children, move |tasks: &($(Task<Result<$value, E>>,)+)| {
-                    $(if first.get() == Some($index) {
+                Gather::new(tasks, children, |tasks: &($(Task<Result<$value, E>>,)+), first_error| {
+                    $(if first_error == Some($index) {
                         return Err(expect_error(taken(&tasks.$index)));
                     })+
                     Ok(($(taken(&tasks.$index)?,)+))
