@@ -282,6 +282,8 @@ fn async_block(
             #parameters
             #expected
             let returned #annotation = if true { #body } else { #private::never() };
+            // Unreachable to older compilers when its type has no values.
+            #[allow(unreachable_code)]
             returned
         }
     };
@@ -547,6 +549,7 @@ fn generator_block(
         #expected
         // The other branch is never taken: it keeps the compiler from finding `returned` unreachable after a body that never ends.
         let returned: #returns = if true { #label #body } else { #private::never() };
+        #[allow(unreachable_code)]
         returned
     };
     let is_async = language == Language::AsyncGenerator;
