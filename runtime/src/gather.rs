@@ -70,9 +70,13 @@ impl GatherState {
             }
         }
         if self.finished.get() == self.total {
-            let cancelled = self.cancel_requested.get().then(|| match failure {
-                Some(Exception::CancelledError(error)) => error,
-                _ => CancelledError::new(),
+            // CPython raises what the last child, in the order given, was cancelled with.
+            let last = || self.children.borrow().last().map(|child| child.0.clone());
+            let cancelled = self.cancel_requested.get().then(|| {
+                match last().and_then(|child| child.future().failure()) {
+                    Some(Exception::CancelledError(error)) => error,
+                    _ => CancelledError::new(),
+                }
             });
             self.future
                 .complete(State::Finished, cancelled.map(Exception::CancelledError));

@@ -97,6 +97,7 @@ class Run:
         self.slots = {}
         self.handles = {}
         self.taken = set()  # the tasks whose value was promised to one waiter, as it can be moved only once in Rust
+        self.watched = set()  # the tasks that a wait looks at, which must find their value there
         self.waits = {}  # task -> the tasks it awaits, to refuse cycles: CPython overflows its stack on cancelling one
         self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
         self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
@@ -184,7 +185,7 @@ class Run:
                     self.log(f.name, "cycle")
                     return None
                 shared = slot.number in seen or any(slot.number in waits for waits in self.waits.values())
-                if slot.number in self.taken or moves and shared:
+                if slot.number in self.taken or moves and (shared or slot.number in self.watched):
                     self.log(f.name, "taken")
                     return None
                 seen.add(slot.number)
@@ -279,8 +280,6 @@ class Run:
         except RuntimeError:
             return self.log(f.name, f"group spawn {child.name} refused")
         self.waits.setdefault(owner, []).append(child.task)
-        if not self.panic:
-            self.taken.add(child.task)  # its error is the group's
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"group spawn s{a['slot']} {child.name}")
 
@@ -457,8 +456,9 @@ class Run:
         slots = []
         for n in a["slots"]:
             slot = self.slots.get(n)
-            if n != 0 and slot is not None and slot not in slots:
+            if n != 0 and slot is not None and slot not in slots and slot.number not in self.taken:
                 slots.append(slot)
+                self.watched.add(slot.number)
         if not slots:
             return self.log(f.name, "empty")
         timeout = a.get("timeout")
@@ -552,6 +552,8 @@ class Run:
             self.log(f.name, "group failed")
             raise self.fail(exception_name(exc)) from None
         finally:
+            if not self.panic:
+                self.taken.update(waits[before:])  # their errors are the group's
             del waits[before:]
         self.log(f.name, "group end")
         return value
@@ -707,6 +709,10 @@ def keep_message():
     """Has a cancelled future's message survive its first retrieval, whoever that is by."""
 
     def make(self):
+        if self.done() and not self.cancelled():
+            # A gather that is cancelled though its last child swallowed that: what CPython finds here is left
+            # over from a cancel() that came while the child ran, and nothing from one that came while it waited.
+            return asyncio.CancelledError()
         exc = self._cancelled_exc
         args = exc.args if exc is not None else () if self._cancel_message is None else (self._cancel_message,)
         return asyncio.CancelledError(*args)

@@ -145,6 +145,8 @@ struct Run {
     handles: RefCell<HashMap<usize, Handle>>,
     /// The tasks whose value was promised to one waiter: it can be moved only once.
     taken: RefCell<HashSet<usize>>,
+    /// The tasks that a wait looks at, which must find their value there.
+    watched: RefCell<HashSet<usize>>,
     /// The tasks each task awaits, to refuse cycles: CPython overflows its stack on cancelling one.
     waits: RefCell<HashMap<usize, Vec<usize>>>,
     locks: Vec<asyncio::Lock>,
@@ -170,6 +172,7 @@ impl Run {
             slots: RefCell::default(),
             handles: RefCell::default(),
             taken: RefCell::default(),
+            watched: RefCell::default(),
             waits: RefCell::default(),
             locks: (0..program.locks).map(|_| asyncio::Lock::new()).collect(),
             events: (0..program.events).map(|_| asyncio::Event::new()).collect(),
@@ -327,7 +330,8 @@ impl Run {
                 let is_awaited = |waits: &Vec<usize>| waits.contains(&slot.number);
                 let shared =
                     seen.contains(&slot.number) || self.waits.borrow().values().any(is_awaited);
-                if self.taken.borrow().contains(&slot.number) || moves && shared {
+                let watched = self.watched.borrow().contains(&slot.number);
+                if self.taken.borrow().contains(&slot.number) || moves && (shared || watched) {
                     self.log(&f.name, "taken");
                     return None;
                 }
@@ -610,10 +614,6 @@ impl Run {
             .entry(owner)
             .or_default()
             .push(number);
-        if self.program.mode == Mode::Err {
-            // Its error is the group's.
-            self.taken.borrow_mut().insert(number);
-        }
         self.slots.borrow_mut().insert(
             slot,
             Slot {
@@ -829,7 +829,9 @@ impl Run {
     async fn wait(&self, f: &Frame, slots: &[usize], timeout: Option<Ticks>, until: Until) {
         let mut found: Vec<Slot> = Vec::new();
         for slot in slots.iter().filter_map(|n| self.slot(*n)) {
-            if slot.typed.is_some() && found.iter().all(|known| known.number != slot.number) {
+            let is_new = found.iter().all(|known| known.number != slot.number);
+            if slot.typed.is_some() && is_new && !self.taken.borrow().contains(&slot.number) {
+                self.watched.borrow_mut().insert(slot.number);
                 found.push(slot);
             }
         }
@@ -1089,7 +1091,11 @@ struct Members<'a> {
 impl Drop for Members<'_> {
     fn drop(&mut self) {
         if let Some(waits) = self.run.waits.borrow_mut().get_mut(&self.task) {
-            waits.truncate(self.before);
+            let members = waits.split_off(self.before.min(waits.len()));
+            if self.run.program.mode == Mode::Err {
+                // Their errors are the group's.
+                self.run.taken.borrow_mut().extend(members);
+            }
         }
     }
 }
