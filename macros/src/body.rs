@@ -427,7 +427,7 @@ impl<'a> Rewriter<'a> {
         let arguments = at + call_arguments(&trees[at..])?;
         let before = |n: usize| at.checked_sub(n).and_then(|i| trees.get(i));
         let receiver = if is_punct(before(1), &['.']) {
-            (is_ident(before(2), "self") && !is_punct(before(3), &['.'])).then_some(2)?
+            self.receiver(&trees[..at - 1])? + 1
         } else if is_punct(before(1), &[':']) {
             (is_punct(before(2), &[':'])
                 && is_ident(before(3), "Self")
@@ -452,6 +452,34 @@ impl<'a> Rewriter<'a> {
         out.rewrite(quote_spanned!(span=> #private::Call(#call).boxed()));
         self.needs.recurses = true;
         Some(arguments + 1 - at)
+    }
+
+    /// How many trees at the end of `before` are the receiver of a method call, if it may well be of the type that the method is of:
+    /// `self`, `child`, `node.children[0]`; but not `self.inner`, to which a wrapper hands a call on.
+    fn receiver(&self, before: &[TokenTree]) -> Option<usize> {
+        let mut start = before.len();
+        loop {
+            while let Some(TokenTree::Group(group)) = start.checked_sub(1).and_then(|i| before.get(i)) {
+                if !matches!(group.delimiter(), Delimiter::Bracket | Delimiter::Parenthesis) {
+                    return None;
+                }
+                start -= 1;
+            }
+            start = start.checked_sub(1)?;
+            let TokenTree::Ident(name) = before.get(start)? else {
+                return None;
+            };
+            let name = name.to_string();
+            if Some(name.as_str()) == self.recursive.as_deref() {
+                return None;
+            }
+            match start.checked_sub(1).and_then(|i| before.get(i)) {
+                Some(TokenTree::Punct(punct)) if punct.as_char() == '.' => start -= 1,
+                Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => return None,
+                _ if name == "self" && before.len() - start > 1 => return None,
+                _ => return Some(before.len() - start),
+            }
+        }
     }
 
     /// `word!(..)`.

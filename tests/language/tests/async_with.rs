@@ -27,7 +27,7 @@ impl AsyncExit for M {
 async fn leave(log: Log, how: &str) -> Result<u32, String> {
     let mut rounds = 0;
     let _ = rounds;
-    let got = 'outer: loop {
+    'outer: loop {
         for round in 0..5 {
             rounds = round;
             let value = #[async_with(m = M(log.clone(), 3))]
@@ -64,9 +64,10 @@ async fn leave(log: Log, how: &str) -> Result<u32, String> {
             log.borrow_mut().push("after");
             return Ok(value + rounds);
         }
-        return Ok(100);
-    };
-    let () = got;
+        if rounds < 9 {
+            return Ok(100);
+        }
+    }
     Ok(200 + rounds)
 }
 

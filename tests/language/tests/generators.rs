@@ -1,8 +1,11 @@
-//! Generators do what Python's do.
+//! Generators do what Python's do: `next`, `send`, `throw`, `close`, and what is left when they end.
 #![forbid(unsafe_code)]
 
-use asyncio::{Generator, StopIteration};
-use language::block_on;
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+
+use asyncio::{BoxGenerator, Generator, StopIteration};
 
 #[asyncio::coroutine]
 fn two() -> Generator<u32> {
@@ -20,129 +23,366 @@ fn yields_in_order() {
     assert_eq!(seen, [1, 2]);
 }
 
+#[test]
+fn nothing_runs_before_the_first_next() {
+    let ran = RefCell::new(false);
+    #[asyncio::coroutine]
+    fn telling(ran: &RefCell<bool>) -> Generator<()> {
+        *ran.borrow_mut() = true;
+        yield_!();
+    }
+    let mut g = telling(&ran);
+    assert!(!*ran.borrow());
+    g.next();
+    assert!(*ran.borrow());
+}
+
 #[asyncio::coroutine]
-fn delegating() -> Generator<u32, (), &'static str> {
-    yield_from!(two());
-    yield_!(4);
-    yield_from!([7, 8]);
-    yield_from!(vec![9]);
-    "done"
+fn doubling() -> Generator<i32, i32, &'static str> {
+    let mut answer = 0;
+    while let Some(number) = yield_!(answer) {
+        answer = number * 2;
+    }
+    "sent nothing"
 }
 
 #[test]
-fn delegates_to_generators_and_iterables() {
-    assert_eq!(delegating().collect::<Vec<_>>(), [1, 2, 4, 7, 8, 9]);
-    let mut g = delegating();
-    while g.next().is_some_and(|x| x != 9) {}
-    assert_eq!(
-        g.send(None),
-        Err(StopIteration {
-            value: Some("done")
-        })
-    );
-    assert_eq!(g.send(None), Err(StopIteration { value: None }));
+fn is_sent_values_and_returns_one() {
+    let mut g = doubling();
+    assert_eq!(g.send(None), Ok(0));
+    assert_eq!(g.send(21), Ok(42));
+    assert_eq!(g.send(Some(2)), Ok(4));
+    assert_eq!(g.send(None), Err(StopIteration { value: Some("sent nothing") }));
 }
 
-enum Tree {
-    Leaf,
-    Node(Box<Tree>, u32, Box<Tree>),
+#[test]
+fn is_fused_and_gives_its_value_once() {
+    let mut g = doubling();
+    g.next();
+    assert!(g.send(None).is_err());
+    assert_eq!(g.send(None), Err(StopIteration { value: None }));
+    assert_eq!(g.send(7), Err(StopIteration { value: None }));
+    assert_eq!(g.next(), None);
+    assert_eq!(g.size_hint(), (0, Some(0)));
 }
+
+#[test]
+#[should_panic = "can't send non-None value to a just-started generator"]
+fn refuses_a_value_before_it_has_started() {
+    let _ = doubling().send(1);
+}
+
+#[test]
+#[should_panic = "can't send non-None value to a just-started generator"]
+fn refuses_a_value_before_it_has_started_when_erased() {
+    let _ = doubling().boxed().send(1);
+}
+
+#[test]
+fn a_primed_generator_can_be_sent_to_at_once() {
+    assert_eq!(doubling().primed().send(4), Ok(8));
+}
+
+type Throwing = Generator<&'static str, Result<i32, String>, Result<i32, String>>;
 
 #[asyncio::coroutine]
-fn walk(tree: &Tree) -> Generator<&u32> {
-    if let Tree::Node(left, value, right) = tree {
-        yield_from!(walk(left));
-        yield_!(value);
-        for x in walk(right) {
-            yield_!(x);
+fn careful() -> Generator<&'static str, Result<i32, String>, Result<i32, String>> {
+    let mut sum = 0;
+    loop {
+        match yield_!("ready") {
+            Some(Ok(n)) => sum += n,
+            Some(Err(error)) if error == "minor" => {
+                yield_!("recovering").transpose()?;
+            }
+            Some(Err(error)) => return Err(format!("failed: {error}")),
+            None => return Ok(sum),
         }
     }
 }
 
 #[test]
-fn recurses_without_boxing_by_hand() {
-    let leaf = || Box::new(Tree::Leaf);
-    let one = Box::new(Tree::Node(leaf(), 1, leaf()));
-    let three = Box::new(Tree::Node(leaf(), 3, leaf()));
-    let tree = Tree::Node(one, 2, three);
-    assert_eq!(walk(&tree).copied().collect::<Vec<_>>(), [1, 2, 3]);
-    fn is_send<T: Send>(_: T) {}
-    is_send(walk(&tree));
-}
-
-#[asyncio::coroutine]
-fn in_macros(n: u32) -> Generator<u32, u32> {
-    println!("{:?}", yield_!(n));
-    let v = vec![yield_!(n + 1), yield_!(n + 2)];
-    assert_eq!(v, [Some(1), Some(2)]);
-    println!("{:?}", yield_from!(in_macros_inner()));
-    if n > 100 {
-        yield_from!(in_macros(n - 1));
-    }
-}
-
-#[asyncio::coroutine]
-fn in_macros_inner() -> Generator<u32, u32, u32> {
-    yield_!(1);
-    5
+fn an_error_is_thrown_at_the_yield_it_stands_at() {
+    let mut g = careful();
+    g.next();
+    assert_eq!(g.throw("minor".into()), Ok("recovering"));
+    assert_eq!(g.send(Ok(1)), Ok("ready"));
+    assert_eq!(g.throw("major".into()), Err(StopIteration { value: Some(Err("failed: major".into())) }));
+    assert_eq!(g.throw("again".into()), Err(StopIteration { value: Some(Err("again".into())) }));
 }
 
 #[test]
-fn words_work_in_the_arguments_of_macros() {
-    let mut g = in_macros(3);
-    assert_eq!(g.next(), Some(3));
-    assert_eq!(g.send(0), Ok(4));
-    assert_eq!(g.send(1), Ok(5));
-    assert_eq!(g.send(2), Ok(1));
+fn an_error_that_is_not_caught_comes_back() {
+    let mut g: Throwing = careful().boxed();
+    g.next();
+    assert_eq!(g.throw("minor".into()), Ok("recovering"));
+    assert_eq!(g.throw("second".into()), Err(StopIteration { value: Some(Err("second".into())) }));
+}
+
+#[test]
+fn thrown_into_an_unstarted_generator_it_exhausts_it() {
+    let mut g = careful();
+    assert_eq!(g.throw("early".into()), Err(StopIteration { value: Some(Err("early".into())) }));
     assert_eq!(g.next(), None);
 }
 
-#[asyncio::coroutine]
-async fn fib(n: u64) -> u64 {
-    if n < 2 {
-        return n;
+struct Noted(Rc<RefCell<Vec<&'static str>>>, &'static str);
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(self.1);
     }
-    await_!(fib(n - 1)) + fib(n - 2).await
 }
 
 #[asyncio::coroutine]
-fn old() -> u64 {
-    yield_!();
-    let x = yield_from!(fib(10));
-    async { yield_from!(fib(1)) }.await;
-    println!("{}", yield_from!(fib(1)));
-    x
+fn with_destructors(log: Rc<RefCell<Vec<&'static str>>>) -> Generator<u32> {
+    let _outer = Noted(log.clone(), "outer");
+    yield_from!(inner_with_destructors(log.clone()));
+    log.borrow_mut().push("not reached");
 }
 
-struct S(u32);
-impl S {
-    #[asyncio::coroutine(boxed)]
-    fn boxed(&self, other: &str, (a, b): (u32, u32)) -> usize {
-        self.0 as usize + other.len() + a as usize + b as usize
-    }
-    #[asyncio::coroutine]
-    fn items(&mut self, mut n: u32) -> Generator<u32> {
-        while n > 0 {
-            n -= 1;
-            self.0 += 1;
-            yield_!(self.0);
-        }
-    }
-    #[asyncio::coroutine(boxed)]
-    fn items_boxed(&mut self, mut n: u32) -> Generator<&u32> {
-        while n > 0 {
-            n -= 1;
-            self.0 += 1;
-        }
-        yield_!(&self.0);
+#[asyncio::coroutine]
+fn inner_with_destructors(log: Rc<RefCell<Vec<&'static str>>>) -> Generator<u32> {
+    let _inner = Noted(log, "inner");
+    for n in 0.. {
+        yield_!(n);
     }
 }
 
 #[test]
-fn coro() {
-    assert_eq!(block_on(old()), 55);
-    let mut s = S(1);
-    assert_eq!(block_on(s.boxed("abc", (1, 2))), 7);
-    assert_eq!(s.items(2).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(s.items_boxed(2).collect::<Vec<_>>(), [&5]);
+fn close_runs_the_destructors_inner_generator_first() {
+    let log = Rc::default();
+    let mut g = with_destructors(Rc::clone(&log));
+    g.next();
+    g.close();
+    assert_eq!(*log.borrow(), ["inner", "outer"]);
+    assert_eq!(g.next(), None);
+    g.close();
+    assert_eq!(log.borrow().len(), 2);
+}
+
+#[test]
+fn drop_is_close() {
+    let log = Rc::default();
+    let mut g = with_destructors(Rc::clone(&log));
+    g.nth(5);
+    drop(g);
+    assert_eq!(*log.borrow(), ["inner", "outer"]);
+}
+
+#[test]
+fn closing_an_unstarted_generator_runs_nothing_of_it() {
+    let log = Rc::default();
+    let mut g = with_destructors(Rc::clone(&log));
+    g.close();
+    assert_eq!(g.next(), None);
+    assert!(log.borrow().is_empty());
+    assert_eq!(Rc::strong_count(&log), 1);
+}
+
+#[asyncio::coroutine]
+fn panicking(log: Rc<RefCell<Vec<&'static str>>>) -> Generator<u32> {
+    let _outer = Noted(log.clone(), "outer");
+    yield_from!(panicking_inner(log));
+}
+
+#[asyncio::coroutine]
+fn panicking_inner(log: Rc<RefCell<Vec<&'static str>>>) -> Generator<u32> {
+    let _inner = Noted(log, "inner");
+    yield_!(1);
+    panic!("in the generator");
+}
+
+#[test]
+fn a_generator_that_panics_is_finished() {
+    let log = Rc::default();
+    let mut g = panicking(Rc::clone(&log));
+    assert_eq!(g.next(), Some(1));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| g.next()));
+    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "in the generator");
+    assert_eq!(*log.borrow(), ["inner", "outer"]);
+    assert_eq!(g.next(), None);
+}
+
+#[test]
+fn a_started_generator_can_be_moved() {
+    let mut g = two();
+    assert_eq!(g.next(), Some(1));
+    let mut moved = Box::new(g);
+    assert_eq!(moved.next(), Some(2));
+    let mut generators = vec![two(), two()];
+    generators[0].next();
+    generators.swap(0, 1);
+    assert_eq!(generators.into_iter().flatten().collect::<Vec<_>>(), [1, 2, 2]);
+}
+
+#[test]
+fn a_pinned_generator_runs_where_it_is() {
+    let g = pin!(doubling());
+    let mut g = g.pinned().primed();
+    assert_eq!(g.send(3), Ok(6));
+    drop(g);
+    let mut sum = 0;
+    for x in pin!(two()) {
+        sum += x;
+    }
+    assert_eq!(sum, 3);
+}
+
+#[test]
+fn erased_generators_are_stored_together() {
+    let mut all: Vec<Generator<u32>> = vec![two().boxed(), two().boxed()];
+    all[0].next();
+    let boxed_again = all.remove(0).boxed();
+    assert_eq!(boxed_again.collect::<Vec<_>>(), [2]);
+    let started = {
+        let mut g = two();
+        g.next();
+        g.boxed_send()
+    };
+    fn is_send<T: Send>(x: T) -> T {
+        x
+    }
+    assert_eq!(is_send(started).collect::<Vec<_>>(), [2]);
+}
+
+enum Op {
+    Print(&'static str),
+    Call(Generator<Op, u32>),
+}
+
+#[asyncio::coroutine]
+fn program() -> Generator<Op, u32> {
+    yield_!(Op::Print("start"));
+    let got = yield_!(Op::Call(subprogram().boxed()));
+    yield_!(Op::Print(if got == Some(5) { "five" } else { "other" }));
+}
+
+#[asyncio::coroutine]
+fn subprogram() -> Generator<Op, u32> {
+    yield_!(Op::Print("sub"));
+}
+
+#[test]
+fn a_generator_can_yield_generators_of_its_own_kind() {
+    let mut printed = Vec::new();
+    let mut stack: Vec<Generator<Op, u32>> = vec![program().boxed()];
+    let mut reply = None;
+    while let Some(top) = stack.last_mut() {
+        match top.send(reply.take()) {
+            Ok(Op::Print(text)) => printed.push(text),
+            Ok(Op::Call(g)) => stack.push(g),
+            Err(_) => {
+                stack.pop();
+                reply = Some(5);
+            }
+        }
+    }
+    assert_eq!(printed, ["start", "sub", "five"]);
+}
+
+#[asyncio::coroutine]
+fn borrowing<'a>(words: &'a mut Vec<String>, suffix: &str) -> Generator<usize> {
+    let local = String::from("local");
+    let view = &local;
+    for word in words.iter_mut() {
+        word.push_str(suffix);
+        let length = &word.len();
+        yield_!(*length);
+        assert_eq!(view, "local");
+    }
+}
+
+#[test]
+fn borrows_live_across_a_yield() {
+    let mut words = vec!["a".to_owned(), "bc".to_owned()];
+    assert_eq!(borrowing(&mut words, "!").sum::<usize>(), 5);
+    assert_eq!(words, ["a!", "bc!"]);
+}
+
+trait Shape {
+    fn describe(&self) -> Box<dyn Fn() -> u32>;
+}
+
+#[asyncio::coroutine]
+fn coerced() -> Generator<Box<dyn Fn(u32) -> u32>, Box<dyn std::error::Error>> {
+    yield_!(Box::new(|x| x + 1));
+    let by = 3;
+    yield_!(Box::new(move |x| x * by));
+}
+
+#[test]
+fn the_operand_is_coerced_to_the_yielded_type() {
+    assert_eq!(coerced().map(|f| f(5)).collect::<Vec<_>>(), [6, 15]);
+}
+
+#[test]
+fn its_repr_is_pythons() {
+    let g = two();
+    let shown = format!("{g:?}");
+    assert!(shown.starts_with("<generator object two at 0x"), "{shown}");
+    assert_eq!(format!("{:?}", g.boxed()).split(" at ").next(), Some("<generator object two"));
+}
+
+#[asyncio::coroutine(generator)]
+fn aliased() -> Throwing {
+    let _ = yield_!("one");
+    Ok(1)
+}
+
+#[asyncio::coroutine]
+fn erased_by_type(x: &str) -> BoxGenerator<'_, char> {
+    yield_from!(x.chars());
+}
+
+#[test]
+fn an_alias_of_a_generator_can_be_returned() {
+    let mut g = aliased();
+    assert_eq!(g.next(), Some("one"));
+    assert_eq!(g.send(None), Err(StopIteration { value: Some(Ok(1)) }));
+    assert_eq!(erased_by_type("ab").collect::<Vec<_>>(), ['a', 'b']);
+}
+
+#[asyncio::coroutine]
+fn shown_as_an_iterator<T: Clone>(x: &T, n: usize) -> impl Iterator<Item = T> {
+    for _ in 0..n {
+        yield_!(x.clone());
+    }
+}
+
+#[test]
+fn can_be_shown_as_an_iterator_only() {
+    assert_eq!(shown_as_an_iterator(&"x", 3).collect::<Vec<_>>(), ["x"; 3]);
+}
+
+/// A lock's guard in the operand is released before the generator stands still.
+#[test]
+fn the_operands_temporaries_are_dropped_before_it_is_suspended() {
+    #[asyncio::coroutine]
+    fn reading(cell: &RefCell<u32>) -> Generator<u32> {
+        loop {
+            yield_!(*cell.borrow());
+        }
+    }
+    let cell = RefCell::new(1);
+    let mut g = reading(&cell);
+    assert_eq!(g.next(), Some(1));
+    *cell.borrow_mut() = 2;
+    assert_eq!(g.next(), Some(2));
+}
+
+impl Shape for u32 {
+    fn describe(&self) -> Box<dyn Fn() -> u32> {
+        let n = *self;
+        Box::new(move || n)
+    }
+}
+
+#[test]
+fn a_generator_may_yield_what_a_trait_object_gives() {
+    #[asyncio::coroutine]
+    fn all(shapes: Vec<Box<dyn Shape>>) -> Generator<u32> {
+        for shape in shapes {
+            yield_!(shape.describe()());
+        }
+    }
+    assert_eq!(all(vec![Box::new(3), Box::new(4)]).sum::<u32>(), 7);
 }
