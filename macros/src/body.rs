@@ -459,8 +459,13 @@ impl<'a> Rewriter<'a> {
     fn receiver(&self, before: &[TokenTree]) -> Option<usize> {
         let mut start = before.len();
         loop {
-            while let Some(TokenTree::Group(group)) = start.checked_sub(1).and_then(|i| before.get(i)) {
-                if !matches!(group.delimiter(), Delimiter::Bracket | Delimiter::Parenthesis) {
+            while let Some(TokenTree::Group(group)) =
+                start.checked_sub(1).and_then(|i| before.get(i))
+            {
+                if !matches!(
+                    group.delimiter(),
+                    Delimiter::Bracket | Delimiter::Parenthesis
+                ) {
                     return None;
                 }
                 start -= 1;

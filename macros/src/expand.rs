@@ -253,41 +253,38 @@ fn async_block(
     let span = Span::mixed_site();
     let returned = match output {
         None => Some(quote_spanned!(span=> ())),
+        // An `impl` cannot be named in a body.
         Some(ty) => kind::opaque(ty).is_none().then(|| quote!(#ty)),
     };
-    let mut rewriter = Rewriter::new(language, names, own, returned);
+    let mut rewriter = Rewriter::new(language, names, own, returned.clone());
     let body = rewriter.body(body);
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
     let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
     let traits = traits(names, &needs);
-    let private = &names.private;
-    let (expected, annotation) = match output {
-        None => (
-            expect(&quote_spanned!(span=> ()), name.span()),
-            quote_spanned!(span=> : ()),
-        ),
-        // An `impl` cannot be named in a body.
-        Some(ty) if kind::opaque(ty).is_some() => (TokenStream::new(), TokenStream::new()),
-        Some(ty) => (
-            expect(&quote!(#ty), ty.span()),
-            quote_spanned!(span=> : #ty),
-        ),
-    };
+    let expected = returned.map(|returned| {
+        let written = output.map_or(name.span(), Spanned::span);
+        expect(&returned, written)
+    });
+    let body = entered(names, &body);
     let block = quote_spanned! {span=>
         async move {
             #traits
             #(#mistakes)*
             #parameters
             #expected
-            let returned #annotation = if true { #body } else { #private::never() };
-            // Unreachable to older compilers when its type has no values.
-            #[allow(unreachable_code)]
-            returned
+            #body
         }
     };
     (block, needs)
+}
+
+/// The user's block, as the branch that is always taken. The other keeps the compiler from warning of unreachable code, in what is
+/// ours, after a block that never ends; and a branch drops its temporaries as a function's body does, in every edition.
+pub(crate) fn entered(names: &Names, block: &Group) -> TokenStream {
+    let private = &names.private;
+    quote_spanned!(Span::mixed_site()=> if true #block else { #private::never() })
 }
 
 /// The traits whose methods the rewritten body calls.
@@ -541,16 +538,15 @@ fn generator_block(
     let traits = traits(names, &needs);
     let expected = expect(returns, written);
     let label = needs.label.then(|| quote_spanned!(span=> #label:));
+    let body = entered(names, &body);
+    let body = quote_spanned!(span=> #label { #body });
     // SAFETY of what is written here: the words stand in the body alone, outside any macro's reach; the rewriter awaits each where it
     // stands, and the label keeps it from standing in an `async` block or a closure.
     let inner = quote_spanned! {span=>
         #(#mistakes)*
         #parameters
         #expected
-        // The other branch is never taken: it keeps the compiler from finding `returned` unreachable after a body that never ends.
-        let returned: #returns = if true { #label #body } else { #private::never() };
-        #[allow(unreachable_code)]
-        returned
+        #body
     };
     let is_async = language == Language::AsyncGenerator;
     let make_words = if is_async {

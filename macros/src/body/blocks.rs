@@ -250,6 +250,7 @@ impl Rewriter<'_> {
             let label = label(span);
             quote_spanned!(span=> #label:)
         });
+        let block = crate::expand::entered(self.names, &block);
         let expected = match &self.returns {
             Some(returns) if own => quote_spanned! {span=>
                 if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#returns> {
@@ -272,7 +273,7 @@ impl Rewriter<'_> {
             let #leave = #private::Leave::new();
             let ended = #private::guard(&#leave, async {
                 #expected
-                value = ::core::option::Option::Some(if true { #label #block } else { #private::never() });
+                value = ::core::option::Option::Some(#label { #block });
                 match #leave.by(1).await {}
             }).await;
             #asyncio_exit::aexit(&mut #variable).await;

@@ -59,7 +59,12 @@ fn what_is_sent_to_a_plain_iterator_ends_the_delegation() {
     assert_eq!(g.next(), Some(1));
     assert_eq!(g.send("stop"), Ok(10));
     assert_eq!(g.next(), Some(11));
-    assert_eq!(g.send(None), Err(StopIteration { value: Some(vec![Some("stop"), None]) }));
+    assert_eq!(
+        g.send(None),
+        Err(StopIteration {
+            value: Some(vec![Some("stop"), None])
+        })
+    );
 }
 
 type E = Result<(), &'static str>;
@@ -88,7 +93,12 @@ fn throws_go_to_the_innermost() {
     assert_eq!(g.throw("minor"), Ok(1));
     assert_eq!(g.throw("fatal"), Ok(99));
     assert_eq!(g.next(), Some(5));
-    assert_eq!(g.throw("into the iterator"), Err(StopIteration { value: Some(Err("into the iterator")) }));
+    assert_eq!(
+        g.throw("into the iterator"),
+        Err(StopIteration {
+            value: Some(Err("into the iterator"))
+        })
+    );
 }
 
 #[asyncio::coroutine]
@@ -124,7 +134,10 @@ fn a_generator_that_was_delegating_brings_its_own_chain() {
         yield_!(100);
     }
     let mut started = counting();
-    assert_eq!((started.next(), started.next(), started.next()), (Some(0), Some(1), Some(5)));
+    assert_eq!(
+        (started.next(), started.next(), started.next()),
+        (Some(0), Some(1), Some(5))
+    );
     assert_eq!(over(started.boxed()).collect::<Vec<_>>(), [6, 100]);
 }
 
@@ -169,7 +182,10 @@ impl Node {
 fn a_method_recurses_through_a_field() {
     let node = |value, children| Node { value, children };
     let tree = node(1, vec![node(2, vec![]), node(3, vec![node(4, vec![])])]);
-    assert_eq!(tree.walk().collect::<Vec<_>>(), [1, 2, 102, 3, 4, 104, 103, 101]);
+    assert_eq!(
+        tree.walk().collect::<Vec<_>>(),
+        [1, 2, 102, 3, 4, 104, 103, 101]
+    );
     assert_eq!(tree.walk_by_loops().collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
@@ -228,7 +244,9 @@ fn descend(tree: &Tree, at: usize) -> Generator<usize, (), usize> {
 }
 
 fn degenerate(depth: usize) -> Tree {
-    Tree { next: (1..=depth).map(|n| (n < depth).then_some(n)).collect() }
+    Tree {
+        next: (1..=depth).map(|n| (n < depth).then_some(n)).collect(),
+    }
 }
 
 const DEEP: usize = 1_000_000;
@@ -285,7 +303,10 @@ fn a_panic_at_the_bottom_unwinds_the_whole_chain_in_order() {
     let mut g = noting(Rc::clone(&log), 3);
     assert_eq!(g.next(), Some(0));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| g.next()));
-    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "at the bottom");
+    assert_eq!(
+        *panicked.unwrap_err().downcast::<&str>().unwrap(),
+        "at the bottom"
+    );
     assert_eq!(*log.borrow(), [0, 1, 2, 3]);
     assert_eq!(g.next(), None);
 }

@@ -52,7 +52,12 @@ fn is_sent_values_and_returns_one() {
     assert_eq!(g.send(None), Ok(0));
     assert_eq!(g.send(21), Ok(42));
     assert_eq!(g.send(Some(2)), Ok(4));
-    assert_eq!(g.send(None), Err(StopIteration { value: Some("sent nothing") }));
+    assert_eq!(
+        g.send(None),
+        Err(StopIteration {
+            value: Some("sent nothing")
+        })
+    );
 }
 
 #[test]
@@ -106,8 +111,18 @@ fn an_error_is_thrown_at_the_yield_it_stands_at() {
     g.next();
     assert_eq!(g.throw("minor".into()), Ok("recovering"));
     assert_eq!(g.send(Ok(1)), Ok("ready"));
-    assert_eq!(g.throw("major".into()), Err(StopIteration { value: Some(Err("failed: major".into())) }));
-    assert_eq!(g.throw("again".into()), Err(StopIteration { value: Some(Err("again".into())) }));
+    assert_eq!(
+        g.throw("major".into()),
+        Err(StopIteration {
+            value: Some(Err("failed: major".into()))
+        })
+    );
+    assert_eq!(
+        g.throw("again".into()),
+        Err(StopIteration {
+            value: Some(Err("again".into()))
+        })
+    );
 }
 
 #[test]
@@ -115,13 +130,23 @@ fn an_error_that_is_not_caught_comes_back() {
     let mut g: Throwing = careful().boxed();
     g.next();
     assert_eq!(g.throw("minor".into()), Ok("recovering"));
-    assert_eq!(g.throw("second".into()), Err(StopIteration { value: Some(Err("second".into())) }));
+    assert_eq!(
+        g.throw("second".into()),
+        Err(StopIteration {
+            value: Some(Err("second".into()))
+        })
+    );
 }
 
 #[test]
 fn thrown_into_an_unstarted_generator_it_exhausts_it() {
     let mut g = careful();
-    assert_eq!(g.throw("early".into()), Err(StopIteration { value: Some(Err("early".into())) }));
+    assert_eq!(
+        g.throw("early".into()),
+        Err(StopIteration {
+            value: Some(Err("early".into()))
+        })
+    );
     assert_eq!(g.next(), None);
 }
 
@@ -197,7 +222,10 @@ fn a_generator_that_panics_is_finished() {
     let mut g = panicking(Rc::clone(&log));
     assert_eq!(g.next(), Some(1));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| g.next()));
-    assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "in the generator");
+    assert_eq!(
+        *panicked.unwrap_err().downcast::<&str>().unwrap(),
+        "in the generator"
+    );
     assert_eq!(*log.borrow(), ["inner", "outer"]);
     assert_eq!(g.next(), None);
 }
@@ -211,7 +239,10 @@ fn a_started_generator_can_be_moved() {
     let mut generators = vec![two(), two()];
     generators[0].next();
     generators.swap(0, 1);
-    assert_eq!(generators.into_iter().flatten().collect::<Vec<_>>(), [1, 2, 2]);
+    assert_eq!(
+        generators.into_iter().flatten().collect::<Vec<_>>(),
+        [1, 2, 2]
+    );
 }
 
 #[test]
@@ -319,7 +350,10 @@ fn its_repr_is_pythons() {
     let g = two();
     let shown = format!("{g:?}");
     assert!(shown.starts_with("<generator object two at 0x"), "{shown}");
-    assert_eq!(format!("{:?}", g.boxed()).split(" at ").next(), Some("<generator object two"));
+    assert_eq!(
+        format!("{:?}", g.boxed()).split(" at ").next(),
+        Some("<generator object two")
+    );
 }
 
 #[asyncio::coroutine(generator)]

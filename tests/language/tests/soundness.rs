@@ -1,0 +1,281 @@
+//! Whatever a macro does with what it is given, a `yield_!` suspends its own generator and nothing else, and no value is lost.
+//!
+//! What a wrapping macro makes of it is refused by the compiler: see `ui/fail/yield-in-a-macro-*`. Here is what still compiles: macros
+//! that take apart the tokens of a word and put them together in another way. This crate forbids unsafe code, as theirs would.
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use asyncio::{AsyncGenerator, Generator};
+
+/// Polls a future with a waker of its own, in the middle of the body that made it.
+fn poll_with_another_waker<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Takes off the `.await` of what a word became, and leaves the future.
+macro_rules! without_await {
+    (($($words:tt)*) . $method:ident ($($operand:tt)*) . await) => {
+        ($($words)*).$method($($operand)*)
+    };
+}
+
+#[asyncio::coroutine]
+fn polled_by_another() -> Generator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    let _ = poll_with_another_waker(&mut stolen);
+    yield_!(Box::new(2));
+}
+
+#[test]
+fn a_stolen_word_that_another_polls_panics() {
+    let mut g = polled_by_another();
+    let panicked = catch_unwind(AssertUnwindSafe(|| g.next()));
+    let message = *panicked.unwrap_err().downcast::<&str>().unwrap();
+    assert!(
+        message.contains("polled by something else than its own generator"),
+        "{message}"
+    );
+    assert_eq!(g.next(), None);
+}
+
+#[asyncio::coroutine]
+fn dropped_or_forgotten() -> Generator<Box<u32>, Box<u32>> {
+    drop(without_await!(yield_!(Box::new(1))));
+    std::mem::forget(without_await!(yield_!(Box::new(2))));
+    yield_!(Box::new(3));
+}
+
+#[test]
+fn a_stolen_word_that_is_dropped_yields_nothing() {
+    assert_eq!(dropped_or_forgotten().collect::<Vec<_>>(), [Box::new(3)]);
+}
+
+/// Awaits what it is given, in a generator's own body: the only way to await something there.
+macro_rules! smuggled_await {
+    ($e:expr) => {
+        $e.await
+    };
+}
+
+#[asyncio::coroutine]
+fn keeps_the_waker(kept: &RefCell<Option<Waker>>) -> Generator<u32> {
+    smuggled_await!(poll_fn(|cx| {
+        *kept.borrow_mut() = Some(cx.waker().clone());
+        Poll::Ready(())
+    }));
+    yield_!(1);
+    yield_!(2);
+}
+
+#[test]
+fn a_waker_that_outlives_the_resumption_leads_nowhere() {
+    let kept = RefCell::new(None);
+    let mut g = keeps_the_waker(&kept);
+    assert_eq!(g.next(), Some(1));
+    let waker = kept.take().unwrap();
+    let clone = waker.clone();
+    drop(g);
+    waker.wake_by_ref();
+    clone.wake();
+    std::thread::spawn(move || waker.wake()).join().unwrap();
+}
+
+#[asyncio::coroutine]
+fn waits() -> Generator<u32> {
+    yield_!(1);
+    smuggled_await!(std::future::pending::<()>());
+    yield_!(2);
+}
+
+#[test]
+fn a_generator_that_really_waits_panics_and_is_finished() {
+    let mut g = waits();
+    assert_eq!(g.next(), Some(1));
+    let panicked = catch_unwind(AssertUnwindSafe(|| g.next()));
+    let message = *panicked.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("'waits' awaited something"), "{message}");
+    assert_eq!(g.next(), None);
+}
+
+#[asyncio::coroutine]
+fn outer_that_polls_for_the_inner() -> Generator<u64> {
+    let mut stolen = without_await!(yield_!(7));
+    let mut inner = polls_what_it_is_given(&mut stolen);
+    println!(
+        "{:?}",
+        catch_unwind(AssertUnwindSafe(|| inner.next())).is_err()
+    );
+    drop(inner);
+    yield_!(8);
+}
+
+#[asyncio::coroutine]
+fn polls_what_it_is_given<F: Future + Unpin>(stolen: &mut F) -> Generator<Box<str>> {
+    smuggled_await!(poll_fn(|cx| {
+        let _ = Pin::new(&mut *stolen).poll(cx);
+        Poll::Ready(())
+    }));
+    yield_!("".into());
+}
+
+#[test]
+fn a_word_cannot_be_polled_by_a_generator_of_other_types() {
+    assert_eq!(outer_that_polls_for_the_inner().collect::<Vec<_>>(), [8]);
+}
+
+#[asyncio::coroutine]
+async fn on_another_thread() -> AsyncGenerator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    let panicked = std::thread::scope(|scope| {
+        let stolen = &mut stolen;
+        scope
+            .spawn(move || poll_with_another_waker(stolen))
+            .join()
+            .is_err()
+    });
+    assert!(panicked);
+    yield_!(Box::new(2));
+}
+
+#[test]
+fn a_stolen_word_of_an_async_generator_does_not_work_on_another_thread() {
+    let mut g = on_another_thread();
+    let next = futures::executor::block_on(g.anext());
+    assert_eq!(next, Some(Box::new(2)));
+}
+
+#[asyncio::coroutine]
+async fn two_at_once() -> AsyncGenerator<Box<u32>> {
+    let mut a = without_await!(yield_!(Box::new(1)));
+    let mut b = without_await!(yield_!(Box::new(2)));
+    let _ = poll_with_another_waker(&mut a);
+    let _ = poll_with_another_waker(&mut b);
+    yield_!(Box::new(3));
+}
+
+#[test]
+fn an_async_generator_loses_no_value_silently() {
+    let mut g = two_at_once();
+    let panicked = catch_unwind(AssertUnwindSafe(|| futures::executor::block_on(g.anext())));
+    let message = *panicked.unwrap_err().downcast::<&str>().unwrap();
+    assert!(message.contains("two `yield_!`"), "{message}");
+}
+
+/// A macro that evaluates its argument twice, and one that never does.
+macro_rules! twice {
+    ($e:expr) => {
+        ($e, $e)
+    };
+}
+macro_rules! never {
+    ($e:expr) => {
+        if false {
+            $e;
+        }
+    };
+}
+
+#[asyncio::coroutine]
+fn counted() -> Generator<u32, u32> {
+    let (a, b) = twice!(yield_!(1));
+    never!(yield_!(100));
+    yield_!(a.unwrap_or(0) * 10 + b.unwrap_or(0));
+}
+
+#[test]
+fn a_macro_may_evaluate_a_word_as_often_as_it_likes() {
+    let mut g = counted();
+    assert_eq!(g.next(), Some(1));
+    assert_eq!(g.send(2), Ok(1));
+    assert_eq!(g.send(3), Ok(23));
+    assert_eq!(g.next(), None);
+}
+
+/// A macro of the function's own, whose definition has the word in it.
+#[asyncio::coroutine]
+fn with_a_local_macro() -> Generator<u32, u32> {
+    macro_rules! emit {
+        ($e:expr) => {
+            yield_!($e * 2)
+        };
+    }
+    let got = emit!(1 + 2);
+    emit!(got.unwrap_or(0));
+}
+
+#[test]
+fn a_local_macro_may_have_words_in_it() {
+    let mut g = with_a_local_macro();
+    assert_eq!(g.next(), Some(6));
+    assert_eq!(g.send(5), Ok(10));
+}
+
+#[test]
+fn the_awaited_futures_see_the_callers_own_waker() {
+    struct SameWaker(Waker);
+    impl Future for SameWaker {
+        type Output = bool;
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+            Poll::Ready(cx.waker().will_wake(&self.0))
+        }
+    }
+    #[asyncio::coroutine]
+    async fn checking(waker: Waker) -> AsyncGenerator<bool> {
+        yield_!(await_!(SameWaker(waker.clone())));
+        println!("{:?}", yield_!(await_!(SameWaker(waker.clone()))));
+        yield_!(await_!(SameWaker(waker)));
+    }
+    struct Quiet;
+    impl std::task::Wake for Quiet {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+    let waker = Waker::from(std::sync::Arc::new(Quiet));
+    let mut g = checking(waker.clone());
+    let mut cx = Context::from_waker(&waker);
+    for _ in 0..3 {
+        let mut next = g.anext();
+        assert_eq!(Pin::new(&mut next).poll(&mut cx), Poll::Ready(Some(true)));
+    }
+}
+
+#[test]
+fn values_are_neither_lost_nor_dropped_twice() {
+    thread_local!(static ALIVE: RefCell<i32> = const { RefCell::new(0) });
+    struct Counted;
+    impl Counted {
+        fn new() -> Self {
+            ALIVE.with_borrow_mut(|n| *n += 1);
+            Counted
+        }
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ALIVE.with_borrow_mut(|n| *n -= 1);
+        }
+    }
+    #[asyncio::coroutine]
+    fn values() -> Generator<Counted, Counted, Counted> {
+        let kept = yield_!(Counted::new());
+        let _ = yield_!(Counted::new());
+        yield_from!([Counted::new(), Counted::new()]);
+        drop(kept);
+        Counted::new()
+    }
+    for stop in 0..8 {
+        let mut g = values();
+        for n in 0..stop {
+            drop(if n % 2 == 1 {
+                g.send(Counted::new())
+            } else {
+                g.send(None)
+            });
+        }
+        drop(g);
+        assert_eq!(ALIVE.with_borrow(|n| *n), 0);
+    }
+}
