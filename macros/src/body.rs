@@ -674,11 +674,9 @@ impl<'a> Rewriter<'a> {
             // Output: (guarded words).yield_({ x }).await
             (_, Word::Yield) => {
                 let words = self.guarded(span, place);
-                let operand = if operand.is_empty() {
-                    quote_spanned!(span=> ())
-                } else {
-                    operand
-                };
+                if operand.is_empty() {
+                    return quote_spanned!(span=> #words.yield_(()).await);
+                }
                 quote_spanned!(span=> #words.yield_({ #operand }).await)
             }
             // Input:  yield_from!(x)

@@ -311,7 +311,7 @@ fn a_generator_can_yield_generators_of_its_own_kind() {
 }
 
 #[asyncio::coroutine]
-fn borrowing<'a>(words: &'a mut Vec<String>, suffix: &str) -> Generator<usize> {
+fn borrowing<'a>(words: &'a mut [String], suffix: &str) -> Generator<usize> {
     let local = String::from("local");
     let view = &local;
     for word in words.iter_mut() {
