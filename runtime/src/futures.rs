@@ -263,7 +263,7 @@ impl AwaitedHandle<'_> {
     }
 }
 
-/// The handle inside `future`, when that is a [`Task`], a [`Future`], a reference to one, or a
+/// The handle inside `future`, when that is a [`Task`], a [`Future`] or a
 /// [`Gather`](crate::Gather).
 pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHandle<'_>> {
     if let Some(task) = downcast::<F, Task<F::Output>>(future) {
@@ -271,12 +271,6 @@ pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHan
     }
     if let Some(other) = downcast::<F, Future<F::Output>>(future) {
         return Some(AwaitedHandle(other.promise.clone()));
-    }
-    if let Some(Cloned { handle, .. }) = downcast::<F, Cloned<'_, Task<F::Output>>>(future) {
-        return Some(AwaitedHandle(handle.awaited()));
-    }
-    if let Some(Cloned { handle, .. }) = downcast::<F, Cloned<'_, Future<F::Output>>>(future) {
-        return Some(AwaitedHandle(handle.promise.clone()));
     }
     downcast::<F, crate::Gather<F::Output>>(future).map(|gather| AwaitedHandle(gather.awaited()))
 }
@@ -286,7 +280,7 @@ pub(crate) fn downcast<F, T>(value: &F) -> Option<&T> {
     if typeid::of::<F>() == typeid::of::<T>() {
         // SAFETY: the callers ask for a `T` whose parameters are all taken from `F` itself
         // (`Task<F::Output>` and the like); with equal type ids, which leave lifetimes out, the
-        // two are the same type, lifetimes included. (That of a `Cloned` is only a phantom.)
+        // two are the same type, lifetimes included.
         Some(unsafe { &*std::ptr::from_ref(value).cast::<T>() })
     } else {
         None
@@ -315,14 +309,37 @@ pub(crate) fn result_ref<'a, T>(core: &FutureCore, value: &'a RefCell<Option<T>>
     }
 }
 
-/// Moves the value of something that is done out.
-#[track_caller]
-pub(crate) fn take_value<T>(value: &RefCell<Option<T>>) -> T {
-    match value.take() {
-        Some(value) => value,
-        None => panic!("{TAKEN}"),
+/// How awaiting a handle reads the value of what is done: moved out, or cloned and left there.
+pub(crate) struct Read<T>(fn(&RefCell<Option<T>>) -> Option<T>);
+
+impl<T> Read<T> {
+    pub(crate) fn moved() -> Self {
+        Self(RefCell::take)
+    }
+
+    pub(crate) fn cloned() -> Self
+    where
+        T: Clone,
+    {
+        Self(|value| value.borrow().clone())
+    }
+
+    #[track_caller]
+    pub(crate) fn value(self, value: &RefCell<Option<T>>) -> T {
+        match (self.0)(value) {
+            Some(value) => value,
+            None => panic!("{TAKEN}"),
+        }
     }
 }
+
+impl<T> Clone for Read<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Read<T> {}
 
 /// A result that will be set: the low-level awaitable that tasks wait for.
 ///
@@ -348,6 +365,8 @@ pub(crate) fn take_value<T>(value: &RefCell<Option<T>>) -> T {
 pub struct Future<T> {
     promise: Rc<Promise<T>>,
     awaiting: Awaiting,
+    /// How awaiting it reads the value: moved out, or cloned.
+    read: Read<T>,
 }
 
 impl<T> Future<T> {
@@ -363,6 +382,7 @@ impl<T> Future<T> {
                 value: RefCell::default(),
             }),
             awaiting: Awaiting::default(),
+            read: Read::moved(),
         }
     }
 
@@ -487,38 +507,19 @@ impl<T: 'static> std::future::Future for Future<T> {
         let this = self.get_mut();
         this.awaiting
             .poll(cx, &this.promise.core, || this.promise.clone())
-            .map(|()| take_value(&this.promise.value))
+            .map(|()| this.read.value(&this.promise.value))
     }
 }
 
-impl<'a, T: Clone + 'static> IntoFuture for &'a Future<T> {
+impl<T: Clone + 'static> IntoFuture for &Future<T> {
     type Output = T;
-    type IntoFuture = Cloned<'a, Future<T>>;
+    type IntoFuture = Future<T>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Cloned {
-            handle: self.clone(),
-            of: std::marker::PhantomData,
-        }
-    }
-}
-
-/// The await of a reference to a handle, which clones the value and leaves it where it is.
-#[derive(Debug)]
-pub struct Cloned<'a, H> {
-    pub(crate) handle: H,
-    pub(crate) of: std::marker::PhantomData<&'a H>,
-}
-
-impl<T: Clone + 'static> std::future::Future for Cloned<'_, Future<T>> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let handle = &mut self.get_mut().handle;
-        handle
-            .awaiting
-            .poll(cx, &handle.promise.core, || handle.promise.clone())
-            .map(|()| result_ref(&handle.promise.core, &handle.promise.value).clone())
+    /// A handle to the same future whose await clones the value.
+    fn into_future(self) -> Future<T> {
+        let mut future = self.clone();
+        future.read = Read::cloned();
+        future
     }
 }
 
@@ -535,6 +536,7 @@ impl<T> Clone for Future<T> {
         Self {
             promise: self.promise.clone(),
             awaiting: Awaiting::default(),
+            read: self.read,
         }
     }
 }

@@ -299,7 +299,8 @@ impl Child {
 ///
 /// The first that panics is re-raised in who awaits, and the others go on; so is a child's
 /// cancellation. What fails later counts as seen. [`gather!`](crate::gather!) takes awaitables of
-/// different types. Mirrors `asyncio.gather`.
+/// different types. Tasks that are gathered by value give their values away; `gather(&tasks)` clones
+/// them. Mirrors `asyncio.gather`.
 ///
 /// ```
 /// # asyncio::run(async {

@@ -48,7 +48,7 @@ pub use exceptions::{
     BrokenBarrierError, CancelledError, Exception, KeyboardInterrupt, Panic, QueueEmpty, QueueFull,
     QueueShutDown, TimeoutError,
 };
-pub use futures::{Cloned, Future};
+pub use futures::Future;
 pub use gather::{Gather, gather, try_gather};
 pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
 pub use locks::{

@@ -33,9 +33,7 @@ use crate::event_loop::{
     EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
 };
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::{
-    Awaited, Awaiting, Cancel, Cloned, FutureCore, current_loop, result_ref, take_value,
-};
+use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, Read, current_loop, result_ref};
 
 struct TaskState<T> {
     future: FutureCore,
@@ -48,7 +46,8 @@ struct TaskState<T> {
 ///
 /// A handle: a clone is the same task, and so is equal to it. The loop owns its tasks, so dropping
 /// every handle lets the task go on. Awaiting a task moves its value out; awaiting a reference
-/// (`(&task).await`) clones the value and leaves it there. Mirrors `asyncio.Task`.
+/// (`(&task).await`) clones the value and leaves it there, and so do `gather(&tasks)`,
+/// `shield(&task)` and the others that take anything to await. Mirrors `asyncio.Task`.
 ///
 /// # Panics
 ///
@@ -71,6 +70,8 @@ struct TaskState<T> {
 pub struct Task<T> {
     state: Rc<TaskState<T>>,
     awaiting: Awaiting,
+    /// How awaiting it reads the value: moved out, or cloned.
+    read: Read<T>,
 }
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
@@ -177,6 +178,7 @@ impl<T: 'static> Task<T> {
             Some(state) => Self {
                 state,
                 awaiting: Awaiting::default(),
+                read: Read::moved(),
             },
             None => unreachable!("the task was made just now"),
         }
@@ -318,11 +320,11 @@ impl<T> Task<T> {
         &self.state.future
     }
 
-    /// The value of a finished task, moved out, or why there is none.
+    /// What awaiting a finished task gives: its value, or why there is none.
     pub(crate) fn take(&self) -> Result<T, Exception> {
         match self.state.future.failure() {
             Some(failure) => Err(failure),
-            None => Ok(take_value(&self.state.value)),
+            None => Ok(self.read.value(&self.state.value)),
         }
     }
 
@@ -432,7 +434,7 @@ impl<T: 'static> Future for Task<T> {
         check_not_self(&this.state.core);
         this.awaiting
             .poll(cx, &this.state.future, || this.state.clone())
-            .map(|()| take_value(&this.state.value))
+            .map(|()| this.read.value(&this.state.value))
     }
 }
 
@@ -445,27 +447,15 @@ fn check_not_self(core: &TaskCore) {
     }
 }
 
-impl<'a, T: Clone + 'static> IntoFuture for &'a Task<T> {
+impl<T: Clone + 'static> IntoFuture for &Task<T> {
     type Output = T;
-    type IntoFuture = Cloned<'a, Task<T>>;
+    type IntoFuture = Task<T>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Cloned {
-            handle: self.clone(),
-            of: PhantomData,
-        }
-    }
-}
-
-impl<T: Clone + 'static> Future for Cloned<'_, Task<T>> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let task = &mut self.get_mut().handle;
-        check_not_self(&task.state.core);
-        task.awaiting
-            .poll(cx, &task.state.future, || task.state.clone())
-            .map(|()| result_ref(&task.state.future, &task.state.value).clone())
+    /// A handle to the same task whose await clones the value.
+    fn into_future(self) -> Task<T> {
+        let mut task = self.clone();
+        task.read = Read::cloned();
+        task
     }
 }
 
@@ -482,6 +472,7 @@ impl<T> Clone for Task<T> {
         Self {
             state: self.state.clone(),
             awaiting: Awaiting::default(),
+            read: self.read,
         }
     }
 }
