@@ -1,11 +1,79 @@
-//! Python's asyncio for Rust.
+//! Python's coroutines for Rust: the words of `async def`, of the older `@asyncio.coroutine` /
+//! `yield from` and of generators, on an event loop that schedules as CPython's does.
 //!
-//! The modules keep Python's names, so that a porter can guess the file. What they may know of each
-//! other goes one way: `event_loop` knows async-io, and nobody else does but for what does input
-//! and output; `futures` and `tasks` stand on the loop; everything that waits (`gather`, `wait`,
-//! `timeouts`, `queues`) on those two; `runners` on all. `coroutines` and `generators` know nothing
-//! of the loop: what they make is a plain future or iterator.
+//! ```
+//! # // The Python of it: async def fetch(n): await asyncio.sleep(1); return n * 2
+//! use asyncio::{create_task, gather, sleep};
+//!
+//! #[asyncio::coroutine]
+//! async fn fetch(n: u32) -> u32 {
+//!     await_!(sleep(0.01));
+//!     n * 2
+//! }
+//!
+//! #[asyncio::main]
+//! async fn main() {
+//!     let task = create_task(fetch(1)); // starts by itself
+//!     let both = await_!(gather([fetch(2), fetch(3)])); // at the same time
+//!     assert_eq!((await_!(task), both), (2, vec![4, 6]));
+//! }
+//! ```
+//!
+//! # The words
+//!
+//! A function under [`#[asyncio::coroutine]`](macro@coroutine) is written with Python's words, which
+//! need no import:
+//!
+//! | Python | Rust | where |
+//! |---|---|---|
+//! | `await x` | `await_!(x)` or `x.await` | coroutines, async generators |
+//! | `yield from x`, x awaitable | `yield_from!(x)` | coroutines written as plain `fn` |
+//! | bare `yield` | `yield_!()` | coroutines written as plain `fn`: one turn of the loop |
+//! | `v = yield x` | `let v = yield_!(x);` | generators, async generators |
+//! | `r = yield from g` | `let r = yield_from!(g);` | generators |
+//! | `async for p in x:` | `#[async_for] for p in x { }` | as `await_!` |
+//! | `async with m as x:` | `#[async_with(x = m)] { }` | as `await_!` |
+//!
+//! What the function is, its return type says: a [`Generator<Y, S, R>`](Generator) yields `Y`, is sent
+//! `S` and returns `R`; an [`AsyncGenerator<Y, S>`](AsyncGenerator) does so and awaits; any other
+//! type makes it a coroutine, whose call gives a [`Coroutine`]: a plain future, for any executor.
+//!
+//! Always write the attribute with a path, `#[asyncio::coroutine]`. The bare `#[coroutine]` cannot be
+//! imported: Rust keeps that name for itself (errors E0659 and E0658). Inside an `impl`, a `trait` or a
+//! `mod` under [`#[asyncio::coroutines]`](macro@coroutines) the bare one works.
+//!
+//! # Coming from Python
+//!
+//! The names are Python's. What is an exception there is a [`Result`] here where callers handle it
+//! ([`wait_for`] gives `Result<T, TimeoutError>`), and a panic with Python's words where it is a
+//! mistake. Keyword arguments are methods: `wait(tasks).timeout(1).return_when(FIRST_COMPLETED)`. A
+//! delay is a [`Duration`](std::time::Duration) or a number of seconds. Awaiting a task moves its
+//! value out; `(&task).await` and `gather(&tasks)` clone it.
+//!
+//! Cancellation can be caught, with [`catch_cancelled`], and cleaned up after with awaits, with
+//! [`finally`].
+//!
+//! # Coming from tokio
+//!
+//! There is one thread, tasks need not be [`Send`], and a dropped [`Task`] handle detaches its task.
+//! [`Task::cancel`] does not drop the task's future where it stands: it raises a [`CancelledError`] at
+//! the innermost await, which unwinds through the frames, and whoever catches it may go on. The order
+//! in which things run is defined, and is CPython's: a task's first step is queued, wake-ups run in
+//! the order in which they came, and one iteration of the loop runs what was ready when it began.
+//! Anything that stands on async-io works inside.
+//!
+//! # Limits
+//!
+//! A future that `select!` or another executor drops is only dropped: nothing is raised in it, and its
+//! awaited cleanup does not run. Of two branches of a foreign `join!`, one is unwound and the other
+//! dropped; use [`gather!`] or a [`TaskGroup`] where branches clean up.
 #![warn(clippy::undocumented_unsafe_blocks)]
+
+// The modules keep Python's names, so that a porter can guess the file. What they may know of each
+// other goes one way: `event_loop` knows async-io, and nobody else does but for what does input and
+// output; `futures` and `tasks` stand on the loop; everything that waits (`gather`, `wait`, `timeouts`,
+// `locks`, `queues`, ...) on those two; `runners` on all. `coroutines` and `generators` know nothing of
+// the loop: what they make is a plain future or iterator.
 
 mod as_completed;
 mod async_generators;
