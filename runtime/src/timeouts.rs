@@ -300,7 +300,7 @@ pub async fn timeout_at<T>(
 ///
 /// When the time is over `awaitable` is cancelled, and its cleanup awaited; if it suppresses the
 /// cancellation and gives a value, that is the result. With no time at all, what is done already
-/// gives its result, and a coroutine is not even begun. A [`Task`] that runs out of time is
+/// gives its result, and a coroutine is not even begun. A [`Task`](crate::Task) that runs out of time is
 /// cancelled. Mirrors `asyncio.wait_for` since Python 3.12.
 ///
 /// # Panics

@@ -66,7 +66,7 @@ macro_rules! paired {
     };
 }
 
-/// [`log`](paired::log()), with arguments as `format!` takes them.
+/// `log`, with arguments as `format!` takes them.
 #[macro_export]
 macro_rules! log {
     ($($argument:tt)*) => { $crate::paired::log(format_args!($($argument)*)) };

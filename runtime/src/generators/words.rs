@@ -68,7 +68,7 @@ impl<Y, S, K> Clone for Words<Y, S, K> {
 
 impl<Y, S, K> Copy for Words<Y, S, K> {}
 
-/// The types that a generator exchanges, for the method call that finds out [what it receives](Receives).
+/// The types that a generator exchanges, for the method call that finds out what it receives.
 pub struct Exchange<Y, S>(Same<Y, S>);
 
 impl<Y, S> Clone for Exchange<Y, S> {
