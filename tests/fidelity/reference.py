@@ -81,7 +81,7 @@ def exception_name(exc):
 
 class Run:
     def outcome(self, slot):
-        hidden = slot.number == 0 or slot.number in self.taken  # main's is for `run` alone
+        hidden = slot.number == 0 or slot.number in self.members  # main's is for `run` alone
         if hidden and slot.task.done() and not slot.task.cancelled():
             return "done"
         return outcome(slot.task)
@@ -96,8 +96,8 @@ class Run:
         self.frames = 0
         self.slots = {}
         self.handles = {}
-        self.taken = set()  # the tasks whose value was promised to one waiter, as it can be moved only once in Rust
-        self.watched = set()  # the tasks that a wait looks at, which must find their value there
+        self.groups = 0
+        self.members = {}  # child -> its group, in which it must be awaited: at its end the group moves errors out
         self.waits = {}  # task -> the tasks it awaits, to refuse cycles: CPython overflows its stack on cancelling one
         self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
         self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
@@ -167,11 +167,14 @@ class Run:
                 todo.extend(self.waits.get(task, ()))
         return False
 
-    def take(self, f, items, *, moves):
+    def is_foreign(self, f, slot):
+        group = self.members.get(slot.number)
+        return group is not None and all(number != group for _, _, number in f.groups)
+
+    def take(self, f, items):
         """The awaitables of `items` and the tasks they are, or None where the program may not wait for them.
 
-        A slot stands for its task, a coroutine for a new call of it. `moves` is for what moves the value out."""
-        seen = set()
+        A slot stands for its task, a coroutine for a new call of it."""
         for item in items:
             if "slot" in item:
                 slot = self.slots.get(item["slot"])
@@ -184,11 +187,9 @@ class Run:
                 if self.reaches(slot.number, f.task):
                     self.log(f.name, "cycle")
                     return None
-                shared = slot.number in seen or any(slot.number in waits for waits in self.waits.values())
-                if slot.number in self.taken or moves and (shared or slot.number in self.watched):
-                    self.log(f.name, "taken")
+                if self.is_foreign(f, slot):
+                    self.log(f.name, "foreign")
                     return None
-                seen.add(slot.number)
         if self.frames + len(items) > MOST_TASKS:
             self.log(f.name, "full")
             return None
@@ -198,8 +199,6 @@ class Run:
                 slot = self.slots[item["slot"]]
                 awaitables.append(slot.task)
                 numbers.append(slot.number)
-                if moves:
-                    self.taken.add(slot.number)
             else:
                 child = self.frame(item["coro"])
                 awaitables.append(self.body(child))
@@ -273,13 +272,15 @@ class Run:
             return self.log(f.name, "no group")
         if self.frames >= MOST_TASKS:
             return self.log(f.name, "full")
-        group, owner = f.groups[-1]
+        group, owner, number = f.groups[-1]
         child = self.frame(a["coro"], groups=f.groups)
         try:
             task = group.create_task(self.body(child), name=child.name)
         except RuntimeError:
             return self.log(f.name, f"group spawn {child.name} refused")
         self.waits.setdefault(owner, []).append(child.task)
+        if not self.panic:
+            self.members[child.task] = number
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"group spawn s{a['slot']} {child.name}")
 
@@ -425,7 +426,7 @@ class Run:
         self.log(f.name, f"called {value}")
 
     async def op_await(self, f, n):
-        taken = self.take(f, [{"slot": n}], moves=False)
+        taken = self.take(f, [{"slot": n}])
         if taken is None:
             return
         (task,), numbers = taken
@@ -435,7 +436,7 @@ class Run:
         self.log(f.name, f"awaited s{n} {value}")
 
     async def op_gather(self, f, a):
-        taken = self.take(f, a["items"], moves=True)
+        taken = self.take(f, a["items"])
         if taken is None:
             return
         awaitables, numbers = taken
@@ -456,9 +457,8 @@ class Run:
         slots = []
         for n in a["slots"]:
             slot = self.slots.get(n)
-            if n != 0 and slot is not None and slot not in slots and slot.number not in self.taken:
+            if n != 0 and slot is not None and slot not in slots and not self.is_foreign(f, slot):
                 slots.append(slot)
-                self.watched.add(slot.number)
         if not slots:
             return self.log(f.name, "empty")
         timeout = a.get("timeout")
@@ -478,7 +478,7 @@ class Run:
                 return self.log(f.name, "full")
             awaitable, numbers = self.body(self.frame(item["coro"], f)), []
         else:
-            taken = self.take(f, [item], moves=False)
+            taken = self.take(f, [item])
             if taken is None:
                 return
             (awaitable,), numbers = taken
@@ -510,7 +510,7 @@ class Run:
         return value
 
     async def op_shield(self, f, item):
-        taken = self.take(f, [item], moves=True)
+        taken = self.take(f, [item])
         if taken is None:
             return
         (awaitable,), _ = taken
@@ -519,7 +519,7 @@ class Run:
         self.log(f.name, f"shielded {value}")
 
     async def op_as_completed(self, f, a):
-        taken = self.take(f, a["items"], moves=True)
+        taken = self.take(f, a["items"])
         if taken is None:
             return
         awaitables, numbers = taken
@@ -540,7 +540,8 @@ class Run:
         before = len(waits)
         try:
             async with asyncio.TaskGroup() as group:
-                f.groups.append((group, f.task))
+                self.groups += 1
+                f.groups.append((group, f.task, self.groups))
                 try:
                     value = await self.block(f, ops)
                 finally:
@@ -552,8 +553,6 @@ class Run:
             self.log(f.name, "group failed")
             raise self.fail(exception_name(exc)) from None
         finally:
-            if not self.panic:
-                self.taken.update(waits[before:])  # their errors are the group's
             del waits[before:]
         self.log(f.name, "group end")
         return value

@@ -103,7 +103,7 @@ struct Frame {
     task: usize,
     coro: usize,
     timeouts: RefCell<Vec<asyncio::Timeout>>,
-    groups: RefCell<Vec<(Group, usize)>>,
+    groups: RefCell<Vec<Membership>>,
 }
 
 #[derive(Clone)]
@@ -111,6 +111,15 @@ struct Slot {
     task: AnyTask,
     /// The same, to be awaited; not for `main`, whose value only `run` sees.
     typed: Option<Task<Outcome>>,
+    number: usize,
+}
+
+/// A group that a frame is in.
+#[derive(Clone)]
+struct Membership {
+    group: Group,
+    /// The task that waits for it.
+    owner: usize,
     number: usize,
 }
 
@@ -143,10 +152,10 @@ struct Run {
     frames: Cell<usize>,
     slots: RefCell<BTreeMap<usize, Slot>>,
     handles: RefCell<HashMap<usize, Handle>>,
-    /// The tasks whose value was promised to one waiter: it can be moved only once.
-    taken: RefCell<HashSet<usize>>,
-    /// The tasks that a wait looks at, which must find their value there.
-    watched: RefCell<HashSet<usize>>,
+    /// The children of groups: each must be awaited in its group, which moves errors out at its end.
+    members: RefCell<HashMap<usize, usize>>,
+    /// How many groups there were.
+    group_count: Cell<usize>,
     /// The tasks each task awaits, to refuse cycles: CPython overflows its stack on cancelling one.
     waits: RefCell<HashMap<usize, Vec<usize>>>,
     locks: Vec<asyncio::Lock>,
@@ -171,8 +180,8 @@ impl Run {
             frames: Cell::new(0),
             slots: RefCell::default(),
             handles: RefCell::default(),
-            taken: RefCell::default(),
-            watched: RefCell::default(),
+            members: RefCell::default(),
+            group_count: Cell::new(0),
             waits: RefCell::default(),
             locks: (0..program.locks).map(|_| asyncio::Lock::new()).collect(),
             events: (0..program.events).map(|_| asyncio::Event::new()).collect(),
@@ -204,7 +213,7 @@ impl Run {
 
     fn outcome(&self, slot: &Slot) -> String {
         match &slot.typed {
-            Some(task) if !self.taken.borrow().contains(&slot.number) => outcome(task),
+            Some(task) if !self.members.borrow().contains_key(&slot.number) => outcome(task),
             _ if !slot.task.done() => "pending".into(),
             _ if slot.task.cancelled() => "Cancelled".into(),
             // `main`'s is for `run` alone.
@@ -242,7 +251,7 @@ impl Run {
         self.frames.get() + more > MOST_TASKS
     }
 
-    fn frame(&self, coro: usize, parent: Option<&Frame>, groups: Vec<(Group, usize)>) -> Rc<Frame> {
+    fn frame(&self, coro: usize, parent: Option<&Frame>, groups: Vec<Membership>) -> Rc<Frame> {
         let number = self.frames.replace(self.frames.get() + 1);
         Rc::new(Frame {
             name: format!("c{coro}.{number}"),
@@ -305,14 +314,7 @@ impl Run {
     }
 
     /// The awaitables of `items` and the tasks they are, or `None` where the program may not wait for them.
-    /// `moves` is for what moves the value out.
-    fn take(
-        self: &Rc<Self>,
-        f: &Frame,
-        items: &[Item],
-        moves: bool,
-    ) -> Option<(Vec<Awaitable>, Vec<usize>)> {
-        let mut seen = Vec::new();
+    fn take(self: &Rc<Self>, f: &Frame, items: &[Item]) -> Option<(Vec<Awaitable>, Vec<usize>)> {
         for item in items {
             if let Item::Slot(n) = item {
                 let Some(slot) = self.slot(*n) else {
@@ -327,15 +329,10 @@ impl Run {
                     self.log(&f.name, "cycle");
                     return None;
                 }
-                let is_awaited = |waits: &Vec<usize>| waits.contains(&slot.number);
-                let shared =
-                    seen.contains(&slot.number) || self.waits.borrow().values().any(is_awaited);
-                let watched = self.watched.borrow().contains(&slot.number);
-                if self.taken.borrow().contains(&slot.number) || moves && (shared || watched) {
-                    self.log(&f.name, "taken");
+                if self.is_foreign(f, &slot) {
+                    self.log(&f.name, "foreign");
                     return None;
                 }
-                seen.push(slot.number);
             }
         }
         if self.full(items.len()) {
@@ -345,9 +342,6 @@ impl Run {
         let take = |item: &Item| match item {
             Item::Slot(n) => {
                 let slot = self.slot(*n).expect("seen above");
-                if moves {
-                    self.taken.borrow_mut().insert(slot.number);
-                }
                 (
                     Awaitable::Task(slot.typed.expect("seen above")),
                     slot.number,
@@ -360,6 +354,17 @@ impl Run {
             }
         };
         Some(items.iter().map(take).unzip())
+    }
+
+    fn is_foreign(&self, f: &Frame, slot: &Slot) -> bool {
+        let members = self.members.borrow();
+        let group = members.get(&slot.number);
+        group.is_some_and(|group| {
+            f.groups
+                .borrow()
+                .iter()
+                .all(|membership| membership.number != *group)
+        })
     }
 
     fn slot(&self, n: usize) -> Option<Slot> {
@@ -596,7 +601,7 @@ impl Run {
     }
 
     fn group_spawn(self: &Rc<Self>, f: &Frame, slot: usize, coro: usize) {
-        let Some((group, owner)) = f.groups.borrow().last().cloned() else {
+        let Some(membership) = f.groups.borrow().last().cloned() else {
             return self.log(&f.name, "no group");
         };
         if self.full(1) {
@@ -606,14 +611,17 @@ impl Run {
         let (name, number) = (child.name.clone(), child.task);
         let body = self.clone().body(child);
         // A group that is over or being aborted refuses: a panic here, a `RuntimeError` there.
-        let Ok(task) = catch_unwind(AssertUnwindSafe(|| group.create_task(body))) else {
+        let Ok(task) = catch_unwind(AssertUnwindSafe(|| membership.group.create_task(body))) else {
             return self.log(&f.name, format!("group spawn {name} refused"));
         };
         self.waits
             .borrow_mut()
-            .entry(owner)
+            .entry(membership.owner)
             .or_default()
             .push(number);
+        if self.program.mode == Mode::Err {
+            self.members.borrow_mut().insert(number, membership.number);
+        }
         self.slots.borrow_mut().insert(
             slot,
             Slot {
@@ -623,6 +631,16 @@ impl Run {
             },
         );
         self.log(&f.name, format!("group spawn s{slot} {name}"));
+    }
+
+    fn membership(&self, f: &Frame, group: Group) -> Membership {
+        let number = self.group_count.get() + 1;
+        self.group_count.set(number);
+        Membership {
+            group,
+            owner: f.task,
+            number,
+        }
     }
 
     fn future(&self, n: usize) -> asyncio::Future<Outcome> {
@@ -653,7 +671,7 @@ impl Run {
                 log(format!("called {value}"));
             }
             Op::Await(n) => {
-                let Some((awaitables, numbers)) = self.take(f, &[Item::Slot(*n)], false) else {
+                let Some((awaitables, numbers)) = self.take(f, &[Item::Slot(*n)]) else {
                     return Ok(None);
                 };
                 let task = awaitables[0].task();
@@ -672,13 +690,12 @@ impl Run {
             Op::WaitFor { item, timeout } => self.wait_for(f, item, *timeout).await?,
             Op::Timeout { delay, ops } => return self.timeout(f, *delay, ops).await,
             Op::Shield(item) => {
-                let Some((mut awaitables, _)) = self.take(f, std::slice::from_ref(item), true)
-                else {
+                let Some((mut awaitables, _)) = self.take(f, std::slice::from_ref(item)) else {
                     return Ok(None);
                 };
                 log("shield".into());
                 let value = match awaitables.remove(0) {
-                    Awaitable::Task(task) => asyncio::shield(task).await?,
+                    Awaitable::Task(task) => asyncio::shield(&task).await?,
                     Awaitable::Coro(coro) => asyncio::shield(coro).await?,
                 };
                 log(format!("shielded {value}"));
@@ -804,22 +821,26 @@ impl Run {
         items: &[Item],
         exceptions: bool,
     ) -> Result<(), Fail> {
-        let Some((awaitables, numbers)) = self.take(f, items, true) else {
+        let Some((awaitables, numbers)) = self.take(f, items) else {
             return Ok(());
         };
         self.log(&f.name, format!("gather {}", numbers.len()));
         let waiting = self.waiting(f, numbers);
-        let tasks = awaitables.into_iter().map(Awaitable::into_task);
+        let tasks: Vec<_> = awaitables.into_iter().map(Awaitable::into_task).collect();
         let shown: Vec<String> = if exceptions {
-            let values = asyncio::gather(tasks).return_exceptions().await;
+            let values = asyncio::gather(&tasks).return_exceptions().await;
             values
                 .into_iter()
                 .map(|value| value.map_or_else(exception_name, show))
                 .collect()
         } else if self.program.mode == Mode::Err {
-            asyncio::try_gather(tasks).await?
+            asyncio::try_gather(&tasks).await?
         } else {
-            asyncio::gather(tasks).await.into_iter().map(show).collect()
+            asyncio::gather(&tasks)
+                .await
+                .into_iter()
+                .map(show)
+                .collect()
         };
         drop(waiting);
         self.log(&f.name, format!("gathered [{}]", shown.join(",")));
@@ -830,8 +851,7 @@ impl Run {
         let mut found: Vec<Slot> = Vec::new();
         for slot in slots.iter().filter_map(|n| self.slot(*n)) {
             let is_new = found.iter().all(|known| known.number != slot.number);
-            if slot.typed.is_some() && is_new && !self.taken.borrow().contains(&slot.number) {
-                self.watched.borrow_mut().insert(slot.number);
+            if slot.typed.is_some() && is_new && !self.is_foreign(f, &slot) {
                 found.push(slot);
             }
         }
@@ -884,8 +904,7 @@ impl Run {
                 asyncio::wait_for(self.clone().body(child), timeout.map(seconds)).await
             }
             Item::Slot(_) => {
-                let Some((awaitables, numbers)) = self.take(f, std::slice::from_ref(item), false)
-                else {
+                let Some((awaitables, numbers)) = self.take(f, std::slice::from_ref(item)) else {
                     return Ok(());
                 };
                 self.log(&f.name, format!("wait for {shown}"));
@@ -928,12 +947,12 @@ impl Run {
     }
 
     async fn as_completed(self: &Rc<Self>, f: &Frame, items: &[Item], timeout: Option<Ticks>) {
-        let Some((awaitables, numbers)) = self.take(f, items, true) else {
+        let Some((awaitables, numbers)) = self.take(f, items) else {
             return;
         };
         self.log(&f.name, format!("as completed {}", numbers.len()));
-        let tasks = awaitables.into_iter().map(Awaitable::into_task);
-        for next in asyncio::as_completed(tasks).timeout(timeout.map(seconds)) {
+        let tasks: Vec<_> = awaitables.into_iter().map(Awaitable::into_task).collect();
+        for next in asyncio::as_completed(&tasks).timeout(timeout.map(seconds)) {
             let next = AssertUnwindSafe(next).catch_unwind().await;
             let next = match next {
                 Ok(Ok(next)) => show(next),
@@ -957,7 +976,7 @@ impl Run {
         };
         let value = if self.program.mode == Mode::Err {
             let group = asyncio::TaskGroup::try_run(async |group| {
-                let _inside = Inside::new(&f.groups, (Group::Results(group), f.task));
+                let _inside = Inside::new(&f.groups, self.membership(f, Group::Results(group)));
                 self.block(f, ops).await
             });
             match group.await {
@@ -974,7 +993,7 @@ impl Run {
             }
         } else {
             let group = asyncio::TaskGroup::run(async |group| {
-                let _inside = Inside::new(&f.groups, (Group::Values(group), f.task));
+                let _inside = Inside::new(&f.groups, self.membership(f, Group::Values(group)));
                 self.block(f, ops).await
             });
             group.await?
@@ -1091,11 +1110,7 @@ struct Members<'a> {
 impl Drop for Members<'_> {
     fn drop(&mut self) {
         if let Some(waits) = self.run.waits.borrow_mut().get_mut(&self.task) {
-            let members = waits.split_off(self.before.min(waits.len()));
-            if self.run.program.mode == Mode::Err {
-                // Their errors are the group's.
-                self.run.taken.borrow_mut().extend(members);
-            }
+            waits.truncate(self.before);
         }
     }
 }
