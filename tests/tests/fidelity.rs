@@ -29,3 +29,40 @@ fn every_recorded_program_runs_as_on_cpython() {
         }
     }
 }
+
+#[test]
+fn every_fault_can_still_be_planted() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let faults = tests::fidelity::faults::read().expect("the list is readable");
+    assert!(faults.len() >= 15);
+    for fault in faults {
+        let source = std::fs::read_to_string(root.join(&fault.file)).expect("the file is there");
+        assert!(
+            fault.plant(&source).is_some(),
+            "{}: change its text in faults.txt",
+            fault.name
+        );
+    }
+}
+
+/// CPython's tasks in C and in Python give the same traces: what is recorded is no accident of either.
+///
+/// Does nothing where there is no CPython 3.13.
+#[test]
+fn tasks_in_c_and_in_python_agree() {
+    let Ok(mut python) = tests::fidelity::python::Python::start(None) else {
+        eprintln!("no CPython 3.13 here");
+        return;
+    };
+    let recorded = corpus::read().expect("the corpus is readable");
+    let recorded = recorded
+        .into_iter()
+        .map(|(_, one)| one)
+        .filter(|one| !one.program.has_messages());
+    let (programs, traces): (Vec<_>, Vec<_>) = recorded.map(|one| (one.program, one.trace)).unzip();
+    assert!(
+        python.run(&programs).expect("it runs") == traces,
+        "the recordings are out of date"
+    );
+    assert!(python.run_pure(&programs).expect("it runs") == traces);
+}

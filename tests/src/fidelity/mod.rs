@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod corpus;
+pub mod faults;
 pub mod generate;
 pub mod interpret;
 pub mod program;

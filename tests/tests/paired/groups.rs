@@ -103,12 +103,12 @@ paired!(group_cancelled_child_is_no_error, async {
         sleep(delay).await;
         log!("{name} done");
     }
-    let a = TaskGroup::run(async |tg| {
+    let (a,) = TaskGroup::run(async |tg| {
         let a = tg.create_task(work("a", 10));
         tg.create_task(work("b", 2));
         sleep(1).await;
         log!("cancel {}", py(a.cancel()));
-        a
+        (a,)
     })
     .await;
     log!("end {}", py(a.cancelled()));
