@@ -75,8 +75,9 @@ def meaning(text):
 
     The same rules are applied to what the Rust programs print: see `meaning` in src/recordings.rs.
     """
-    # Of a task's repr, the coroutine: not the lines and the internals of the event loop after it.
-    text = re.sub(r"(coro=<\w+\(\)) .* (took)", r"\1 ...> \2", text)
+    # Of a slow task, the coroutine and the tenths of a second: not its line, nor what of the event
+    # loop is in its repr.
+    text = re.sub(r"(coro=<\w+\(\)) .* (took \d+\.\d)\d*", r"\1 ...> \2", text)
     # A time of day becomes the seconds since the first one that is shown.
     first = None
 
