@@ -27,15 +27,21 @@ pub fn recording(name: &str) -> (String, String) {
     (heading.to_owned(), printed.to_owned())
 }
 
-/// Runs the example `name` on the virtual clock and compares its output with the recording, line by line.
+/// Runs the example `name` and compares its output with the recording, line by line.
+///
+/// It runs on the virtual clock; with `ASYNCIO_CLOCK=real` in the environment it really sleeps.
 ///
 /// # Panics
 ///
 /// If they differ, with the difference.
 pub fn assert_prints_what_cpython_printed(name: &str) {
     let (heading, expected) = recording(name);
-    let (status, shown) =
-        terminal_output(Command::new(executable(name)).env("ASYNCIO_CLOCK", "virtual"));
+    let clock = std::env::var("ASYNCIO_CLOCK").unwrap_or_else(|_| "virtual".to_owned());
+    let (status, shown) = terminal_output(
+        Command::new(executable(name))
+            .env("ASYNCIO_CLOCK", clock)
+            .env_remove("ASYNCIO_DEBUG"),
+    );
     assert!(
         status.success(),
         "{name} ended with {status}, after it had printed:\n{shown}"
