@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
@@ -52,12 +53,14 @@ impl<Y, S> Slot<Y, S> {
 #[inline]
 pub(crate) fn with_address<T>(address: *const (), poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
     // SAFETY: what `WAKER`'s functions do is sound for any data pointer, as none of them follows it.
-    let waker = unsafe { Waker::from_raw(RawWaker::new(address, &WAKER)) };
+    let waker = unsafe { Waker::from_raw(RawWaker::new(address, WAKER)) };
+    // Its destructor does nothing, but the optimiser does not know, and would think that it sees the slot.
+    let waker = ManuallyDrop::new(waker);
     poll(&mut Context::from_waker(&waker))
 }
 
 /// The waker of a slot. It wakes nobody, and none of its functions touches the slot.
-static WAKER: RawWakerVTable = RawWakerVTable::new(
+const WAKER: &RawWakerVTable = &RawWakerVTable::new(
     // A clone may outlive the slot, so it is a waker that leads nowhere.
     |_| RawWaker::new(Waker::noop().data(), Waker::noop().vtable()),
     |_| {},
@@ -183,6 +186,7 @@ impl Delegates for () {
     fn top(&self) -> Option<Link> {
         None
     }
+    #[inline]
     fn push(&mut self, _: Link) {
         unreachable!("a `yield_from!` that its generator does not know of")
     }
