@@ -674,9 +674,6 @@ impl<'a> Rewriter<'a> {
             // Output: (guarded words).yield_({ x }).await
             (_, Word::Yield) => {
                 let words = self.guarded(span, place);
-                if operand.is_empty() {
-                    return quote_spanned!(span=> #words.yield_(()).await);
-                }
                 quote_spanned!(span=> #words.yield_({ #operand }).await)
             }
             // Input:  yield_from!(x)

@@ -66,6 +66,8 @@ pub struct Chain {
 }
 
 impl Delegates for Chain {
+    const DELEGATES: bool = true;
+
     #[inline]
     fn top(&self) -> Option<Link> {
         self.top

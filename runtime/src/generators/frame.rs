@@ -30,7 +30,7 @@ impl<Y, S> Slot<Y, S> {
     }
 
     /// Runs `poll` with a context whose waker leads to this slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
         with_address((&raw mut *self).cast_const().cast(), poll)
     }
@@ -50,17 +50,17 @@ impl<Y, S> Slot<Y, S> {
 }
 
 /// Runs `poll` with a context whose waker's data is `address`.
-#[inline]
+#[inline(always)]
 pub(crate) fn with_address<T>(address: *const (), poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
     // SAFETY: what `WAKER`'s functions do is sound for any data pointer, as none of them follows it.
-    let waker = unsafe { Waker::from_raw(RawWaker::new(address, WAKER)) };
-    // Its destructor does nothing, but the optimiser does not know, and would think that it sees the slot.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(address, &WAKER)) };
+    // It has nothing to drop, and the optimiser cannot know: the call would keep the slot in memory.
     let waker = ManuallyDrop::new(waker);
     poll(&mut Context::from_waker(&waker))
 }
 
 /// The waker of a slot. It wakes nobody, and none of its functions touches the slot.
-const WAKER: &RawWakerVTable = &RawWakerVTable::new(
+static WAKER: RawWakerVTable = RawWakerVTable::new(
     // A clone may outlive the slot, so it is a waker that leads nowhere.
     |_| RawWaker::new(Waker::noop().data(), Waker::noop().vtable()),
     |_| {},
@@ -168,6 +168,8 @@ impl<F, N, D: Delegates> Function<F, N, D> {
 
 /// Whether a generator function delegates.
 pub trait Delegates: Default {
+    /// Whether it does.
+    const DELEGATES: bool;
     /// The innermost of those it delegates to.
     fn top(&self) -> Option<Link>;
     /// Takes up one more.
@@ -182,11 +184,11 @@ pub trait Delegates: Default {
 
 /// A generator without a `yield_from!` in it never delegates.
 impl Delegates for () {
+    const DELEGATES: bool = false;
     #[inline]
     fn top(&self) -> Option<Link> {
         None
     }
-    #[inline]
     fn push(&mut self, _: Link) {
         unreachable!("a `yield_from!` that its generator does not know of")
     }
@@ -215,7 +217,7 @@ impl<F: Future, N, D: Delegates> Function<F, N, D> {
     /// # Safety
     ///
     /// The frame is pinned.
-    #[inline]
+    #[inline(always)]
     unsafe fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some(body) = &mut self.body else {
             unreachable!("a finished generator is not resumed")
@@ -231,7 +233,7 @@ where
     N: Named,
     D: Delegates,
 {
-    #[inline]
+    #[inline(always)]
     fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
         // SAFETY: the body is not moved out of the frame, here or below.
         let this = unsafe { self.get_unchecked_mut() };
@@ -246,6 +248,23 @@ where
         }
         let mut slot = Slot::<Y, S>::new(sent);
         let guard = EndOnPanic(this);
+        if !D::DELEGATES {
+            // SAFETY: `self` was pinned.
+            let polled = slot.enter(|cx| unsafe { guard.0.poll_body(cx) });
+            return match (polled, slot.yielded) {
+                (Poll::Ready(value), _) => {
+                    guard.0.body = None;
+                    std::mem::forget(guard);
+                    Err(Some(value))
+                }
+                (Poll::Pending, Some(value)) => {
+                    std::mem::forget(guard);
+                    Ok(value)
+                }
+                // The guard ends the generator.
+                (Poll::Pending, None) => awaited(N::NAME),
+            };
+        }
         loop {
             let frame = &mut *guard.0;
             match frame.chain.top() {
