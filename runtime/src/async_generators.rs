@@ -186,8 +186,8 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
             .await;
             frame.finish();
             match closed {
-                // It has unwound, or it has returned; it cannot have yielded.
-                Ok(Ok(_)) => {}
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(_))) => panic!("async generator ignored GeneratorExit"),
                 Ok(Err(exit)) if exit.message() == Some(GENERATOR_EXIT) => {}
                 Ok(Err(cancelled)) => cancelled.raise().await,
                 Err(payload) => std::panic::resume_unwind(payload),
@@ -343,15 +343,24 @@ pub trait AsyncBody<Y, S>: AsyncFrame<Y, S> {
         Self: Send + 'a;
 }
 
+/// How far an async generator's body has come.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// Not begun.
+    Created,
+    /// At a `yield_!`.
+    Yielded,
+    /// In the middle of something it awaits.
+    Awaiting,
+    /// A cancellation was raised in it: nothing runs in it any more. It is dropped when it is next asked for, not at once, since
+    /// whoever catches the cancellation clears its mark first.
+    Doomed,
+}
+
 /// The frame of an async generator function: `F` is its body, `N` its name.
 pub struct AsyncFunction<Y, S, F, N> {
     slot: UnsafeCell<Slot<Y, S>>,
-    started: bool,
-    /// It stands at a `yield_!`, and not in the middle of something it awaits.
-    at_yield: bool,
-    /// A cancellation was raised in it: nothing runs in it any more. It is dropped when it is next asked for, not at once, since
-    /// whoever catches the cancellation clears its mark first.
-    doomed: bool,
+    stage: Stage,
     /// `None` once the body has ended. It holds the address of `slot`, and ends before it.
     body: Option<F>,
     name: PhantomData<fn() -> N>,
@@ -368,9 +377,7 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
         };
         AsyncFunction {
             slot: UnsafeCell::new(slot),
-            started: false,
-            at_yield: false,
-            doomed: false,
+            stage: Stage::Created,
             body: Some(body),
             name: PhantomData,
             _pinned: PhantomPinned,
@@ -392,11 +399,11 @@ where
     F: Future<Output = ()>,
     N: Named,
 {
-    #[inline]
+    #[inline(always)]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.doomed {
+        if this.stage == Stage::Doomed {
             this.body = None;
         }
         if this.body.is_none() {
@@ -409,8 +416,7 @@ where
         };
         // SAFETY: the frame is pinned, and the body with it.
         let mut body = unsafe { Pin::new_unchecked(body) };
-        if !this.started {
-            this.started = true;
+        if this.stage == Stage::Created {
             let begun = with_address(slot.cast_const().cast(), |cx| body.as_mut().poll(cx));
             debug_assert!(
                 begun.is_pending(),
@@ -418,30 +424,40 @@ where
             );
         }
         let polled = body.poll(cx);
-        if polled.is_ready() {
-            *guard.0 = None;
-        }
-        std::mem::forget(guard);
-        ready_or(polled, || {
-            // SAFETY: the body is not running, so nobody else reaches the slot.
-            let yielded = unsafe { (*slot).yielded.take() };
-            this.at_yield = yielded.is_some();
-            if yielded.is_none() {
-                this.doomed = cancellation::in_flight();
+        // SAFETY: the body is not running, so nobody else reaches the slot.
+        let yielded = unsafe { (*slot).yielded.take() };
+        match (polled, yielded) {
+            (Poll::Ready(()), _) => {
+                *guard.0 = None;
+                std::mem::forget(guard);
+                Poll::Ready(None)
             }
-            yielded
-        })
+            (Poll::Pending, Some(value)) => {
+                std::mem::forget(guard);
+                this.stage = Stage::Yielded;
+                Poll::Ready(Some(value))
+            }
+            (Poll::Pending, None) => {
+                std::mem::forget(guard);
+                this.stage = if cancellation::in_flight() {
+                    Stage::Doomed
+                } else {
+                    Stage::Awaiting
+                };
+                Poll::Pending
+            }
+        }
     }
 
     fn send(self: Pin<&mut Self>, sent: Option<S>) {
-        if self.started && self.at_yield {
+        if self.stage == Stage::Yielded {
             // SAFETY: as in `poll_next`; the pinned parts are not touched.
             unsafe { (*self.get_unchecked_mut().slot.get()).sent = sent };
         }
     }
 
     fn begin_closing(self: Pin<&mut Self>) -> bool {
-        let stands = self.at_yield && !self.doomed && self.body.is_some();
+        let stands = self.stage == Stage::Yielded && self.body.is_some();
         // SAFETY: as in `send`.
         unsafe { (*self.get_unchecked_mut().slot.get()).closing = stands };
         stands
@@ -453,28 +469,15 @@ where
     }
 
     fn state(&self) -> State {
-        match (&self.body, self.started) {
-            (None, _) => State::Finished,
-            (Some(_), _) if self.doomed => State::Finished,
-            (Some(_), false) => State::Created,
-            (Some(_), true) => State::Suspended,
+        match (&self.body, self.stage) {
+            (None, _) | (_, Stage::Doomed) => State::Finished,
+            (Some(_), Stage::Created) => State::Created,
+            (Some(_), Stage::Yielded | Stage::Awaiting) => State::Suspended,
         }
     }
 
     fn name(&self) -> &'static str {
         N::NAME
-    }
-}
-
-/// What a poll of a body comes to: a value it left in the slot stands for itself.
-#[inline]
-fn ready_or<Y>(polled: Poll<()>, yielded: impl FnOnce() -> Option<Y>) -> Poll<Option<Y>> {
-    match polled {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => match yielded() {
-            Some(value) => Poll::Ready(Some(value)),
-            None => Poll::Pending,
-        },
     }
 }
 
@@ -734,23 +737,18 @@ impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
     /// # Safety
     ///
     /// The body is running, on this thread.
-    #[inline]
+    #[inline(always)]
     unsafe fn exchange(&self, value: &mut Option<Y>, cx: &Context<'_>) -> Poll<K::Sent> {
-        // SAFETY: the slot is alive while its body runs, and only the body reaches it then. The thread's number is not borrowed.
-        let Slot {
-            yielded,
-            sent,
-            closing,
-            ..
-        } = unsafe { &mut *self.address.0.as_ptr() };
+        let slot = self.address.0.as_ptr();
+        // SAFETY: the slot is alive while its body runs, and only the body reaches these fields then.
+        let (yielded, sent, closing) =
+            unsafe { (&mut (*slot).yielded, &mut (*slot).sent, (*slot).closing) };
         match value.take() {
-            Some(_) if *closing => panic!("async generator ignored GeneratorExit"),
-            Some(_) if yielded.is_some() => panic!("two `yield_!` of one async generator at once"),
             Some(value) => {
                 *yielded = Some(value);
                 Poll::Pending
             }
-            None if *closing => raise_exit(cx),
+            None if closing => raise_exit(cx),
             None => Poll::Ready(K::receive(sent.take())),
         }
     }
@@ -835,7 +833,11 @@ impl<Y, S, K: Receives<S>> Future for AsyncCheckedYield<'_, Y, S, K> {
             "`yield_!` was polled by something else than its own generator: a macro moved it elsewhere"
         );
         // SAFETY: the number is that of the thread the body runs on, for as long as it runs, so it is running here.
-        unsafe { words.exchange(value, cx) }
+        unsafe {
+            let is_first = (*words.address.0.as_ptr()).yielded.is_none();
+            assert!(is_first, "two `yield_!` of one async generator at once");
+            words.exchange(value, cx)
+        }
     }
 }
 
