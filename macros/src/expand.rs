@@ -10,7 +10,7 @@ use crate::args::{self, Args, Attribute};
 use crate::body::{self, Found, Language, Names, Needs, Rewriter};
 use crate::diagnostic::Mistake;
 use crate::fallback;
-use crate::item::{Body, Function};
+use crate::item::{self, Body, Function};
 use crate::kind::{self, Coroutine, Exchanged, Generator, Kind, Shown};
 
 /// `#[asyncio::coroutine]`.
@@ -81,7 +81,7 @@ fn with_mistakes(mistakes: Vec<Mistake>, expansion: TokenStream) -> TokenStream 
 
 /// The function that an attribute stands on, or what to give if it stands on something else.
 fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenStream> {
-    Function::parse(item.clone()).map_err(|error| {
+    let function = Function::parse(item.clone()).map_err(|error| {
         let (name, instead) = match attribute {
             Attribute::Main => ("main", ""),
             Attribute::Test => ("test", ""),
@@ -100,7 +100,16 @@ fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenSt
             _ => Mistake::from(error),
         };
         fallback::item(item, mistake)
-    })
+    })?;
+    match &function.body {
+        Body::None(rest) if !item::is_semicolon(rest) => {
+            let after = rest.clone().into_iter().next();
+            let span = after.map_or(function.sig.ident.span(), |tree| tree.span());
+            let mistake = Mistake::at(span, "here the function's body is missing: `{ .. }`");
+            Err(fallback::signature(&function, mistake))
+        }
+        _ => Ok(function),
+    }
 }
 
 /// A coroutine or a generator function.

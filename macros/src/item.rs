@@ -19,7 +19,7 @@ pub(crate) struct Function {
 pub(crate) enum Body {
     /// `{ .. }`, the group as it was written.
     Block(Group),
-    /// `;`: a trait's method that has no body of its own.
+    /// `;`: a trait's method that has no body of its own. Or whatever else there is while somebody is still typing.
     None(TokenStream),
 }
 
@@ -69,4 +69,10 @@ fn block(rest: &TokenStream) -> Option<Group> {
         },
         _ => None,
     }
+}
+
+/// Whether a function ends here without a body, as those of a trait may.
+pub(crate) fn is_semicolon(rest: &TokenStream) -> bool {
+    let mut trees = rest.clone().into_iter();
+    matches!((trees.next(), trees.next()), (Some(TokenTree::Punct(punct)), None) if punct.as_char() == ';')
 }

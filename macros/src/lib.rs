@@ -6,6 +6,8 @@ mod body;
 mod diagnostic;
 mod expand;
 mod fallback;
+#[cfg(test)]
+mod fuzz;
 mod item;
 mod kind;
 
