@@ -9,10 +9,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::event_loop::ready::{Callback, Ready};
-use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};
+use crate::event_loop::{EventLoop, LoopState, context, get_event_loop, wake};
 use crate::exceptions::{CancelledError, Exception};
 use crate::tasks::{self, Suspended, Task, cancellation};
 
@@ -127,15 +127,14 @@ impl FutureCore {
     }
 
     fn schedule(&self, callback: Callback) {
-        match callback {
-            Callback::Wake(waker) => waker.wake(),
-            Callback::Call(callback) => {
-                if let Some(event_loop) = self.event_loop.upgrade() {
-                    if !event_loop.is_closed() {
-                        event_loop.push(Ready::Call(callback));
-                    }
-                }
-            }
+        let callback = match callback {
+            Callback::Wake(waker) => return wake(waker),
+            Callback::Call(callback) => Some(callback),
+            Callback::Bind(bind) => bind(),
+        };
+        let open_loop = self.event_loop.upgrade().filter(|it| !it.is_closed());
+        if let (Some(callback), Some(event_loop)) = (callback, open_loop) {
+            event_loop.push(Ready::Call(callback));
         }
     }
 
@@ -164,12 +163,51 @@ impl FutureCore {
 
     /// Has a waiter wake another waker, in its old place.
     fn rewake(&self, id: CallbackId, cx: &Context<'_>) {
-        let mut callbacks = self.callbacks.borrow_mut();
-        if let Ok(index) = callbacks.binary_search_by_key(&id.0, |(id, _)| id.0) {
-            if let Callback::Wake(known) = &mut callbacks[index].1 {
-                known.clone_from(cx.waker());
-            }
+        let is_known = Self::waker_of(&mut self.callbacks.borrow_mut(), id, |known| {
+            known.will_wake(cx.waker())
+        });
+        if is_known != Some(false) {
+            return;
         }
+        // Cloned, and the old one dropped, while nothing is borrowed: they may be anybody's.
+        let mut waker = cx.waker().clone();
+        Self::waker_of(&mut self.callbacks.borrow_mut(), id, |known| {
+            std::mem::swap(known, &mut waker);
+        });
+    }
+
+    fn waker_of<R>(
+        callbacks: &mut [(CallbackId, Callback)],
+        id: CallbackId,
+        f: impl FnOnce(&mut Waker) -> R,
+    ) -> Option<R> {
+        let index = callbacks.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
+        match &mut callbacks[index].1 {
+            Callback::Wake(waker) => Some(f(waker)),
+            _ => None,
+        }
+    }
+
+    /// What is pending is awaited on its own loop: no other one would end the wait.
+    fn check_loop(&self, target: impl Fn() -> Rc<dyn Cancel>) {
+        match context::running() {
+            None => panic!("no running event loop: a task or future can only be awaited in one"),
+            Some(running) if !std::ptr::eq(Rc::as_ptr(&running), self.event_loop.as_ptr()) => {
+                let task = tasks::current_task().map(|task| format!("{task:?}"));
+                panic!(
+                    "Task {} got Future {} attached to a different loop",
+                    task.unwrap_or_default(),
+                    target().repr().unwrap_or_default()
+                );
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Drops what waits, of a future that will never be done.
+    pub(crate) fn drop_callbacks(&self) {
+        let callbacks = self.callbacks.take();
+        drop(callbacks);
     }
 }
 
@@ -188,9 +226,9 @@ impl Awaiting {
         &mut self,
         cx: &Context<'_>,
         core: &FutureCore,
-        target: impl FnOnce() -> Rc<dyn Cancel>,
+        target: impl Fn() -> Rc<dyn Cancel>,
     ) -> Poll<()> {
-        if cancellation::in_flight() {
+        if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
         let failure = if core.is_done() { core.failure() } else { None };
@@ -211,7 +249,10 @@ impl Awaiting {
         }
         match self.callback {
             Some(id) => core.rewake(id, cx),
-            None => self.callback = Some(core.add_callback(Callback::Wake(cx.waker().clone()))),
+            None => {
+                core.check_loop(&target);
+                self.callback = Some(core.add_callback(Callback::Wake(cx.waker().clone())));
+            }
         }
         self.point.suspend(cx, None, || Some(target()));
         Poll::Pending
@@ -240,6 +281,13 @@ impl AwaitedHandle<'_> {
         self.0.future_core().is_done()
     }
 
+    pub(crate) fn belongs_to(&self, event_loop: &Rc<LoopState>) -> bool {
+        std::ptr::eq(
+            self.0.future_core().event_loop.as_ptr(),
+            Rc::as_ptr(event_loop),
+        )
+    }
+
     /// Whether awaiting it raises a cancellation: also a gather that was cancelled, which says of
     /// itself that it is not.
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -266,21 +314,34 @@ impl AwaitedHandle<'_> {
 /// The handle inside `future`, when that is a [`Task`], a [`Future`] or a
 /// [`Gather`](crate::Gather).
 pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHandle<'_>> {
-    if let Some(task) = downcast::<F, Task<F::Output>>(future) {
+    // SAFETY: each of the three, if `F` is it, has `F::Output` itself as its parameter, lifetimes
+    // included, since that is how its `Future` is implemented.
+    let (task, other, gather) = unsafe {
+        (
+            downcast::<F, Task<F::Output>>(future),
+            downcast::<F, Future<F::Output>>(future),
+            downcast::<F, crate::Gather<F::Output>>(future),
+        )
+    };
+    if let Some(task) = task {
         return Some(AwaitedHandle(task.awaited()));
     }
-    if let Some(other) = downcast::<F, Future<F::Output>>(future) {
+    if let Some(other) = other {
         return Some(AwaitedHandle(other.promise.clone()));
     }
-    downcast::<F, crate::Gather<F::Output>>(future).map(|gather| AwaitedHandle(gather.awaited()))
+    gather.map(|gather| AwaitedHandle(gather.awaited()))
 }
 
 /// `value` as a `T`, if that is what it is, whether it borrows or not.
-pub(crate) fn downcast<F, T>(value: &F) -> Option<&T> {
+///
+/// # Safety
+///
+/// Type ids leave lifetimes out. Where `F` and `T` are the same but for those, what this gives must
+/// not be used for longer than the lifetimes in `F` last.
+pub(crate) unsafe fn downcast<F, T>(value: &F) -> Option<&T> {
     if typeid::of::<F>() == typeid::of::<T>() {
-        // SAFETY: the callers ask for a `T` whose parameters are all taken from `F` itself
-        // (`Task<F::Output>` and the like); with equal type ids, which leave lifetimes out, the
-        // two are the same type, lifetimes included.
+        // SAFETY: the two are the same type but for their lifetimes, which have no part in layout;
+        // that none is overrun is the caller's promise.
         Some(unsafe { &*std::ptr::from_ref(value).cast::<T>() })
     } else {
         None
@@ -447,10 +508,17 @@ impl<T> Future<T> {
     where
         T: 'static,
     {
-        let this = self.clone();
+        let (promise, read) = (Rc::downgrade(&self.promise), self.read);
         self.promise
             .core
-            .add_callback(Callback::Call(Box::new(move || callback(&this))));
+            .add_callback(Callback::Bind(Box::new(move || {
+                let this = Self {
+                    promise: promise.upgrade()?,
+                    awaiting: Awaiting::default(),
+                    read,
+                };
+                Some(Box::new(move || callback(&this)))
+            })));
     }
 }
 

@@ -135,7 +135,11 @@ impl<O: 'static> Gather<O> {
         children: Vec<Child>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
-        Self::on(&current_loop(), tasks, children, collect)
+        // As in Python, the loop of the first child, if there is one.
+        let first = children.first();
+        let event_loop = first.and_then(|child| child.task.0.event_loop().upgrade());
+        let event_loop = event_loop.unwrap_or_else(current_loop);
+        Self::on(&event_loop, tasks, children, collect)
     }
 
     fn on<Tasks: 'static>(

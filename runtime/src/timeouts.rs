@@ -3,37 +3,50 @@
 //! A time-out cancels the task that is in it, from a timer, and turns the cancellation into its
 //! own error only if it was its own: it compares how many cancellations are asked for with how
 //! many were when it was entered. Mirrors `asyncio/timeouts.py`.
+//!
+//! What is held across an await is [`Send`]: tasks and timers are known by their keys. Off
+//! asyncio's loop there is no task to cancel; what runs out of time is dropped there.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use crate::delay::Timeout as TimeoutDelay;
-use crate::event_loop::ready::{Callback, HandleState, Ready};
+use crate::event_loop::ready::Callback;
 use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{LoopState, context};
+use crate::event_loop::{Clock, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
-use crate::futures::{AwaitedHandle, handle_of};
-use crate::tasks::TaskRef;
+use crate::futures::handle_of;
 use crate::tasks::cancellation::{self, Catch};
+use crate::tasks::{Sleep, Suspended, TaskKey, sleep};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
 /// A handle; mirrors `asyncio.Timeout`.
 #[derive(Clone)]
 pub struct Timeout {
-    state: Rc<TimeoutState>,
+    state: Arc<Mutex<TimeoutState>>,
 }
 
 struct TimeoutState {
-    phase: Cell<Phase>,
-    when: Cell<Option<f64>>,
-    task: RefCell<Option<(TaskRef, Rc<LoopState>)>>,
-    /// `cancelling()` of the task when it was entered.
-    cancelling: Cell<u32>,
-    alarm: RefCell<Alarm>,
+    phase: Phase,
+    when: Option<f64>,
+    place: Place,
+}
+
+/// Where it was entered, and what is to happen when it runs out.
+enum Place {
+    Nowhere,
+    /// In a task of asyncio's, which is cancelled.
+    Task {
+        task: TaskKey,
+        /// `cancelling()` of the task when it was entered.
+        cancelling: u32,
+        alarm: Option<TimerKey>,
+    },
+    /// On another executor; this wakes it when the time-out is rescheduled.
+    Elsewhere(Waker),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,35 +58,42 @@ enum Phase {
     Finished,
 }
 
-#[derive(Default)]
-enum Alarm {
-    #[default]
-    None,
-    Timer(TimerKey),
-    Soon(Rc<HandleState>),
+/// The time that time-outs go by: of the running loop, or else the real one.
+fn now() -> f64 {
+    match context::running() {
+        Some(event_loop) => event_loop.time(),
+        None => Clock::real().time(),
+    }
 }
 
 impl Timeout {
     fn new(when: Option<f64>) -> Self {
         Self {
-            state: Rc::new(TimeoutState {
-                phase: Cell::new(Phase::Created),
-                when: Cell::new(when),
-                task: RefCell::default(),
-                cancelling: Cell::new(0),
-                alarm: RefCell::default(),
-            }),
+            state: Arc::new(Mutex::new(TimeoutState {
+                phase: Phase::Created,
+                when,
+                place: Place::Nowhere,
+            })),
         }
+    }
+
+    /// Never locked while anything of the user's runs.
+    fn state(&self) -> MutexGuard<'_, TimeoutState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn phase(&self) -> Phase {
+        self.state().phase
     }
 
     /// The loop's time, in seconds, at which it ends; none for never.
     pub fn when(&self) -> Option<f64> {
-        self.state.when.get()
+        self.state().when
     }
 
     /// Whether it has run out.
     pub fn expired(&self) -> bool {
-        matches!(self.state.phase.get(), Phase::Expiring | Phase::Expired)
+        matches!(self.phase(), Phase::Expiring | Phase::Expired)
     }
 
     /// Ends at `when` on the loop's clock instead; never for `None`.
@@ -84,7 +104,7 @@ impl Timeout {
     /// has ended.
     #[track_caller]
     pub fn reschedule(&self, when: Option<f64>) {
-        let phase = match self.state.phase.get() {
+        let phase = match self.phase() {
             Phase::Active => return self.arm(when),
             Phase::Created => panic!("Timeout has not been entered"),
             Phase::Expiring => "expiring",
@@ -95,97 +115,161 @@ impl Timeout {
     }
 
     fn arm(&self, when: Option<f64>) {
-        let state = &self.state;
-        state.when.set(when);
         self.disarm();
-        let event_loop = match &*state.task.borrow() {
-            Some((_, event_loop)) => event_loop.clone(),
-            None => return,
+        let task = {
+            let mut state = self.state();
+            state.when = when;
+            match &state.place {
+                Place::Nowhere => return,
+                Place::Task { task, .. } => *task,
+                Place::Elsewhere(waker) => {
+                    let waker = waker.clone();
+                    drop(state);
+                    return wake(waker);
+                }
+            }
         };
-        let Some(when) = when else { return };
+        let (Some(when), Some(event_loop)) = (when, context::find(task.loop_id)) else {
+            return;
+        };
         let this = self.clone();
-        let callback = Box::new(move || this.expire());
-        *state.alarm.borrow_mut() = if when <= event_loop.time() {
-            let soon = HandleState::new(callback);
-            event_loop.push(Ready::Handle(soon.clone()));
-            Alarm::Soon(soon)
+        let expire = Callback::Call(Box::new(move || this.expire()));
+        let key = if when <= event_loop.time() {
+            event_loop.insert_due_timer(expire)
         } else {
-            Alarm::Timer(event_loop.insert_timer(when, Callback::Call(callback)))
+            event_loop.insert_timer(when, expire)
         };
+        if let Place::Task { alarm, .. } = &mut self.state().place {
+            *alarm = Some(key);
+        }
     }
 
     fn disarm(&self) {
-        let alarm = self.state.alarm.take();
-        match (alarm, &*self.state.task.borrow()) {
-            (Alarm::Timer(key), Some((_, event_loop))) => event_loop.cancel_timer(key),
-            (Alarm::Soon(soon), _) => drop(soon.take()),
-            _ => {}
+        let armed = match &mut self.state().place {
+            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.loop_id, key)),
+            _ => None,
+        };
+        if let Some((loop_id, key)) = armed {
+            if let Some(event_loop) = context::find(loop_id) {
+                event_loop.cancel_timer(key);
+            }
         }
     }
 
     /// Mirrors `Timeout._on_timeout`.
     fn expire(&self) {
-        let task = self
-            .state
-            .task
-            .borrow()
-            .as_ref()
-            .map(|(task, _)| task.clone());
+        let task = match &mut self.state().place {
+            Place::Task { task, alarm, .. } => {
+                *alarm = None;
+                context::task(*task)
+            }
+            _ => None,
+        };
         if let Some(task) = task {
             task.cancel(CancelledError::new());
         }
-        self.state.phase.set(Phase::Expiring);
-        drop(self.state.alarm.take());
+        self.state().phase = Phase::Expiring;
     }
 
     /// Mirrors `Timeout.__aenter__`.
-    #[track_caller]
-    fn enter(&self) {
-        let (Some(task), Some(event_loop)) = (context::current_task(), context::running()) else {
-            panic!("Timeout should be used inside a task");
+    fn enter(&self, cx: &Context<'_>) {
+        let place = match (context::current_task(), context::running()) {
+            (Some(task), Some(_)) => Place::Task {
+                task: task.core().key,
+                cancelling: task.core().cancellation.requested(),
+                alarm: None,
+            },
+            (_, None) => Place::Elsewhere(cx.waker().clone()),
+            (None, Some(_)) => panic!("Timeout should be used inside a task"),
         };
-        self.state.phase.set(Phase::Active);
-        self.state
-            .cancelling
-            .set(task.core().cancellation.requested());
-        *self.state.task.borrow_mut() = Some((task, event_loop));
-        self.arm(self.when());
+        let when = {
+            let mut state = self.state();
+            state.phase = Phase::Active;
+            state.place = place;
+            state.when
+        };
+        self.arm(when);
     }
 
     /// Mirrors `Timeout.__aexit__`; true when a cancellation that was raised is this time-out's.
     fn exit(&self) -> bool {
         self.disarm();
-        let task = self.state.task.take();
-        match self.state.phase.get() {
-            Phase::Expiring => {
-                self.state.phase.set(Phase::Expired);
-                let left = task.map(|(task, _)| task.core().cancellation.uncancel());
-                left.is_some_and(|left| left <= self.state.cancelling.get())
-            }
-            Phase::Active => {
-                self.state.phase.set(Phase::Finished);
-                false
+        let (phase, place) = {
+            let mut state = self.state();
+            let phase = state.phase;
+            state.phase = match phase {
+                Phase::Active => Phase::Finished,
+                Phase::Expiring => Phase::Expired,
+                other => other,
+            };
+            (phase, std::mem::replace(&mut state.place, Place::Nowhere))
+        };
+        match (phase, place) {
+            (
+                Phase::Expiring,
+                Place::Task {
+                    task, cancelling, ..
+                },
+            ) => {
+                let left = context::task(task).map(|task| task.core().cancellation.uncancel());
+                left.is_some_and(|left| left <= cancelling)
             }
             _ => false,
+        }
+    }
+
+    /// On another executor: what its `Under` waits for, besides its future.
+    fn poll_elsewhere(&self, cx: &mut Context<'_>, alarm: &mut Elsewhere) -> Poll<()> {
+        if !matches!(self.state().place, Place::Elsewhere(_)) {
+            return Poll::Pending;
+        }
+        let mut waker = cx.waker().clone();
+        let when = {
+            let mut state = self.state();
+            match &mut state.place {
+                Place::Elsewhere(known) => std::mem::swap(known, &mut waker),
+                _ => return Poll::Pending,
+            }
+            state.when
+        };
+        drop(waker);
+        if alarm.when != when {
+            alarm.when = when;
+            alarm.sleep = when.map(|when| sleep((when - now()).max(f64::MIN_POSITIVE)));
+        }
+        match &mut alarm.sleep {
+            Some(sleep) => Pin::new(sleep).poll(cx),
+            None => Poll::Pending,
         }
     }
 }
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.state.phase.get() {
+        let (phase, when) = {
+            let state = self.state();
+            (state.phase, state.when)
+        };
+        let name = match phase {
             Phase::Created => "created",
             Phase::Active => "active",
             Phase::Expiring => "expiring",
             Phase::Expired => "expired",
             Phase::Finished => "finished",
         };
-        write!(f, "<Timeout [{phase}]")?;
-        if let (Phase::Active, Some(when)) = (self.state.phase.get(), self.when()) {
+        write!(f, "<Timeout [{name}]")?;
+        if let (Phase::Active, Some(when)) = (phase, when) {
             write!(f, " when={when:.3}")?;
         }
         f.write_str(">")
     }
+}
+
+/// The timer of a time-out on another executor, and what it was set to.
+#[derive(Default)]
+struct Elsewhere {
+    when: Option<f64>,
+    sleep: Option<Sleep>,
 }
 
 pin_project_lite::pin_project! {
@@ -194,6 +278,7 @@ pin_project_lite::pin_project! {
         timeout: Timeout,
         is_entered: bool,
         catch: Catch,
+        elsewhere: Elsewhere,
         #[pin]
         future: Option<F>,
     }
@@ -215,18 +300,25 @@ impl<F: Future> Future for Under<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if cancellation::in_flight() {
+        if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
         if !*this.is_entered {
-            this.timeout.enter();
+            this.timeout.enter(cx);
             *this.is_entered = true;
         }
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("a time-out was polled after it was done");
         };
         let Poll::Ready(caught) = this.catch.poll(cx, |cx| future.poll(cx)) else {
-            return Poll::Pending;
+            if this.timeout.poll_elsewhere(cx, this.elsewhere).is_pending() {
+                return Poll::Pending;
+            }
+            this.future.set(None);
+            *this.is_entered = false;
+            this.timeout.state().phase = Phase::Expiring;
+            this.timeout.exit();
+            return Poll::Ready(Err(TimeoutError));
         };
         this.future.set(None);
         *this.is_entered = false;
@@ -244,6 +336,7 @@ fn under<F: Future>(timeout: Timeout, future: F) -> Under<F> {
         timeout,
         is_entered: false,
         catch: Catch::default(),
+        elsewhere: Elsewhere::default(),
         future: Some(future),
     }
 }
@@ -254,9 +347,12 @@ fn under<F: Future>(timeout: Timeout, future: F) -> Under<F> {
 /// time is over, and can clean up; that it was the time-out that ended it is the error this gives.
 /// The closure may borrow.
 ///
+/// It is [`Send`] when the block is, and works on other executors too: there the block is dropped
+/// when its time is over, since nothing there can cancel it.
+///
 /// # Panics
 ///
-/// `Timeout should be used inside a task`.
+/// `Timeout should be used inside a task`, in a callback of a loop.
 ///
 /// # Cancellation
 ///
@@ -275,8 +371,8 @@ pub async fn timeout<T>(
     delay: impl TimeoutDelay,
     block: impl AsyncFnOnce(Timeout) -> T,
 ) -> Result<T, TimeoutError> {
-    let now = crate::get_running_loop().time();
-    timeout_at(delay.as_timeout().map(|delay| now + delay), block).await
+    let when = delay.as_timeout().map(|delay| now() + delay);
+    timeout_at(when, block).await
 }
 
 /// As [`timeout()`], until the loop's clock says `when`.
@@ -303,9 +399,11 @@ pub async fn timeout_at<T>(
 /// gives its result, and a coroutine is not even begun. A [`Task`](crate::Task) that runs out of time is
 /// cancelled. Mirrors `asyncio.wait_for` since Python 3.12.
 ///
+/// It is [`Send`] when `awaitable` is, and works on other executors too, as [`timeout()`] does.
+///
 /// # Panics
 ///
-/// `Timeout should be used inside a task`.
+/// `Timeout should be used inside a task`, in a callback of a loop.
 ///
 /// # Cancellation
 ///
@@ -328,60 +426,132 @@ pub async fn wait_for<F: IntoFuture>(
         Some(seconds) if seconds <= 0.0 => without_time(future).await,
         None => Ok(future.await),
         Some(seconds) => {
-            let when = crate::get_running_loop().time() + seconds;
+            let when = now() + seconds;
             under(Timeout::new(Some(when)), future).await
         }
     }
 }
 
 async fn without_time<F: Future>(future: F) -> Result<F::Output, TimeoutError> {
-    let is_handle = match handle_of(&future) {
-        Some(handle) => {
-            if !handle.is_done() {
-                cancel_and_wait(&handle).await;
-                if handle.is_cancelled() {
-                    return Err(TimeoutError);
-                }
+    match cancelled_at_once(&future) {
+        AtOnce::Done => return Ok(future.await),
+        AtOnce::Cancelled(released) => {
+            released.await;
+            if raises_cancellation(&future) {
+                return Err(TimeoutError);
             }
-            true
+            return Ok(future.await);
         }
-        None => false,
-    };
-    if !is_handle {
-        // CPython makes a task, cancels it before its first step, and waits for it. What may borrow
-        // cannot be a task; another one takes its turns.
-        drop(future);
-        let stand_in = crate::create_task(async {});
-        if let Some(handle) = handle_of(&stand_in) {
-            cancel_and_wait(&handle).await;
-        }
-        return Err(TimeoutError);
+        AtOnce::IsCoroutine => drop(future),
     }
-    Ok(future.await)
+    if let Some(released) = stand_in() {
+        released.await;
+    }
+    Err(TimeoutError)
 }
 
-/// Mirrors `_cancel_and_wait`: waits for what was cancelled, whatever it gives, so that a
-/// cancellation of who waits can be told from its own.
-async fn cancel_and_wait(handle: &AwaitedHandle<'_>) {
-    let waiter = crate::waiters::Waiter::new();
-    let id = handle.on_done(Callback::Call(Box::new({
-        let waiter = waiter.clone();
-        move || {
-            waiter.wake();
-        }
-    })));
-    let _remove = Remove { handle, id };
+enum AtOnce {
+    /// It is a handle, of something that is done.
+    Done,
+    /// It is a handle, of something that was cancelled now; this waits until that is done.
+    Cancelled(Released),
+    IsCoroutine,
+}
+
+/// Mirrors the first half of `_cancel_and_wait`.
+fn cancelled_at_once<F: Future>(future: &F) -> AtOnce {
+    let Some(handle) = handle_of(future) else {
+        return AtOnce::IsCoroutine;
+    };
+    if handle.is_done() {
+        return AtOnce::Done;
+    }
+    let released = Released::default();
+    handle.on_done(released.callback());
     handle.cancel();
-    waiter.wait().await;
+    AtOnce::Cancelled(released)
 }
 
-struct Remove<'a> {
-    handle: &'a AwaitedHandle<'a>,
-    id: crate::futures::CallbackId,
+fn raises_cancellation<F: Future>(future: &F) -> bool {
+    handle_of(future).is_some_and(|handle| handle.is_cancelled())
 }
 
-impl Drop for Remove<'_> {
+/// CPython makes a task of a coroutine, cancels it before its first step, and waits for it. What
+/// may borrow cannot be a task; another one takes its turns. On another executor nobody counts
+/// turns.
+fn stand_in() -> Option<Released> {
+    context::running()?;
+    let task = crate::create_task(async {});
+    let released = Released::default();
+    task.core().add_callback(released.callback());
+    task.cancel();
+    Some(released)
+}
+
+/// Mirrors the second half of `_cancel_and_wait`: waits for what was cancelled, whatever it gives,
+/// so that a cancellation of who waits can be told from its own.
+#[derive(Default)]
+struct Released {
+    state: Arc<Mutex<Release>>,
+    point: Suspended,
+}
+
+#[derive(Default)]
+struct Release {
+    is_done: bool,
+    waker: Option<Waker>,
+}
+
+impl Released {
+    fn state(state: &Mutex<Release>) -> MutexGuard<'_, Release> {
+        state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn callback(&self) -> Callback {
+        let state = self.state.clone();
+        Callback::Call(Box::new(move || {
+            let waker = {
+                let mut state = Self::state(&state);
+                state.is_done = true;
+                state.waker.take()
+            };
+            if let Some(waker) = waker {
+                wake(waker);
+            }
+        }))
+    }
+}
+
+impl Future for Released {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if cancellation::is_held_back(cx) {
+            return Poll::Pending;
+        }
+        if let Some(raised) = this.point.poll_raise(cx) {
+            return raised.map(|never| match never {});
+        }
+        let waker = Some(cx.waker().clone());
+        let old = {
+            let mut state = Self::state(&this.state);
+            if state.is_done {
+                drop(state);
+                this.point.leave();
+                return Poll::Ready(());
+            }
+            std::mem::replace(&mut state.waker, waker)
+        };
+        drop(old);
+        this.point.suspend(cx, None, || None);
+        Poll::Pending
+    }
+}
+
+impl Drop for Released {
     fn drop(&mut self) {
-        self.handle.remove_callback(self.id);
+        let waker = Self::state(&self.state).waker.take();
+        drop(waker);
     }
 }

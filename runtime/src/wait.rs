@@ -261,7 +261,7 @@ impl<W: Waitable> Future for Wait<W> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if cancellation::in_flight() {
+        if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
         if this.running.is_none() {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::{Cancel, State};
 use crate::tasks::{Suspended, cancellation};
@@ -48,7 +49,7 @@ impl Waiter {
         self.state.set(state);
         let waker = self.waker.take();
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         true
     }
@@ -67,7 +68,7 @@ impl Waiter {
         let this = self.clone();
         let mut point = Suspended::default();
         std::future::poll_fn(move |cx| {
-            if cancellation::in_flight() {
+            if cancellation::is_held_back(cx) {
                 return Poll::Pending;
             }
             let error = this.error.borrow_mut().take();
@@ -82,6 +83,10 @@ impl Waiter {
                 point.leave();
                 return Poll::Ready(());
             }
+            assert!(
+                context::running().is_some(),
+                "no running event loop: locks, queues and what waits for tasks need one"
+            );
             let known = this.waker.replace(None);
             let waker = known
                 .filter(|known| known.will_wake(cx.waker()))

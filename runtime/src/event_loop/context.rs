@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{EventLoop, LoopState};
-use crate::tasks::TaskRef;
+use crate::tasks::{TaskKey, TaskRef};
 
 #[derive(Default)]
 struct ThreadState {
@@ -63,6 +63,14 @@ pub(crate) fn find(id: u64) -> Option<Rc<LoopState>> {
             .find(|known| known.id == id),
     })
     .flatten()
+}
+
+/// A task of a loop of this thread, that is not done.
+pub(crate) fn task(key: TaskKey) -> Option<TaskRef> {
+    if thread_number() != key.thread {
+        return None;
+    }
+    find(key.loop_id)?.task(key)
 }
 
 pub(crate) fn running() -> Option<Rc<LoopState>> {

@@ -183,9 +183,7 @@ impl LoopState {
     pub(crate) fn schedule(&self, task: &TaskRef) {
         let core = task.core();
         if !core.scheduled.replace(true) {
-            if core.foreign.take() {
-                self.foreign_waits.set(self.foreign_waits.get() - 1);
-            }
+            self.no_longer_waits(task);
             self.push(Ready::Task(task.clone()));
         }
     }
@@ -194,6 +192,13 @@ impl LoopState {
     pub(crate) fn waits_for_foreign(&self, task: &TaskRef) {
         if !task.core().foreign.replace(true) {
             self.foreign_waits.set(self.foreign_waits.get() + 1);
+        }
+    }
+
+    /// A task no longer waits for what is not asyncio's own: it is about to step, or is gone.
+    pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
+        if task.core().foreign.take() {
+            self.foreign_waits.set(self.foreign_waits.get() - 1);
         }
     }
 
@@ -217,6 +222,13 @@ impl LoopState {
 
     pub(crate) fn insert_timer(&self, when: f64, callback: Callback) -> TimerKey {
         self.timers.borrow_mut().insert(when, callback)
+    }
+
+    /// A timer that is due by itself: it runs in the next iteration, as by `call_soon`.
+    pub(crate) fn insert_due_timer(&self, callback: Callback) -> TimerKey {
+        let key = self.timers.borrow_mut().insert_due(callback);
+        self.push(Ready::Timer(key));
+        key
     }
 
     pub(crate) fn cancel_timer(&self, key: TimerKey) {
@@ -286,7 +298,8 @@ impl LoopState {
     fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
         let next = self.timers.borrow_mut().next_deadline();
         *self.parked.borrow_mut() = Some(cx.waker().clone());
-        let Some(when) = next else {
+        // A timer that is never due is not waited for.
+        let Some(when) = next.filter(|when| when.is_finite()) else {
             return Poll::Pending;
         };
         let moved = if !self.clock.is_virtual() {
@@ -320,14 +333,22 @@ impl LoopState {
         if timers.next_deadline().is_none() {
             return;
         }
-        let end = self.time() + CLOCK_RESOLUTION;
+        let now = self.time();
         let mut ready = self.ready.borrow_mut();
-        while let Some(key) = timers.pop_due(end) {
+        while let Some(key) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
             ready.push_back(Ready::Timer(key));
         }
     }
 
+    /// Runs an entry. What its callbacks and tasks raise they deal with; what remains is the panic
+    /// of a destructor, when with the entry the last reference to something goes.
     fn run_entry(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
+        guarded("Exception ignored in a destructor", || {
+            self.run_unguarded(entry, main);
+        });
+    }
+
+    fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
         let callback = match entry {
             Ready::Task(task) => {
                 self.timed(
@@ -341,8 +362,9 @@ impl LoopState {
             Ready::Timer(key) => {
                 let callback = self.timers.borrow_mut().remove(key);
                 match callback {
-                    Some(Callback::Wake(waker)) => return waker.wake(),
+                    Some(Callback::Wake(waker)) => return wake(waker),
                     Some(Callback::Call(callback)) => Some(callback),
+                    Some(Callback::Bind(bind)) => bind(),
                     None => None,
                 }
             }
@@ -401,6 +423,39 @@ impl LoopState {
             None => default_exception_handler(&context),
         }
     }
+}
+
+/// Runs something of the user's where nobody can be told of its panic: that is logged.
+pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else {
+        return;
+    };
+    let panic = Panic::new(payload);
+    let running = context::running();
+    if let (Some(event_loop), true) = (&running, panic.is::<KeyboardInterrupt>()) {
+        return event_loop.interrupt(panic);
+    }
+    let context = ExceptionContext {
+        message: message.to_owned(),
+        exception: Some(panic),
+        task: None,
+    };
+    match running {
+        Some(event_loop) => event_loop.report(context),
+        None => default_exception_handler(&context),
+    }
+}
+
+const IN_WAKER: &str = "Exception in callback";
+
+/// Wakes; a waker may be anybody's, and its panic must keep nobody else from being woken.
+pub(crate) fn wake(waker: Waker) {
+    guarded(IN_WAKER, || waker.wake());
+}
+
+/// As [`wake`], by reference.
+pub(crate) fn wake_by_ref(waker: &Waker) {
+    guarded(IN_WAKER, || waker.wake_by_ref());
 }
 
 pub(crate) fn default_exception_handler(context: &ExceptionContext) {
@@ -482,6 +537,7 @@ impl EventLoop {
     ///   running`, when called from inside a loop;
     /// - `Event loop is closed`;
     /// - `Event loop stopped before Future completed.`;
+    /// - `The future belongs to a different loop ...`, when it is a handle of another one;
     /// - with the payload of a panic in `future`; with a [`CancelledError`](crate::CancelledError)
     ///   when it was cancelled.
     #[track_caller]
@@ -498,6 +554,10 @@ impl EventLoop {
         };
         let is_handle = match handle_of(&future) {
             Some(handle) => {
+                assert!(
+                    handle.belongs_to(&self.inner),
+                    "The future belongs to a different loop than the one that is to run it"
+                );
                 let stop = handle.on_done(Callback::Call(Box::new(stop.clone())));
                 let _remove = Defer(|| handle.remove_callback(stop));
                 self.run(None);
@@ -545,10 +605,11 @@ impl EventLoop {
         see(&main.erased());
         main.add_stop(stop);
         {
+            // Also when a Ctrl-C ends the loop by a panic.
+            let _leave = Defer(|| main.leave(&self.inner));
             let mut on_stack = Main::new(&main, &mut body);
             self.run(Some(&mut on_stack));
         }
-        main.leave(&self.inner, body.is_unfinished());
         match main.core().failure() {
             Some(Exception::CancelledError(error)) => Err(error),
             Some(Exception::Panic(panic)) => panic.resume(),
@@ -594,6 +655,7 @@ impl EventLoop {
     /// one of the next run. Mirrors `loop.stop`.
     pub fn stop(&self) {
         self.inner.stopping.set(true);
+        self.inner.unpark();
     }
 
     /// Whether the loop runs right now.
@@ -699,7 +761,7 @@ impl EventLoop {
             .inner
             .insert_timer(when, Callback::Call(Box::new(callback)));
         TimerHandle {
-            event_loop: self.clone(),
+            event_loop: Rc::downgrade(&self.inner),
             key,
             when,
             cancelled: Rc::default(),
@@ -803,10 +865,6 @@ impl<F: Future> Body<F> {
             future: Some(Box::pin(future)),
             value: None,
         }
-    }
-
-    fn is_unfinished(&self) -> bool {
-        self.future.is_some()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Waker;
 
-use super::EventLoop;
+use super::LoopState;
 use super::timers::TimerKey;
 use crate::tasks::TaskRef;
 
@@ -13,6 +13,9 @@ use crate::tasks::TaskRef;
 pub(crate) enum Callback {
     Wake(Waker),
     Call(Box<dyn FnOnce()>),
+    /// One of a future's, that is to be called with the future: it takes the reference when the
+    /// future is done, and until then keeps nothing alive.
+    Bind(Box<dyn FnOnce() -> Option<Box<dyn FnOnce()>>>),
 }
 
 /// An entry of the ready queue.
@@ -81,7 +84,8 @@ impl fmt::Debug for Handle {
 /// Dropping the handle does not cancel the callback. Mirrors `asyncio.TimerHandle`.
 #[derive(Clone)]
 pub struct TimerHandle {
-    pub(crate) event_loop: EventLoop,
+    /// Weak: a callback may hold the handle to itself.
+    pub(crate) event_loop: Weak<LoopState>,
     pub(crate) key: TimerKey,
     pub(crate) when: f64,
     pub(crate) cancelled: Rc<Cell<bool>>,
@@ -91,7 +95,9 @@ impl TimerHandle {
     /// Has the callback never called; a second time, and after the call, it does nothing.
     pub fn cancel(&self) {
         self.cancelled.set(true);
-        self.event_loop.inner.cancel_timer(self.key);
+        if let Some(event_loop) = self.event_loop.upgrade() {
+            event_loop.cancel_timer(self.key);
+        }
     }
 
     /// Whether [`cancel`](Self::cancel) was called.

@@ -68,16 +68,25 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn insert(&mut self, when: f64, callback: Callback) -> TimerKey {
+        let key = self.take_slot(callback, false);
+        self.heap.push(Deadline { when, key });
+        key
+    }
+
+    /// A timer that never was in the heap: the caller puts it into the ready queue.
+    pub(crate) fn insert_due(&mut self, callback: Callback) -> TimerKey {
+        self.take_slot(callback, true)
+    }
+
+    fn take_slot(&mut self, callback: Callback, due: bool) -> TimerKey {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let slot = self.slab.insert(Timer {
             sequence,
-            due: false,
+            due,
             callback,
         });
-        let key = TimerKey { slot, sequence };
-        self.heap.push(Deadline { when, key });
-        key
+        TimerKey { slot, sequence }
     }
 
     fn get(&mut self, key: TimerKey) -> Option<&mut Timer> {
@@ -146,10 +155,13 @@ impl Timers {
         self.heap.peek().map(|deadline| deadline.when)
     }
 
-    /// Takes the next timer that is due before `end` from the heap, for the ready queue.
-    pub(crate) fn pop_due(&mut self, end: f64) -> Option<TimerKey> {
+    /// Takes the next timer that is due now, or before `end`, from the heap, for the ready queue.
+    ///
+    /// Late on a clock `end` may be no later than `now`, for want of digits.
+    pub(crate) fn pop_due(&mut self, now: f64, end: f64) -> Option<TimerKey> {
         self.shed();
-        if self.heap.peek()?.when >= end {
+        let when = self.heap.peek()?.when;
+        if when > now && when >= end {
             return None;
         }
         let key = self.heap.pop()?.key;
@@ -175,7 +187,7 @@ mod tests {
             .into_iter()
             .map(|when| timers.insert(when, nothing()))
             .collect();
-        let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(3.0)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(3.0, 3.0)).collect();
         assert_eq!(due, [keys[1], keys[3], keys[0], keys[2]]);
     }
 
@@ -183,8 +195,16 @@ mod tests {
     fn a_timer_at_the_end_itself_is_not_yet_due() {
         let mut timers = Timers::default();
         timers.insert(1.0, nothing());
-        assert_eq!(timers.pop_due(1.0), None);
-        assert!(timers.pop_due(1.5).is_some());
+        assert_eq!(timers.pop_due(0.5, 1.0), None);
+        assert!(timers.pop_due(0.5, 1.5).is_some());
+    }
+
+    #[test]
+    fn a_timer_is_due_when_its_time_has_come_on_a_clock_that_can_count_no_finer() {
+        let mut timers = Timers::default();
+        let late = 1e17;
+        timers.insert(late, nothing());
+        assert!(timers.pop_due(late, late + 1e-9).is_some());
     }
 
     #[test]
@@ -202,7 +222,7 @@ mod tests {
     fn a_due_timer_can_still_be_cancelled() {
         let mut timers = Timers::default();
         let key = timers.insert(1.0, nothing());
-        assert_eq!(timers.pop_due(2.0), Some(key));
+        assert_eq!(timers.pop_due(2.0, 2.0), Some(key));
         assert!(timers.remove(key).is_some());
         assert!(timers.remove(key).is_none());
         assert_eq!(timers.next_deadline(), None);

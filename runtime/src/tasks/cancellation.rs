@@ -24,21 +24,33 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::{TaskKey, TaskRef};
-use crate::event_loop::LoopState;
 use crate::event_loop::context;
+use crate::event_loop::{LoopState, wake, wake_by_ref};
 use crate::exceptions::CancelledError;
 use crate::futures::Cancel;
 
 /// What a task knows of its own cancellation.
-#[derive(Default)]
 pub(crate) struct Cancellation {
     /// `Task.cancelling()`.
     requested: Cell<u32>,
     /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
     must_cancel: RefCell<Option<CancelledError>>,
     mark: RefCell<Mark>,
-    points: RefCell<Vec<Point>>,
-    next_point: Cell<u64>,
+    points: RefCell<Points>,
+    /// What was polled last while the mark is in flight, and how often without anything between.
+    held_back: Cell<(*const (), usize)>,
+}
+
+impl Default for Cancellation {
+    fn default() -> Self {
+        Self {
+            requested: Cell::new(0),
+            must_cancel: RefCell::default(),
+            mark: RefCell::default(),
+            points: RefCell::default(),
+            held_back: Cell::new((std::ptr::null(), 0)),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -57,12 +69,88 @@ enum Mark {
 
 /// Something that is suspended in the task: a leaf, or a frame that catches.
 struct Point {
-    id: u64,
     is_leaf: bool,
     /// None when it is the task's own.
     waker: Option<Waker>,
     target: Option<Rc<dyn Cancel>>,
     location: Option<&'static Location<'static>>,
+}
+
+/// The points of a task, in the order in which they were suspended, which is that of their ids.
+///
+/// One that leaves from the middle leaves a gap: many leaves beneath one combinator may go in any
+/// order, and none costs more for that.
+#[derive(Default)]
+struct Points {
+    /// The last one is never a gap.
+    line: Vec<(u64, Option<Point>)>,
+    gaps: usize,
+    leaves: usize,
+    next_id: u64,
+}
+
+impl Points {
+    fn add(&mut self, point: Point) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.leaves += usize::from(point.is_leaf);
+        self.line.push((id, Some(point)));
+        id
+    }
+
+    fn index(&self, id: u64) -> Option<usize> {
+        match self.line.last() {
+            Some((last, _)) if *last == id => Some(self.line.len() - 1),
+            _ => self.line.binary_search_by_key(&id, |(id, _)| *id).ok(),
+        }
+    }
+
+    fn get_mut(&mut self, id: u64) -> Option<&mut Point> {
+        let index = self.index(id)?;
+        self.line[index].1.as_mut()
+    }
+
+    fn is_leaf(&self, id: u64) -> bool {
+        let point = self.index(id).and_then(|index| self.line[index].1.as_ref());
+        point.is_some_and(|point| point.is_leaf)
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Point> {
+        let index = self.index(id)?;
+        let point = self.line[index].1.take()?;
+        self.leaves -= usize::from(point.is_leaf);
+        self.gaps += 1;
+        while matches!(self.line.last(), Some((_, None))) {
+            self.line.pop();
+            self.gaps -= 1;
+        }
+        if self.gaps > self.line.len() / 2 {
+            self.line.retain(|(_, point)| point.is_some());
+            self.gaps = 0;
+        }
+        Some(point)
+    }
+
+    fn top(&self) -> Option<(u64, &Point)> {
+        let (id, point) = self.line.last()?;
+        Some((*id, point.as_ref()?))
+    }
+
+    fn top_id(&self) -> Option<u64> {
+        self.line.last().map(|(id, _)| *id)
+    }
+
+    fn len(&self) -> usize {
+        self.line.len() - self.gaps
+    }
+
+    /// The innermost first.
+    fn from_top(&self) -> impl Iterator<Item = &Point> {
+        self.line
+            .iter()
+            .rev()
+            .filter_map(|(_, point)| point.as_ref())
+    }
 }
 
 /// What is left of a mark after a step that suspended.
@@ -116,8 +204,8 @@ impl Cancellation {
 
     /// Cancels what the suspended task waits for; false when it is about to step anyway.
     fn deliver(&self, task: &TaskRef, event_loop: &Rc<LoopState>, error: &CancelledError) -> bool {
-        let target = match self.points.borrow().last() {
-            Some(point) => point.target.clone(),
+        let target = match self.points.borrow().top() {
+            Some((_, point)) => point.target.clone(),
             None => None,
         };
         if let Some(target) = target {
@@ -126,7 +214,7 @@ impl Cancellation {
         if task.core().scheduled.get() || !matches!(*self.mark.borrow(), Mark::Clear) {
             return false;
         }
-        let point = self.points.borrow().last().map(|point| point.id);
+        let point = self.points.borrow().top_id();
         self.mark.replace(Mark::ToRaise {
             error: error.clone(),
             point,
@@ -138,12 +226,12 @@ impl Cancellation {
     }
 
     fn wake_top(&self) {
-        let waker = match self.points.borrow().last() {
-            Some(point) => point.waker.clone(),
+        let waker = match self.points.borrow().top() {
+            Some((_, point)) => point.waker.clone(),
             None => None,
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -153,7 +241,7 @@ impl Cancellation {
             if matches!(*mark, Mark::Clear) {
                 *mark = Mark::ToRaise {
                     error,
-                    point: self.points.borrow().last().map(|point| point.id),
+                    point: self.points.borrow().top_id(),
                     tries: 0,
                 };
             }
@@ -202,7 +290,7 @@ impl Cancellation {
         };
         *tries += 1;
         *point = None;
-        if *tries < 3 && !self.points.borrow().is_empty() {
+        if *tries < 3 && self.points.borrow().len() > 0 {
             return Leftover::Nothing;
         }
         match std::mem::take(&mut *mark) {
@@ -228,21 +316,20 @@ impl Cancellation {
 
     /// Whether a leaf of ours is suspended: it, and not something foreign, is what is awaited.
     pub(super) fn waits_at_own_leaf(&self) -> bool {
-        self.points.borrow().iter().any(|point| point.is_leaf)
+        self.points.borrow().leaves > 0
     }
 
     /// Where the innermost suspended leaf stands in the program.
     pub(super) fn location(&self) -> Option<&'static Location<'static>> {
         self.points
             .borrow()
-            .iter()
-            .rev()
+            .from_top()
             .find_map(|point| point.location)
     }
 
     /// The repr of what the task waits for.
     pub(super) fn waits_for(&self) -> Option<String> {
-        let target = self.points.borrow().last()?.target.clone()?;
+        let target = self.points.borrow().top()?.1.target.clone()?;
         target.repr()
     }
 
@@ -255,31 +342,33 @@ impl Cancellation {
         match (point, id) {
             (None, _) => true,
             (Some(named), Some(id)) if *named == id => true,
-            (Some(named), None) => !self
-                .points
-                .borrow()
-                .iter()
-                .any(|point| point.id == *named && point.is_leaf),
+            (Some(named), None) => !self.points.borrow().is_leaf(*named),
             _ => false,
         }
     }
 
-    fn add(&self, point: Point) {
-        self.points.borrow_mut().push(point);
+    /// What this gives is to be dropped where nothing is borrowed: a waker or a target in it may be
+    /// the last reference to something of the user's.
+    #[must_use]
+    fn remove(&self, id: u64) -> Option<Point> {
+        self.points.borrow_mut().remove(id)
     }
 
-    fn remove(&self, id: u64) {
-        let point = {
-            let mut points = self.points.borrow_mut();
-            // Nearly always the last one.
-            points
-                .iter()
-                .rposition(|point| point.id == id)
-                .map(|index| points.remove(index))
-        };
-        drop(point);
+    /// Notes that something was polled with a waker that is not the task's while the mark is in
+    /// flight; true when that was only to be expected.
+    ///
+    /// A combinator that polls its branches itself does so, a few times each. What does so without
+    /// end blocks on one of them, in a destructor.
+    fn hold_back(&self, waker: &Waker) -> bool {
+        let (last, times) = self.held_back.get();
+        let times = if last == waker.data() { times + 1 } else { 0 };
+        self.held_back.set((waker.data(), times));
+        times < MANY + self.points.borrow().len()
     }
 }
+
+/// More polls than a combinator makes of the same branch in one step.
+const MANY: usize = 100_000;
 
 /// Raises a cancellation in the current task, from a leaf that was polled with `cx`.
 ///
@@ -288,16 +377,17 @@ impl Cancellation {
 /// With the error where no task is running.
 pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
     let mut error = Some(error);
-    context::with_current_task(|task| {
+    let has_other_waker = context::with_current_task(|task| {
         let core = task.core();
         if let Some(error) = error.take() {
-            let old = core.cancellation.mark.replace(Mark::InFlight(error));
-            drop(old);
+            core.cancellation.mark.replace(Mark::InFlight(error));
         }
-        if !cx.waker().will_wake(&core.waker) {
-            cx.waker().wake_by_ref();
-        }
+        core.cancellation.held_back.set((std::ptr::null(), 0));
+        !cx.waker().will_wake(&core.waker)
     });
+    if has_other_waker == Some(true) {
+        wake_by_ref(cx.waker());
+    }
     match error {
         None => Poll::Pending,
         Some(error) => panic_any(error),
@@ -307,6 +397,40 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
 /// Whether a cancellation is on its way up through the current task.
 pub(crate) fn in_flight() -> bool {
     context::with_current_task(|task| task.core().cancellation.in_flight()) == Some(true)
+}
+
+/// Whether a cancellation is on its way up through the current task: then what is polled returns
+/// `Pending` and polls nothing.
+///
+/// # Panics
+///
+/// When it is found that a destructor blocks on it: the loop cannot run, so it would for ever.
+#[track_caller]
+pub(crate) fn is_held_back(cx: &Context<'_>) -> bool {
+    let foreign = context::with_current_task(|task| {
+        let core = task.core();
+        core.cancellation.in_flight().then(|| {
+            let is_foreign = !cx.waker().will_wake(&core.waker);
+            is_foreign.then(|| core.cancellation.hold_back(cx.waker()))
+        })
+    });
+    match foreign.flatten() {
+        None => false,
+        Some(None) => true,
+        Some(Some(true)) => {
+            // Nobody else would: what polls this with a waker of its own may wait for that.
+            wake_by_ref(cx.waker());
+            true
+        }
+        Some(Some(false)) => {
+            let task = crate::current_task().map(|task| format!("{task:?}"));
+            panic!(
+                "a destructor blocks on the event loop while a cancellation unwinds {}: \
+                 to await in a cleanup, use `asyncio::finally`",
+                task.unwrap_or_default()
+            )
+        }
+    }
 }
 
 /// A panic overtakes a cancellation that was raised beside it.
@@ -324,37 +448,22 @@ pub(crate) struct Suspended {
 }
 
 impl Suspended {
-    /// Whether a cancellation is in flight or to be raised here: then the leaf is to give what
-    /// this gives.
+    /// Whether a cancellation is to be raised here: then the leaf is to give what this gives.
     pub(crate) fn poll_raise(
         &mut self,
         cx: &Context<'_>,
     ) -> Option<Poll<std::convert::Infallible>> {
-        enum Found {
-            InFlight,
-            ToRaise(CancelledError),
-        }
         let id = self.registered.map(|(_, id)| id);
-        let found = context::with_current_task(|task| {
+        let error = context::with_current_task(|task| {
             let cancellation = &task.core().cancellation;
-            if matches!(*cancellation.mark.borrow(), Mark::Clear) {
-                return None;
-            }
-            if cancellation.in_flight() {
-                Some(Found::InFlight)
-            } else if cancellation.is_to_raise(id) {
-                cancellation.take_to_raise().map(Found::ToRaise)
+            if cancellation.is_to_raise(id) {
+                cancellation.take_to_raise()
             } else {
                 None
             }
         })??;
-        match found {
-            Found::InFlight => Some(Poll::Pending),
-            Found::ToRaise(error) => {
-                self.leave();
-                Some(raise(cx, error))
-            }
-        }
+        self.leave();
+        Some(raise(cx, error))
     }
 
     /// Registers a leaf, or its new waker. What a cancellation is passed on to is asked for once.
@@ -374,38 +483,42 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
     ) {
-        if let Some((key, _)) = self.registered {
-            let current = context::with_current_task(|task| task.core().key);
-            if current.is_some_and(|current| current != key) {
-                // It was suspended in another task before.
-                self.leave();
-            }
+        let Some(task) = context::current_task() else {
+            return;
+        };
+        let core = task.core();
+        if self.registered.is_some_and(|(key, _)| key != core.key) {
+            // It was suspended in another task before.
+            self.leave();
         }
-        context::with_current_task(|task| {
-            let core = task.core();
-            let foreign_waker = || (!cx.waker().will_wake(&core.waker)).then(|| cx.waker().clone());
-            if let Some((_, id)) = self.registered {
-                let mut points = core.cancellation.points.borrow_mut();
-                let point = points.iter_mut().rev().find(|point| point.id == id);
-                if let Some(point) = point {
-                    let known = point.waker.as_ref().unwrap_or(&core.waker);
-                    if !cx.waker().will_wake(known) {
-                        point.waker = foreign_waker();
+        // Wakers are cloned and dropped while nothing is borrowed: they may be anybody's.
+        let foreign_waker = || (!cx.waker().will_wake(&core.waker)).then(|| cx.waker().clone());
+        let points = &core.cancellation.points;
+        if let Some((_, id)) = self.registered {
+            let is_known = points.borrow_mut().get_mut(id).map(|point| {
+                let known = point.waker.as_ref().unwrap_or(&core.waker);
+                cx.waker().will_wake(known)
+            });
+            match is_known {
+                Some(true) => return,
+                Some(false) => {
+                    let mut waker = foreign_waker();
+                    if let Some(point) = points.borrow_mut().get_mut(id) {
+                        std::mem::swap(&mut point.waker, &mut waker);
                     }
                     return;
                 }
+                None => {}
             }
-            let id = core.cancellation.next_point.get();
-            core.cancellation.next_point.set(id + 1);
-            core.cancellation.add(Point {
-                id,
-                is_leaf,
-                waker: foreign_waker(),
-                target: target(),
-                location,
-            });
-            self.registered = Some((core.key, id));
-        });
+        }
+        let point = Point {
+            is_leaf,
+            waker: foreign_waker(),
+            target: target(),
+            location,
+        };
+        let id = points.borrow_mut().add(point);
+        self.registered = Some((core.key, id));
     }
 
     /// Deregisters.
@@ -415,17 +528,13 @@ impl Suspended {
         };
         let here = context::with_current_task(|task| {
             let core = task.core();
-            let is_current = core.key == key;
-            if is_current {
-                core.cancellation.remove(id);
-            }
-            is_current
+            (core.key == key).then(|| core.cancellation.remove(id))
         });
-        if here != Some(true) && context::thread_number() == key.thread {
-            let task = context::find(key.loop_id).and_then(|event_loop| event_loop.task(key));
-            if let Some(task) = task {
-                task.core().cancellation.remove(id);
-            }
+        if let Some(Some(point)) = here {
+            drop(point);
+        } else if let Some(task) = context::task(key) {
+            let point = task.core().cancellation.remove(id);
+            drop(point);
         }
     }
 }
@@ -450,7 +559,7 @@ impl Catch {
         cx: &mut Context<'_>,
         beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<Result<T, CancelledError>> {
-        if in_flight() {
+        if is_held_back(cx) {
             return Poll::Pending;
         }
         self.point.register(cx, false, None, || None);
@@ -592,12 +701,14 @@ pub(crate) async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => {
-                future = None;
-                Poll::Ready(Ok(value))
+                let future = future.take();
+                Poll::Ready(catch_unwind(AssertUnwindSafe(|| drop(future))).map(|()| value))
             }
             Err(payload) => {
                 overtaken_by_panic();
-                future = None;
+                let future = future.take();
+                // A second panic, of a destructor, is not worth more than the first.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
                 Poll::Ready(Err(payload))
             }
         }

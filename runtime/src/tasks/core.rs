@@ -256,7 +256,11 @@ impl TaskRef {
             });
         }
         let _entered = Entered::task(Some(self.clone()));
-        let dropped = catch_unwind(AssertUnwindSafe(|| self.0.drop_future()));
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            self.0.drop_future();
+            // Those that hold the task itself would keep it, and it them.
+            self.future().drop_callbacks();
+        }));
         if let Err(payload) = dropped {
             crate::diagnostics::error(format_args!(
                 "Exception ignored in: {:?}\n{}",
@@ -269,6 +273,7 @@ impl TaskRef {
     /// Takes the task of a `run_until_complete` out of the loop.
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
         self.core().cancellation.clear();
+        event_loop.no_longer_waits(self);
         let owned = event_loop.remove_task(self.core().key);
         drop(owned);
     }

@@ -203,10 +203,17 @@ impl<T: 'static> Task<T> {
     /// Has `callback` called, through the ready queue, when the task is done; at once in the next
     /// iteration if it is done already. Mirrors `Task.add_done_callback`.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
-        let this = self.clone();
+        let (state, read) = (Rc::downgrade(&self.state), self.read);
         self.state
             .future
-            .add_callback(Callback::Call(Box::new(move || callback(&this))));
+            .add_callback(Callback::Bind(Box::new(move || {
+                let this = Self {
+                    state: state.upgrade()?,
+                    awaiting: Awaiting::default(),
+                    read,
+                };
+                Some(Box::new(move || callback(&this)))
+            })));
     }
 }
 
@@ -226,8 +233,12 @@ impl Task<()> {
             .add_callback(Callback::Call(Box::new(stop)));
     }
 
-    pub(crate) fn leave(&self, event_loop: &Rc<LoopState>, is_unfinished: bool) {
-        if is_unfinished {
+    /// Takes it out of the loop that no longer runs it.
+    pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
+        if self.done() {
+            // Its runner says how it ended.
+            self.state.future.forget_failure();
+        } else {
             self.erased().leave(event_loop);
         }
     }

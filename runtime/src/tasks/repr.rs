@@ -77,9 +77,15 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
     let Some(value) = value else {
         return format!("<{}>", std::any::type_name::<T>());
     };
+    macro_rules! known {
+        ($type:ty) => {
+            // SAFETY: the type has no lifetime, or the value is shown before this function returns.
+            unsafe { crate::futures::downcast::<T, $type>(value) }
+        };
+    }
     macro_rules! shown {
         ($($type:ty)*) => {$(
-            if let Some(value) = crate::futures::downcast::<T, $type>(value) {
+            if let Some(value) = known!($type) {
                 return format!("{value:?}");
             }
         )*};
@@ -87,13 +93,13 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
     if typeid::of::<T>() == typeid::of::<()>() {
         return "None".to_owned();
     }
-    if let Some(value) = crate::futures::downcast::<T, bool>(value) {
+    if let Some(value) = known!(bool) {
         return if *value { "True" } else { "False" }.to_owned();
     }
-    if let Some(value) = crate::futures::downcast::<T, String>(value) {
+    if let Some(value) = known!(String) {
         return quoted(value);
     }
-    if let Some(value) = crate::futures::downcast::<T, &'static str>(value) {
+    if let Some(value) = known!(&str) {
         return quoted(value);
     }
     shown!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);

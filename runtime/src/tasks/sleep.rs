@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
-use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::event_loop::timers::TimerKey;
+use crate::event_loop::{Clock, context};
 
 /// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
 ///
@@ -65,6 +65,8 @@ enum State {
     Timer {
         loop_id: u64,
         key: TimerKey,
+        /// When it ends on the real clock, if it goes by that.
+        real: Option<f64>,
     },
     /// On another executor.
     Elsewhere(async_io::Timer),
@@ -84,6 +86,7 @@ impl Sleep {
             self.state = State::Timer {
                 loop_id: event_loop.id,
                 key,
+                real: (!event_loop.clock.is_virtual()).then_some(when),
             };
             return Poll::Pending;
         }
@@ -98,14 +101,18 @@ impl Sleep {
             State::New => self.start(cx),
             State::Turned | State::Done => Poll::Ready(()),
             State::Elsewhere(timer) => Pin::new(timer).poll(cx).map(|_| ()),
-            State::Timer { loop_id, key } => match context::find(*loop_id) {
+            State::Timer { loop_id, key, real } => match context::find(*loop_id) {
                 Some(event_loop) if event_loop.has_timer(*key) => {
                     event_loop.rewake_timer(*key, cx.waker());
                     Poll::Pending
                 }
                 Some(_) => Poll::Ready(()),
                 None => {
-                    // It moved to another thread, or its loop is gone: sleep the rest there.
+                    // It moved to another thread, or its loop is gone: sleep the rest there. A
+                    // virtual clock's rest means nothing elsewhere: then it begins anew.
+                    if let Some(when) = *real {
+                        self.delay = (when - Clock::real().time()).max(f64::MIN_POSITIVE);
+                    }
                     self.state = State::New;
                     self.start(cx)
                 }
@@ -114,7 +121,7 @@ impl Sleep {
     }
 
     fn stop(&mut self) {
-        if let State::Timer { loop_id, key } = self.state {
+        if let State::Timer { loop_id, key, .. } = self.state {
             if let Some(event_loop) = context::find(loop_id) {
                 event_loop.cancel_timer(key);
             }
@@ -128,7 +135,7 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if cancellation::in_flight() {
+        if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
         if let Some(raised) = this.point.poll_raise(cx) {
