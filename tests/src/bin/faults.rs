@@ -70,7 +70,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 "NOT FOUND".to_owned()
             }
         };
-        progress.println(format!("{:38} {verdict:22} {}", fault.name, fault.rule));
+        progress.suspend(|| println!("{:38} {verdict:22} {}", fault.name, fault.rule));
     }
     progress.finish_and_clear();
     println!("{} faults, {missed} not found", all.len());
