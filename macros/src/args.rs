@@ -46,7 +46,7 @@ impl Attribute {
     fn takes(self) -> &'static str {
         match self {
             Attribute::Coroutine => "`generator`, `boxed`, `send`, `crate = path`",
-            Attribute::Coroutines | Attribute::Main => "`crate = path`",
+            Attribute::Coroutines | Attribute::Main => "only `crate = path`",
             Attribute::Test => "`virtual_clock`, `crate = path`",
         }
     }
@@ -60,9 +60,15 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> (Args, Vec<Mis
         while !input.is_empty() {
             let argument: Argument = input.parse()?;
             let span = argument.name.span();
-            match (attribute, argument.name.to_string().as_str(), argument.path) {
-                (_, "crate", Some(path)) => args.path = Some(path),
-                (_, "crate", None) => mistakes.push(Mistake::at(
+            match (
+                attribute,
+                argument.name.to_string().as_str(),
+                argument.value,
+            ) {
+                (_, "crate", Some(value)) if !value.is_empty() => {
+                    args.path = Some(syn::Path::parse_mod_style.parse2(value)?);
+                }
+                (_, "crate", _) => mistakes.push(Mistake::at(
                     span,
                     "say where the crate is: `crate = path::to::asyncio`",
                 )),
@@ -93,21 +99,23 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> (Args, Vec<Mis
     (args, mistakes)
 }
 
-/// `name` or `name = path`.
+/// `name` or `name = value`.
 struct Argument {
     name: Ident,
-    path: Option<syn::Path>,
+    value: Option<TokenStream>,
 }
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         use syn::ext::IdentExt;
         let name = input.call(Ident::parse_any)?;
-        let path = if input.parse::<Option<Token![=]>>()?.is_some() {
-            Some(input.call(syn::Path::parse_mod_style)?)
-        } else {
-            None
-        };
-        Ok(Argument { name, path })
+        let mut value = None;
+        if input.parse::<Option<Token![=]>>()?.is_some() {
+            let tokens = value.get_or_insert_with(TokenStream::new);
+            while !input.is_empty() && !input.peek(Token![,]) {
+                tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
+            }
+        }
+        Ok(Argument { name, value })
     }
 }

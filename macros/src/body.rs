@@ -641,6 +641,9 @@ impl<'a> Rewriter<'a> {
                  write `yield_from!(..)`; one that also awaits returns `asyncio::AsyncGenerator<..>`"
                     .to_owned(),
             ),
+            (Language::Generator, Word::YieldFrom) if operand.is_empty() => Some(
+                "`yield_from!()` of nothing: write what it is to delegate to, another generator or anything that can be iterated over".to_owned(),
+            ),
             (_, Word::Await | Word::YieldFrom) if operand.is_empty() => {
                 Some(format!("`{name}!()` of nothing: write what it is to wait for, `{name}!(x)`"))
             }

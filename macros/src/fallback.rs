@@ -5,7 +5,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
-use syn::{PathArguments, ReturnType, Type, parse_quote};
+use syn::{GenericArgument, PathArguments, ReturnType, Type, parse_quote};
 
 use crate::diagnostic::Mistake;
 use crate::item::Function;
@@ -30,19 +30,32 @@ pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
     }
 }
 
-/// Gives a `Generator` without its types some, so that the compiler does not miss them too.
+/// Gives a `Generator` without its types some, and takes from it what is no type, so that the compiler does not find that too.
 fn complete(ty: &mut Type) {
     let Type::Path(path) = ty else { return };
     let Some(last) = path.path.segments.last_mut() else {
         return;
     };
-    if last.arguments.is_none()
-        && ["Generator", "AsyncGenerator"]
-            .iter()
-            .any(|name| last.ident == name)
+    if !["Generator", "AsyncGenerator"]
+        .iter()
+        .any(|name| last.ident == name)
     {
-        last.arguments = PathArguments::AngleBracketed(parse_quote!(<()>));
+        return;
     }
+    let types: Vec<_> = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            let is_type =
+                |argument: &&GenericArgument| matches!(argument, GenericArgument::Type(_));
+            arguments.args.iter().filter(is_type).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    let types = if types.is_empty() {
+        vec![parse_quote!(())]
+    } else {
+        types
+    };
+    last.arguments = PathArguments::AngleBracketed(parse_quote!(<#(#types),*>));
 }
 
 /// An item that is not what the attribute is for: it stands, and the message beside it.

@@ -1,4 +1,9 @@
-//! The attribute macros of `asyncio`.
+//! The attribute macros of [`asyncio`](https://docs.rs/asyncio), which re-exports them: use them from there.
+//!
+//! They do nothing but token work. An attribute's arguments are read (`args`), the function it stands on is split into its signature,
+//! which is parsed, and its body, which is not (`item`); the return type says what the function is (`kind`); the words in the body are
+//! rewritten (`body`); and the function that comes out is put together (`expand`). Whatever goes wrong on the way is told at the token
+//! it is about (`diagnostic`), and the signature still stands (`fallback`).
 #![forbid(unsafe_code)]
 
 mod args;
@@ -13,25 +18,315 @@ mod kind;
 
 use proc_macro::TokenStream;
 
-/// Makes a function written with Python's words a coroutine or a generator.
+/// Makes a function a coroutine, a generator or an async generator: Python's `@asyncio.coroutine`.
+///
+/// This page is the language's manual.
+///
+/// # What a function is, its return type says
+///
+/// | written | a call gives |
+/// |---|---|
+/// | `fn f(..) -> T` or `async fn f(..) -> T` | a [`Coroutine`], a future of `T` |
+/// | `fn f(..) -> Generator<Y, S = (), R = ()>` | a [`Generator`]: yields `Y`, is sent `S`, returns `R` |
+/// | `async fn f(..) -> AsyncGenerator<Y, S = ()>` (or `fn`) | an [`AsyncGenerator`]: yields `Y`, is sent `S`, awaits in between |
+/// | `fn f(..) -> impl Iterator<Item = Y>`, with a word that yields | a generator, shown as no more than that |
+/// | `async fn f(..) -> impl Stream<Item = Y>` (or `fn`), with a word that yields | an async generator, shown as no more than that |
+///
+/// It is the last segment of the path that counts, so `asyncio::Generator<u32>` is one too. For an alias of one say
+/// `#[asyncio::coroutine(generator)]`.
+///
+/// ```
+/// use asyncio::Generator;
+///
+/// # mod numbers { use asyncio::Generator;
+/// // def countdown(n):
+/// //     while n > 0:
+/// //         yield n
+/// //         n -= 1
+/// #[asyncio::coroutine]
+/// pub fn countdown(mut n: u32) -> Generator<u32> {
+///     while n > 0 {
+///         yield_!(n);
+///         n -= 1;
+///     }
+/// }
+/// # }
+/// # use numbers::countdown;
+///
+/// // async def total():
+/// //     return sum(countdown(3))
+/// #[asyncio::coroutine]
+/// async fn total() -> u32 {
+///     countdown(3).sum()
+/// }
+///
+/// assert_eq!(asyncio::run(total()), 6);
+/// ```
+///
+/// # The words
+///
+/// They need no import, and they work wherever an expression does, also in the arguments of other macros.
+///
+/// | Python | Rust | where |
+/// |---|---|---|
+/// | `await x` | `await_!(x)` or `x.await` | coroutines and async generators, and the `async` blocks and async closures in them |
+/// | `yield from x`, x awaitable | `yield_from!(x)` | coroutines written as plain `fn`, and the `async` blocks in them |
+/// | `yield` | `yield_!()` | coroutines written as plain `fn`: one turn of the loop |
+/// | `v = yield x` | `let v = yield_!(x);` | generators and async generators: the function's own body only |
+/// | `r = yield from g` | `let r = yield_from!(g);` | generators: own body only; `g` a generator, or anything that can be iterated over |
+/// | `async for p in x:` | `#[async_for] for p in x { }` | where `await_!` works |
+/// | `async with m as x:` | `#[async_with(x = m)] { }` | where `await_!` works |
+/// | `return v` | `return v`, or the last expression | everywhere |
+///
+/// ## Coroutines, in both of Python's styles
+///
+/// ```
+/// // @asyncio.coroutine
+/// // def old(x):
+/// //     yield from asyncio.sleep(0.001)
+/// //     yield
+/// //     return x + 1
+/// #[asyncio::coroutine]
+/// fn old(x: u32) -> u32 {
+///     yield_from!(asyncio::sleep(0.001));
+///     yield_!();
+///     x + 1
+/// }
+///
+/// // async def new(x):
+/// //     return await old(x) * 2
+/// #[asyncio::coroutine]
+/// async fn new(x: u32) -> u32 {
+///     await_!(old(x)) * 2
+/// }
+///
+/// assert_eq!(asyncio::run(new(4)), 10);
+/// ```
+///
+/// As in Python, an `async fn` awaits, and has no `yield_from!`.
+///
+/// ## Two-way generators
+///
+/// A `yield_!` gives `Option<S>`: what was sent, and `None` after a plain `next`; or `()` if nothing is ever sent. See
+/// [`Generator::send`], and [`throw`] for exceptions.
+///
+/// ```
+/// use asyncio::Generator;
+///
+/// #[asyncio::coroutine]
+/// fn averager() -> Generator<f64, f64> {
+///     let (mut total, mut count) = (0.0, 0.0);
+///     let mut average = 0.0;
+///     while let Some(x) = yield_!(average) {
+///         total += x;
+///         count += 1.0;
+///         average = total / count;
+///     }
+/// }
+///
+/// let mut g = averager().primed();
+/// assert_eq!(g.send(10.0), Ok(10.0));
+/// assert_eq!(g.send(30.0), Ok(20.0));
+/// ```
+///
+/// The operand is evaluated, and its temporaries are dropped, before the generator stands still: a lock taken in it is not held while
+/// the caller goes on.
+///
+/// ## Delegation
+///
+/// `yield_from!` a generator passes what is yielded out, and what is sent and thrown in, and evaluates to what the inner generator
+/// returns; `Y` and `S` of the two must be the same. It costs the same at any depth, and neither running nor dropping a deep chain uses
+/// the stack.
+///
+/// ```
+/// use asyncio::Generator;
+///
+/// struct Tree { value: u32, children: Vec<Tree> }
+///
+/// #[asyncio::coroutine]
+/// fn walk(tree: &Tree) -> Generator<u32, (), usize> {
+///     yield_!(tree.value);
+///     let mut nodes = 1;
+///     for child in &tree.children {
+///         nodes += yield_from!(walk(child));
+///     }
+///     nodes
+/// }
+/// # let leaf = |value| Tree { value, children: vec![] };
+/// # assert_eq!(walk(&Tree { value: 1, children: vec![leaf(2), leaf(3)] }).collect::<Vec<_>>(), [1, 2, 3]);
+/// ```
+///
+/// Of anything else that can be iterated over, the items are yielded. A plain iterator can be sent nothing: where Python raises
+/// `AttributeError`, the delegation ends and gives what was sent, `Some(value)`; run to its end it gives `None`. So an error that is
+/// thrown is raised by `yield_from!(items).transpose()?`. In a generator that is sent nothing it gives `()`.
+///
+/// ## Async generators
+///
+/// ```
+/// use asyncio::AsyncGenerator;
+///
+/// // async def ticks(n):
+/// //     for i in range(n):
+/// //         await asyncio.sleep(0.001)
+/// //         yield i
+/// #[asyncio::coroutine]
+/// async fn ticks(n: u32) -> AsyncGenerator<u32> {
+///     for i in 0..n {
+///         await_!(asyncio::sleep(0.001));
+///         yield_!(i);
+///     }
+/// }
+///
+/// // async def main():
+/// //     async for i in ticks(3):
+/// //         print(i)
+/// #[asyncio::coroutine]
+/// async fn collect() -> Vec<u32> {
+///     let mut seen = vec![];
+///     #[async_for]
+///     for i in ticks(3) {
+///         seen.push(i);
+///     }
+///     seen
+/// }
+///
+/// assert_eq!(asyncio::run(collect()), [0, 1, 2]);
+/// ```
+///
+/// `#[async_for]` takes any `Stream`, pinned for the loop, and anything with an `async fn anext(&mut self) -> Option<T>`. Patterns,
+/// labels, `break`, `continue` and `?` mean what they mean in any loop.
+///
+/// ## Managers
+///
+/// `#[async_with(x = manager, ..)] { .. }` awaits [`AsyncExit::aexit`] of each manager, the last one first, whatever way the block is
+/// left: at its end, by `return`, `?`, `break` or `continue`, by a panic and by a cancellation. It is an expression: its value is the
+/// block's.
+///
+/// ```
+/// use asyncio::AsyncExit;
+///
+/// struct Connection(u32);
+///
+/// impl AsyncExit for Connection {
+///     async fn aexit(&mut self) {
+///         asyncio::sleep(0.001).await;
+///     }
+/// }
+///
+/// #[asyncio::coroutine]
+/// async fn ask() -> Option<u32> {
+///     #[async_with(connection = Connection(7))]
+///     {
+///         let answer = connection.0.checked_mul(6)?;
+///         Some(answer)
+///     }
+/// }
+///
+/// assert_eq!(asyncio::run(ask()), Some(42));
+/// ```
+///
+/// An async generator is a manager, closed by `aclose`: Python's `aclosing`. In a block a variable can be
+/// changed, but not given its first value, and a `break` out of it takes no value.
+///
+/// # Everything a function can be
+///
+/// Methods with any kind of `self`, methods of traits and of their implementations, generics, `const` generics, `impl Trait` and borrowed
+/// arguments, patterns, `where` clauses, attributes: all as in an `async fn`. All lifetimes are captured, in every edition, and arguments
+/// are dropped when those of an `async fn` are.
+///
+/// **Recursion needs no boxing by hand.** A call of the function inside itself, `walk(..)`, `Self::walk(..)`, `self.walk(..)` or
+/// `child.walk(..)`, goes in a box; not `self.inner.walk(..)`, which is how a wrapper hands a call on. Two functions that call each other
+/// need one `.boxed()` or `Box::pin` between them.
+///
+/// # Arguments of the attribute
+///
+/// | | |
+/// |---|---|
+/// | `boxed` | what is returned is erased: `Coroutine<Pin<Box<dyn Future<..>>>>`, `BoxGenerator`, `BoxAsyncGenerator`; makes a trait's method usable with `dyn` |
+/// | `send` | what is returned is `Send`, boxed or not, and the compiler says where it is not |
+/// | `generator` | the return type is an alias of a generator; of an async one if it is an `async fn` |
+/// | `crate = path` | where `asyncio` is, if a macro of yours re-exports it or it has another name |
+///
+/// # When it does not compile
+///
+/// | the compiler says | because |
+/// |---|---|
+/// | `` `coroutine` is ambiguous `` | the bare `#[coroutine]` is a built-in attribute of Rust: write `#[asyncio::coroutine]`, or mark the `mod`, `impl` or `trait` around it [`#[asyncio::coroutines]`](macro@coroutines) |
+/// | `yield syntax is experimental` | Rust keeps the bare word for itself: `yield_!(x)`, with the bang |
+/// | ``use of unreachable label `'yield_only_in_the_generators_own_body` `` | a macro put a `yield_!` from its arguments into a closure, a function or an `async` block of its own |
+/// | `recursion in an async block requires boxing` | two functions that call each other: one `.boxed()` |
+/// | `unused Coroutine that must be used` | a call without its `await_!` |
+///
+/// The rest are our own messages, and say what to write.
+///
+/// [`Coroutine`]: https://docs.rs/asyncio/latest/asyncio/struct.Coroutine.html
+/// [`Generator`]: https://docs.rs/asyncio/latest/asyncio/struct.Generator.html
+/// [`Generator::send`]: https://docs.rs/asyncio/latest/asyncio/struct.Generator.html#method.send
+/// [`throw`]: https://docs.rs/asyncio/latest/asyncio/struct.Generator.html#method.throw
+/// [`AsyncGenerator`]: https://docs.rs/asyncio/latest/asyncio/struct.AsyncGenerator.html
+/// [`AsyncExit::aexit`]: https://docs.rs/asyncio/latest/asyncio/trait.AsyncExit.html#tymethod.aexit
 #[proc_macro_attribute]
 pub fn coroutine(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::coroutine(args.into(), item.into()).into()
 }
 
 /// Makes the bare `#[coroutine]` work inside an inline `mod`, an `impl` or a `trait`.
+///
+/// Rust has a built-in attribute of that name, so it cannot be imported; this one gives each `#[coroutine]` inside its full path.
+///
+/// ```
+/// struct Greeter(String);
+///
+/// #[asyncio::coroutines]
+/// impl Greeter {
+///     #[coroutine]
+///     async fn greet(&self, who: &str) -> String {
+///         format!("{}, {who}", self.0)
+///     }
+///
+///     #[coroutine]
+///     fn letters(&self) -> asyncio::Generator<char> {
+///         yield_from!(self.0.chars());
+///     }
+/// }
+///
+/// let greeter = Greeter("hello".to_owned());
+/// assert_eq!(asyncio::run(greeter.greet("world")), "hello, world");
+/// assert_eq!(greeter.letters().count(), 5);
+/// ```
 #[proc_macro_attribute]
 pub fn coroutines(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::coroutines(args.into(), item.into()).into()
 }
 
-/// Makes a coroutine the program's `main`, run by `asyncio::run`.
+/// Makes a coroutine the program's `main`: Python's `asyncio.run(main())`.
+///
+/// It implies [`#[asyncio::coroutine]`](macro@coroutine), written as `async fn` or as plain `fn`. The function may return whatever a
+/// `main` may. Ctrl-C cancels it; then the program says `KeyboardInterrupt` and exits with the code 130.
+///
+/// ```
+/// #[asyncio::main]
+/// async fn main() {
+///     await_!(asyncio::sleep(0.001));
+///     println!("slept");
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::main(args.into(), item.into()).into()
 }
 
-/// Makes a coroutine a test, run by `asyncio::run`.
+/// Makes a coroutine a test, run by a loop of its own.
+///
+/// It implies [`#[asyncio::coroutine]`](macro@coroutine). With `virtual_clock` the loop's time jumps to the next timer whenever there is
+/// nothing to do, so that a test of a minute's sleep takes no time.
+///
+/// ```
+/// #[asyncio::test(virtual_clock)]
+/// async fn sleeps_for_a_day() {
+///     await_!(asyncio::sleep(86_400));
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::test(args.into(), item.into()).into()

@@ -36,6 +36,11 @@ use crate::tasks::cancellation::{self, Catch};
 /// `aexit` runs on every way out of the block: at its end, by `return`, `?`, `break` and `continue`, on a panic, and when the task is
 /// cancelled; then the block goes on to where it was leaving for. Only a future that is dropped in the middle, by `select!` or by
 /// another executor, drops the manager without awaiting it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no async context manager",
+    label = "this has no `aexit`",
+    note = "`#[async_with]` takes what implements `asyncio::AsyncExit`: `impl AsyncExit for {Self} {{ async fn aexit(&mut self) {{ .. }} }}`"
+)]
 pub trait AsyncExit {
     /// Ends it.
     fn aexit(&mut self) -> impl Future<Output = ()>;

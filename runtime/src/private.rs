@@ -57,6 +57,10 @@ pub fn delegating_generator<N: Named, Y, S, F: Future>(
     Generator::new(Inline::new(body))
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no generator",
+    note = "`#[asyncio::coroutine(generator)]` says that the return type is an alias of `asyncio::Generator<..>` or `asyncio::AsyncGenerator<..>`"
+)]
 /// The types that a generator's return type names, also when it is written as an alias.
 pub trait GeneratorTypes {
     type Yielded;

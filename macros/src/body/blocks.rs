@@ -45,28 +45,20 @@ impl Rewriter<'_> {
             _ => return None,
         };
         let rest = &trees[at + 2..];
-        if let Some(message) = self.cannot_wait(&name, place) {
-            // The loop stands as it would without the attribute.
-            out.rewrite(Mistake::between(name.span(), attribute.span(), message).into_tokens());
-            out.trees.extend(quote!(;));
-            return Some(2);
-        }
-        let rewritten = if is_for {
-            self.async_for(&name, rest, place)
-        } else {
-            self.async_with(&name, arguments, rest, place)
+        let rewritten = match self.cannot_wait(&name, place) {
+            Some(message) => Err(Mistake::between(name.span(), attribute.span(), message)),
+            None if is_for => self.async_for(&name, rest, place),
+            None => self.async_with(&name, arguments, rest, place),
         };
-        match rewritten {
-            Ok((tokens, taken)) => {
-                out.rewrite(tokens);
-                Some(2 + taken)
-            }
-            Err(mistake) => {
-                out.rewrite(mistake.into_tokens());
-                out.trees.extend(quote!(;));
-                Some(2)
-            }
-        }
+        let (tokens, taken) = rewritten.unwrap_or_else(|mistake| {
+            // What it stands on goes too: without the attribute it would be one more mistake.
+            let block = rest.iter().position(
+                |tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),
+            );
+            (mistake.into_tokens(), block.map_or(0, |block| block + 1))
+        });
+        out.rewrite(tokens);
+        Some(2 + taken)
     }
 
     /// Why a block that awaits cannot stand here, if it cannot.
@@ -240,6 +232,11 @@ impl Rewriter<'_> {
             .zip(&found)
             .map(|(way, jump)| quote_spanned!(span=> #private::Ended::Left(#way) => #jump,));
         let operand = manager.operand;
+        let manager_span = operand
+            .clone()
+            .into_iter()
+            .next()
+            .map_or(span, |tree| tree.span());
         let operand = self.tokens(operand.clone(), place).unwrap_or(operand);
         let is_yielding = matches!(
             self.language,
@@ -266,7 +263,8 @@ impl Rewriter<'_> {
             },
             |variable| (quote_spanned!(span=> mut #variable), variable),
         );
-        let asyncio_exit = quote_spanned!(span=> #private::AsyncExit);
+        let exit =
+            quote_spanned!(ours(manager_span)=> #private::AsyncExit::aexit(&mut #variable).await);
         Ok(quote_spanned! {span=>
             let #pattern = #operand;
             let mut value = ::core::option::Option::None;
@@ -276,7 +274,7 @@ impl Rewriter<'_> {
                 value = ::core::option::Option::Some(#label { #block });
                 match #leave.by(1).await {}
             }).await;
-            #asyncio_exit::aexit(&mut #variable).await;
+            #exit;
             match ended {
                 #private::Ended::Returned(returned) => return returned,
                 #private::Ended::Raised(raised) => raised.again().await,

@@ -1,0 +1,9 @@
+#[asyncio::coroutine]
+async fn f() {
+    #[async_for]
+    {
+        println!("once");
+    }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[asyncio::coroutine]
+async fn f() {
+    #[async_for]
+    while true {}
+}
+
+fn main() {}

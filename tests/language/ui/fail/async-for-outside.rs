@@ -1,0 +1,6 @@
+async fn f() {
+    #[async_for]
+    for _ in futures::stream::empty::<u32>() {}
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#[asyncio::coroutine]
+async fn f() {
+    #[async_with]
+    {
+        println!("inside");
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#[asyncio::coroutine]
+async fn f() {
+    fn inner() {
+        await_!(async {});
+    }
+    inner();
+}
+
+fn main() {}

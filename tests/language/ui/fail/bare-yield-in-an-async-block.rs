@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+fn f() {
+    yield_from!(async { yield_!() });
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[asyncio::coroutine(crate)]
+async fn f() {}
+
+fn main() {}

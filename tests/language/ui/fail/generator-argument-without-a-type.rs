@@ -1,0 +1,6 @@
+#[asyncio::coroutine(generator)]
+fn f() {
+    yield_!(1);
+}
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[asyncio::main(threads = 4)]
+async fn main() {}

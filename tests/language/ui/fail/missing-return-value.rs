@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() -> u32 {
+    println!("nothing");
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() {
+    await async {};
+}
+
+fn main() {}

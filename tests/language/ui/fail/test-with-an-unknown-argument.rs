@@ -1,0 +1,4 @@
+#[asyncio::test(fast)]
+async fn f() {}
+
+fn main() {}

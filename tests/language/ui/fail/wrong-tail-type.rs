@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn f() -> String {
+    "not owned"
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[asyncio::coroutine]
+fn f() {
+    let later = || yield_from!(async {});
+    later();
+}
+
+fn main() {}
