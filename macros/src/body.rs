@@ -79,6 +79,13 @@ pub(crate) enum Language {
     AsyncGenerator,
 }
 
+/// What a generator is shown as, when it is not as a generator.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shows {
+    Iterator,
+    Stream,
+}
+
 /// The names that the expansion uses in the body. They are hygienic: nothing the user writes can mean them.
 pub(crate) struct Names {
     /// The path of the hidden module that expansions call.
@@ -128,6 +135,8 @@ pub(crate) struct Needs {
 pub(crate) struct Rewriter<'a> {
     language: Language,
     names: &'a Names,
+    /// What calls of the function give, if that is shown as no more than an `impl Trait`.
+    shows: Option<Shows>,
     /// What the function returns, if that can be named in its body.
     returns: Option<TokenStream>,
     /// How many `#[async_with]` blocks there were.
@@ -196,6 +205,7 @@ impl<'a> Rewriter<'a> {
     ) -> Self {
         Rewriter {
             language,
+            shows: None,
             returns,
             blocks: 0,
             names,
@@ -203,6 +213,12 @@ impl<'a> Rewriter<'a> {
             needs: Needs::default(),
             mistakes: Vec::new(),
         }
+    }
+
+    /// For a function that shows what it gives as an `impl Iterator` or an `impl Stream`.
+    pub(crate) fn showing(mut self, shows: Option<Shows>) -> Self {
+        self.shows = shows;
+        self
     }
 
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.
@@ -449,8 +465,12 @@ impl<'a> Rewriter<'a> {
         let call: TokenStream = call.trees.into_iter().collect();
         let span = ours(trees[at].span());
         let private = &self.names.private;
-        out.rewrite(quote_spanned!(span=> #private::Call(#call).boxed()));
-        self.needs.recurses = true;
+        out.rewrite(match self.shows {
+            None => quote_spanned!(span=> #private::Call(#call).boxed()),
+            Some(Shows::Iterator) => quote_spanned!(span=> #private::boxed_iterator(#call)),
+            Some(Shows::Stream) => quote_spanned!(span=> #private::boxed_stream(#call)),
+        });
+        self.needs.recurses |= self.shows.is_none();
         Some(arguments + 1 - at)
     }
 

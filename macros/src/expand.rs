@@ -7,7 +7,7 @@ use syn::visit_mut::VisitMut;
 use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
 
 use crate::args::{self, Args, Attribute};
-use crate::body::{self, Found, Language, Names, Needs, Rewriter};
+use crate::body::{self, Found, Language, Names, Needs, Rewriter, Shows};
 use crate::diagnostic::Mistake;
 use crate::fallback;
 use crate::item::{self, Body, Function};
@@ -484,8 +484,12 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
                 ReturnType::Type(_, ty) => ty.span(),
                 ReturnType::Default => function.sig.ident.span(),
             };
-            let own = (erase.is_none() && matches!(generator.shown, Shown::Generator(_)))
-                .then_some(&function.sig.ident);
+            let own = erase.is_none().then_some(&function.sig.ident);
+            let shows = match (&generator.shown, generator.is_async) {
+                (Shown::Bounds(_), false) => Some(Shows::Iterator),
+                (Shown::Bounds(_), true) => Some(Shows::Stream),
+                _ => None,
+            };
             let language = if generator.is_async {
                 Language::AsyncGenerator
             } else {
@@ -499,6 +503,7 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
                 written,
                 body,
                 own,
+                shows,
             );
             let GeneratorBlock { block, constructor } = block;
             let name = function.sig.ident.to_string();
@@ -534,11 +539,12 @@ fn generator_block(
     written: Span,
     body: &Group,
     own: Option<&Ident>,
+    shows: Option<Shows>,
 ) -> GeneratorBlock {
     let span = Span::mixed_site();
     let Names { private } = names;
     let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
-    let mut rewriter = Rewriter::new(language, names, own, Some(returns.clone()));
+    let mut rewriter = Rewriter::new(language, names, own, Some(returns.clone())).showing(shows);
     let body = rewriter.body(body);
     let Rewriter {
         needs, mistakes, ..

@@ -219,6 +219,30 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
         }
     }
 
+    /// The generator as a stream that runs where it is pinned, and allocates nothing.
+    ///
+    /// An `AsyncGenerator` can always be moved, and so moves into a box when it is first polled; this cannot.
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// # #[asyncio::coroutine]
+    /// # async fn ticks(n: u32) -> AsyncGenerator<u32> { for i in 0..n { yield_!(i); } }
+    /// use futures::StreamExt;
+    /// use std::pin::pin;
+    ///
+    /// # asyncio::run(async {
+    /// let mut ticks = pin!(ticks(3).in_place());
+    /// assert_eq!(ticks.next().await, Some(0));
+    /// # });
+    /// ```
+    pub fn in_place(self) -> InPlace<Y, S, B> {
+        InPlace {
+            body: self.body,
+            exchange: PhantomData,
+            _pinned: PhantomPinned,
+        }
+    }
+
     /// A typed box: what the call of a function inside itself becomes.
     pub(crate) fn boxed_typed(self) -> AsyncGenerator<Y, S, Pin<Box<B>>> {
         AsyncGenerator {
@@ -291,6 +315,35 @@ impl<Y, S, B: AsyncBody<Y, S>> FusedStream for AsyncGenerator<Y, S, B> {
 }
 
 impl<Y, S, B: AsyncBody<Y, S>> fmt::Debug for AsyncGenerator<Y, S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "<async_generator object {} at {:p}>",
+            self.body.name(),
+            self
+        )
+    }
+}
+
+/// The stream of [`AsyncGenerator::in_place`].
+#[must_use = "streams do nothing unless polled"]
+pub struct InPlace<Y, S, B> {
+    body: B,
+    exchange: PhantomData<fn(S) -> Y>,
+    _pinned: PhantomPinned,
+}
+
+impl<Y, S, B: AsyncBody<Y, S>> Stream for InPlace<Y, S, B> {
+    type Item = Y;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
+        // SAFETY: `body` is pinned whenever the stream is: nothing takes it out.
+        unsafe { self.map_unchecked_mut(|this| &mut this.body) }.poll_next(cx)
+    }
+}
+
+impl<Y, S, B: AsyncBody<Y, S>> fmt::Debug for InPlace<Y, S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

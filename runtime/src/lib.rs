@@ -104,7 +104,9 @@ mod words;
 pub mod __private;
 
 pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_completed};
-pub use async_generators::{ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator};
+pub use async_generators::{
+    ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
+};
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use coroutines::Coroutine;
 pub use delay::{Delay, Timeout as TimeoutDelay};

@@ -108,6 +108,16 @@ impl<Y, S, B: AsyncBody<Y, S>> Call<AsyncGenerator<Y, S, B>> {
     }
 }
 
+/// The call of a function inside itself that shows what it gives as an iterator only.
+pub fn boxed_iterator<I: Iterator>(items: I) -> Box<I> {
+    Box::new(items)
+}
+
+/// The call of a function inside itself that shows what it gives as a stream only.
+pub fn boxed_stream<T: futures_core::Stream>(items: T) -> Pin<Box<T>> {
+    Box::pin(items)
+}
+
 /// The call of some other function of the same name.
 pub trait CallOther {
     type Given;

@@ -305,6 +305,30 @@ fn can_be_shown_as_a_stream_only() {
 }
 
 #[asyncio::coroutine]
+async fn recursive_stream(n: u32) -> impl Stream<Item = u32> {
+    yield_!(n);
+    if n > 0 {
+        #[async_for]
+        for x in recursive_stream(n - 1) {
+            yield_!(x);
+        }
+    }
+}
+
+#[test]
+fn can_run_where_it_is_pinned() {
+    run(async {
+        let mut g = std::pin::pin!(ticks(2).in_place());
+        assert_eq!(g.next().await, Some(0));
+        assert_eq!(g.next().await, Some(1));
+        assert_eq!(g.next().await, None);
+        assert_eq!(g.next().await, None);
+        let all: Vec<u32> = recursive_stream(2).collect().await;
+        assert_eq!(all, [2, 1, 0]);
+    });
+}
+
+#[asyncio::coroutine]
 async fn descend(n: u32) -> AsyncGenerator<u32> {
     yield_!(n);
     if n > 0 {

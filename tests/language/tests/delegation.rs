@@ -208,6 +208,22 @@ fn a_function_recurses_and_returns() {
 }
 
 #[asyncio::coroutine]
+fn shown_as_an_iterator(n: u32) -> impl Iterator<Item = u32> {
+    yield_!(n);
+    if n > 0 {
+        for x in shown_as_an_iterator(n - 1) {
+            yield_!(x);
+        }
+        yield_from!(shown_as_an_iterator(0));
+    }
+}
+
+#[test]
+fn a_function_that_shows_an_iterator_recurses_too() {
+    assert_eq!(shown_as_an_iterator(2).collect::<Vec<_>>(), [2, 1, 0, 0, 0]);
+}
+
+#[asyncio::coroutine]
 fn is_even(n: u32) -> Generator<u32> {
     yield_!(n);
     if n > 0 {
