@@ -12,11 +12,13 @@ use crate::tasks::TaskRef;
 /// What a timer or a finished future calls.
 pub(crate) enum Callback {
     Wake(Waker),
-    Call(Box<dyn FnOnce()>),
+    Call(Call),
     /// One of a future's, that is to be called with the future: it takes the reference when the
     /// future is done, and until then keeps nothing alive.
-    Bind(Box<dyn FnOnce() -> Option<Box<dyn FnOnce()>>>),
+    Bind(Box<dyn FnOnce() -> Option<Call>>),
 }
+
+type Call = Box<dyn FnOnce()>;
 
 /// An entry of the ready queue.
 pub(crate) enum Ready {

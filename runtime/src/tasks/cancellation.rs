@@ -145,7 +145,7 @@ impl Points {
     }
 
     /// The innermost first.
-    fn from_top(&self) -> impl Iterator<Item = &Point> {
+    fn top_down(&self) -> impl Iterator<Item = &Point> {
         self.line
             .iter()
             .rev()
@@ -323,7 +323,7 @@ impl Cancellation {
     pub(super) fn location(&self) -> Option<&'static Location<'static>> {
         self.points
             .borrow()
-            .from_top()
+            .top_down()
             .find_map(|point| point.location)
     }
 
