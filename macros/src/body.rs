@@ -17,7 +17,7 @@ use crate::diagnostic::Mistake;
 pub(crate) struct Found {
     yield_: bool,
     yield_from: bool,
-    /// `todo!()` and the like: the body has yet to be written.
+    /// `todo!()` and the like, or a word used in a way that is refused by itself.
     unwritten: bool,
 }
 
@@ -34,7 +34,7 @@ impl Found {
         self.yield_ || self.yield_from
     }
 
-    /// Whether it is only a placeholder.
+    /// Whether nothing is to be said of its not yielding: it is a placeholder, or something else is said of it.
     pub(crate) fn is_unwritten(&self) -> bool {
         self.unwritten
     }
@@ -46,8 +46,12 @@ impl Found {
             match tree {
                 TokenTree::Ident(ident) => {
                     let ident = ident.to_string();
-                    // Refused with a message of its own.
+                    // Each is refused with a message of its own where it cannot stand.
                     self.yield_ |= ident == "yield";
+                    self.unwritten |= matches!(
+                        ident.as_str(),
+                        "await_" | "await" | "yield_" | "async_for" | "async_with"
+                    );
                     name = Some(ident);
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '!' => match before.as_deref() {

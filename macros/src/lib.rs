@@ -15,6 +15,8 @@ mod fallback;
 mod fuzz;
 mod item;
 mod kind;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 
