@@ -507,17 +507,21 @@ impl Released {
         state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes no turn when nobody waits any more: CPython removes it then.
     fn callback(&self) -> Callback {
-        let state = self.state.clone();
-        Callback::Call(Box::new(move || {
-            let waker = {
-                let mut state = Self::state(&state);
-                state.is_done = true;
-                state.waker.take()
-            };
-            if let Some(waker) = waker {
-                wake(waker);
-            }
+        let state = Arc::downgrade(&self.state);
+        Callback::Bind(Box::new(move || {
+            let state = state.upgrade()?;
+            Some(Box::new(move || {
+                let waker = {
+                    let mut state = Self::state(&state);
+                    state.is_done = true;
+                    state.waker.take()
+                };
+                if let Some(waker) = waker {
+                    wake(waker);
+                }
+            }))
         }))
     }
 }

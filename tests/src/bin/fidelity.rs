@@ -171,6 +171,14 @@ fn record(
     }
     recorded.truncate(arguments.count as usize);
     corpus::write("random", &recorded)?;
-    println!("{} programs recorded", recorded.len());
+    // What the fuzzer once found stays what it is; only its traces are recorded again.
+    let programs = corpus::programs("found")?;
+    let traces = python.run(&programs)?;
+    let found = programs.into_iter().zip(traces);
+    let found: Vec<_> = found
+        .map(|(program, trace)| Recorded { program, trace })
+        .collect();
+    corpus::write("found", &found)?;
+    println!("{} programs recorded", recorded.len() + found.len());
     Ok(ExitCode::SUCCESS)
 }

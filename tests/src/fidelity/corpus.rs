@@ -13,6 +13,7 @@ pub struct Recorded {
     /// The program.
     pub program: Program,
     /// CPython's trace of it.
+    #[serde(default)]
     pub trace: Trace,
 }
 
@@ -45,6 +46,16 @@ pub fn read() -> io::Result<Vec<(String, Recorded)>> {
         }
     }
     Ok(all)
+}
+
+/// The programs of one file of recordings.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn programs(name: &str) -> io::Result<Vec<Program>> {
+    let text = fs::read_to_string(folder().join(name).with_extension("jsonl"))?;
+    let one = |line| Ok(serde_json::from_str::<Recorded>(line)?.program);
+    text.lines().map(one).collect()
 }
 
 /// Writes one file of recordings.
