@@ -137,7 +137,7 @@ pub(crate) struct Needs {
 
 /// Rewrites one body.
 pub(crate) struct Rewriter<'a> {
-    language: Language,
+    pub(crate) language: Language,
     names: &'a Names,
     /// What calls of the function give, if that is shown as no more than an `impl Trait`.
     shows: Option<Shows>,

@@ -495,16 +495,10 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
             } else {
                 Language::Generator
             };
-            let block = generator_block(
-                &names,
-                language,
-                &shell.parameters,
-                &returns,
-                written,
-                body,
-                own,
-                shows,
-            );
+            let rewriter =
+                Rewriter::new(language, &names, own, Some(returns.clone())).showing(shows);
+            let block =
+                generator_block(&names, rewriter, &shell.parameters, &returns, written, body);
             let GeneratorBlock { block, constructor } = block;
             let name = function.sig.ident.to_string();
             let name = name.trim_start_matches("r#");
@@ -533,19 +527,17 @@ struct GeneratorBlock {
 
 fn generator_block(
     names: &Names,
-    language: Language,
+    mut rewriter: Rewriter<'_>,
     parameters: &TokenStream,
     returns: &TokenStream,
     written: Span,
     body: &Group,
-    own: Option<&Ident>,
-    shows: Option<Shows>,
 ) -> GeneratorBlock {
     let span = Span::mixed_site();
     let Names { private } = names;
     let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
-    let mut rewriter = Rewriter::new(language, names, own, Some(returns.clone())).showing(shows);
     let body = rewriter.body(body);
+    let is_async = rewriter.language == Language::AsyncGenerator;
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
@@ -563,7 +555,6 @@ fn generator_block(
         #expected
         #body
     };
-    let is_async = language == Language::AsyncGenerator;
     let make_words = if is_async {
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
