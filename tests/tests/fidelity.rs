@@ -45,6 +45,9 @@ fn every_fault_can_still_be_planted() {
     }
 }
 
+/// The CPython that recorded the corpus.
+const RECORDED_BY: &str = "3.13.0";
+
 /// CPython's tasks in C and in Python give the same traces: what is recorded is no accident of either.
 ///
 /// Does nothing where there is no CPython 3.13.
@@ -60,9 +63,9 @@ fn tasks_in_c_and_in_python_agree() {
         .map(|(_, one)| one)
         .filter(|one| !one.program.has_messages());
     let (programs, traces): (Vec<_>, Vec<_>) = recorded.map(|one| (one.program, one.trace)).unzip();
-    assert!(
-        python.run(&programs).expect("it runs") == traces,
-        "the recordings are out of date"
-    );
-    assert!(python.run_pure(&programs).expect("it runs") == traces);
+    let native = python.run(&programs).expect("it runs");
+    assert!(native == python.run_pure(&programs).expect("it runs"));
+    if python.release() == RECORDED_BY {
+        assert!(native == traces, "the recordings are out of date");
+    }
 }

@@ -18,6 +18,7 @@ const VERSION: &str = "3.13";
 /// lose it then; so programs with messages are run by those in Python, in which that can be mended.
 #[derive(Debug)]
 pub struct Python {
+    release: String,
     native: Interpreter,
     pure: Interpreter,
 }
@@ -29,11 +30,19 @@ impl Python {
     /// When there is none, or it does not start.
     pub fn start(path: Option<&Path>) -> io::Result<Python> {
         let path = path.map_or_else(find, |path| Ok(path.to_owned()))?;
-        let native = Interpreter::start(&path, &[])?;
+        let release =
+            say(Command::new(&path)
+                .args(["-c", "import platform; print(platform.python_version())"]));
         Ok(Python {
-            native,
+            release: release.unwrap_or_default(),
+            native: Interpreter::start(&path, &[])?,
             pure: Interpreter::start(&path, &["--pure"])?,
         })
+    }
+
+    /// Its release, as `3.13.0`.
+    pub fn release(&self) -> &str {
+        &self.release
     }
 
     /// The traces of `programs`.
