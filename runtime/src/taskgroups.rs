@@ -13,7 +13,7 @@ use std::rc::Rc;
 use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
-use crate::tasks::cancellation::{catch_cancelled, catch_panic};
+use crate::tasks::cancellation::{Frame, catch_cancelled, catch_panic, current_frame};
 use crate::tasks::{AnyTask, Task, TaskRef, create_task};
 use crate::waiters::Waiter;
 
@@ -63,6 +63,8 @@ pub struct TaskGroup<C = Values> {
 
 struct GroupState {
     parent: TaskRef,
+    /// What is beneath this in the parent is the block, or the wait for the children.
+    frame: Cell<Option<Frame>>,
     tasks: RefCell<BTreeMap<u64, AnyTask>>,
     exiting: Cell<bool>,
     aborting: Cell<bool>,
@@ -86,7 +88,8 @@ impl GroupState {
         if !self.aborting.get() && !self.parent_cancel_requested.get() {
             self.abort();
             self.parent_cancel_requested.set(true);
-            self.parent.cancel(CancelledError::new());
+            self.parent
+                .cancel_within(self.frame.get(), CancelledError::new());
         }
     }
 
@@ -125,7 +128,11 @@ impl GroupState {
         while !self.tasks.borrow().is_empty() {
             let waiter = Waiter::new();
             *self.on_completed.borrow_mut() = Some(waiter.clone());
-            let waited = catch_cancelled(waiter.wait()).await;
+            let waited = catch_cancelled(async {
+                self.frame.set(current_frame());
+                waiter.wait().await;
+            })
+            .await;
             if let Err(error) = waited {
                 if !self.aborting.get() {
                     cancelled = Some(error);
@@ -317,6 +324,7 @@ impl<C> TaskGroup<C> {
         let group = Self {
             state: Rc::new(GroupState {
                 parent,
+                frame: Cell::new(None),
                 tasks: RefCell::default(),
                 exiting: Cell::new(false),
                 aborting: Cell::new(false),
@@ -330,7 +338,10 @@ impl<C> TaskGroup<C> {
         };
         let block = {
             let group = group.clone();
-            async move { block(group).await }
+            async move {
+                group.state.frame.set(current_frame());
+                block(group).await
+            }
         };
         let ended = match catch_panic(catch_cancelled(block)).await {
             Ok(Ok(value)) => Ended::Value(value),

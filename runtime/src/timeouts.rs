@@ -18,7 +18,7 @@ use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{Clock, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::futures::handle_of;
-use crate::tasks::cancellation::{self, Catch};
+use crate::tasks::cancellation::{self, Catch, Frame};
 use crate::tasks::{Sleep, Suspended, TaskKey, sleep};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
@@ -43,6 +43,8 @@ enum Place {
         task: TaskKey,
         /// `cancelling()` of the task when it was entered.
         cancelling: u32,
+        /// What is beneath this is what it cancels.
+        frame: Option<Frame>,
         alarm: Option<TimerKey>,
     },
     /// On another executor; this wakes it when the time-out is rescheduled.
@@ -158,15 +160,19 @@ impl Timeout {
 
     /// Mirrors `Timeout._on_timeout`.
     fn expire(&self) {
-        let task = match &mut self.state().place {
-            Place::Task { task, alarm, .. } => {
+        let place = match &mut self.state().place {
+            Place::Task {
+                task, alarm, frame, ..
+            } => {
                 *alarm = None;
-                context::task(*task)
+                Some((*task, *frame))
             }
             _ => None,
         };
-        if let Some(task) = task {
-            task.cancel(CancelledError::new());
+        if let Some((task, frame)) = place {
+            if let Some(task) = context::task(task) {
+                task.cancel_within(frame, CancelledError::new());
+            }
         }
         self.state().phase = Phase::Expiring;
     }
@@ -177,6 +183,7 @@ impl Timeout {
             (Some(task), Some(_)) => Place::Task {
                 task: task.core().key,
                 cancelling: task.core().cancellation.requested(),
+                frame: None,
                 alarm: None,
             },
             (_, None) => Place::Elsewhere(cx.waker().clone()),
@@ -189,6 +196,13 @@ impl Timeout {
             state.when
         };
         self.arm(when);
+    }
+
+    /// Called beneath the frame that catches its cancellation.
+    fn set_frame(&self) {
+        if let Place::Task { frame, .. } = &mut self.state().place {
+            *frame = cancellation::current_frame();
+        }
     }
 
     /// Mirrors `Timeout.__aexit__`; true when a cancellation that was raised is this time-out's.
@@ -303,14 +317,20 @@ impl<F: Future> Future for Under<F> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
-        if !*this.is_entered {
+        let enters = !std::mem::replace(this.is_entered, true);
+        if enters {
             this.timeout.enter(cx);
-            *this.is_entered = true;
         }
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("a time-out was polled after it was done");
         };
-        let Poll::Ready(caught) = this.catch.poll(cx, |cx| future.poll(cx)) else {
+        let polled = this.catch.poll(cx, |cx| {
+            if enters {
+                this.timeout.set_frame();
+            }
+            future.poll(cx)
+        });
+        let Poll::Ready(caught) = polled else {
             if this.timeout.poll_elsewhere(cx, this.elsewhere).is_pending() {
                 return Poll::Pending;
             }

@@ -127,7 +127,7 @@ fn what_is_done_can_be_awaited_anywhere() {
 fn a_task_that_awaits_what_is_of_another_loop_is_told() {
     let other = asyncio::new_event_loop();
     let foreign = other.create_future::<()>();
-    let message = message_of(|| run(async { foreign.await }));
+    let message = message_of(|| run(foreign));
     assert!(message.starts_with("Task <Task pending"), "{message}");
     assert!(
         message.ends_with("got Future <Future pending> attached to a different loop"),

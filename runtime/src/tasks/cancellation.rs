@@ -16,6 +16,10 @@
 //!   top one, and wakes that one's waker as well as the task, since a combinator may stand between.
 //! - A leaf that raises wakes its own waker, for the same reason.
 //! - The mark is cleared before anything is dropped.
+//!
+//! Time-outs and task groups cancel the task that they are in, but only mean what is beneath them:
+//! a combinator may hold other branches. A point knows the frame that it is beneath, and such a
+//! cancellation is to be raised beneath the frame that is its *scope*.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{Location, panic_any};
@@ -34,11 +38,23 @@ pub(crate) struct Cancellation {
     /// `Task.cancelling()`.
     requested: Cell<u32>,
     /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
-    must_cancel: RefCell<Option<CancelledError>>,
+    must_cancel: RefCell<Option<Wish>>,
     mark: RefCell<Mark>,
     points: RefCell<Points>,
     /// What was polled last while the mark is in flight, and how often without anything between.
     held_back: Cell<(*const (), usize)>,
+    /// The frame that is polled right now.
+    frame: Cell<Option<Frame>>,
+}
+
+/// A frame that catches, by the id of its point.
+pub(crate) type Frame = u64;
+
+/// A cancellation, and the frame that it is meant for what is beneath of.
+#[derive(Clone)]
+struct Wish {
+    error: CancelledError,
+    scope: Option<Frame>,
 }
 
 impl Default for Cancellation {
@@ -49,6 +65,7 @@ impl Default for Cancellation {
             mark: RefCell::default(),
             points: RefCell::default(),
             held_back: Cell::new((std::ptr::null(), 0)),
+            frame: Cell::new(None),
         }
     }
 }
@@ -58,7 +75,7 @@ enum Mark {
     #[default]
     Clear,
     ToRaise {
-        error: CancelledError,
+        wish: Wish,
         /// The point that is to raise it; none when any may.
         point: Option<u64>,
         /// How many steps have ended without it being raised.
@@ -69,6 +86,8 @@ enum Mark {
 
 /// Something that is suspended in the task: a leaf, or a frame that catches.
 struct Point {
+    /// The innermost frame that it is beneath.
+    frame: Option<Frame>,
     is_leaf: bool,
     /// None when it is the task's own.
     waker: Option<Waker>,
@@ -111,8 +130,7 @@ impl Points {
     }
 
     fn is_leaf(&self, id: u64) -> bool {
-        let point = self.index(id).and_then(|index| self.line[index].1.as_ref());
-        point.is_some_and(|point| point.is_leaf)
+        self.get(id).is_some_and(|point| point.is_leaf)
     }
 
     fn remove(&mut self, id: u64) -> Option<Point> {
@@ -131,13 +149,40 @@ impl Points {
         Some(point)
     }
 
+    fn get(&self, id: u64) -> Option<&Point> {
+        self.line[self.index(id)?].1.as_ref()
+    }
+
     fn top(&self) -> Option<(u64, &Point)> {
         let (id, point) = self.line.last()?;
         Some((*id, point.as_ref()?))
     }
 
-    fn top_id(&self) -> Option<u64> {
-        self.line.last().map(|(id, _)| *id)
+    /// The innermost point beneath the frame, or the frame itself; of all when that is gone.
+    fn top_within(&self, scope: Option<Frame>) -> Option<(u64, &Point)> {
+        let top = self.top()?;
+        if self.is_within(Some(top.0), scope) {
+            return Some(top);
+        }
+        let points = self.line.iter().rev();
+        points
+            .filter_map(|(id, point)| Some((*id, point.as_ref()?)))
+            .find(|(id, _)| self.is_within(Some(*id), scope))
+    }
+
+    /// Whether what is at or beneath this point is beneath the frame. A frame that is gone has
+    /// nothing beneath it, and keeps nobody out.
+    fn is_within(&self, mut at: Option<u64>, scope: Option<Frame>) -> bool {
+        let Some(scope) = scope.filter(|scope| self.get(*scope).is_some()) else {
+            return true;
+        };
+        while let Some(id) = at {
+            if id == scope {
+                return true;
+            }
+            at = self.get(id).and_then(|point| point.frame);
+        }
+        false
     }
 
     fn len(&self) -> usize {
@@ -180,53 +225,56 @@ impl Cancellation {
         task: &TaskRef,
         event_loop: &Rc<LoopState>,
         error: CancelledError,
+        scope: Option<Frame>,
         is_running: bool,
     ) {
         self.requested.set(self.requested.get() + 1);
-        if is_running || !self.deliver(task, event_loop, &error) {
-            self.must_cancel.replace(Some(error));
+        let wish = Wish { error, scope };
+        if is_running || !self.deliver(task, event_loop, &wish) {
+            self.must_cancel.replace(Some(wish));
         }
     }
 
     /// After a step: a cancellation that came during it goes to what the task now waits for.
     pub(super) fn pass_on(&self, task: &TaskRef, event_loop: &Rc<LoopState>) {
-        let Some(error) = self.must_cancel.take() else {
-            if matches!(*self.mark.borrow(), Mark::ToRaise { .. }) {
-                self.wake_top();
-                event_loop.schedule(task);
-            }
+        let Some(wish) = self.must_cancel.take() else {
+            let scope = match &*self.mark.borrow() {
+                Mark::ToRaise { wish, .. } => wish.scope,
+                _ => return,
+            };
+            self.wake_top(scope);
+            event_loop.schedule(task);
             return;
         };
-        if !self.deliver(task, event_loop, &error) {
-            self.must_cancel.replace(Some(error));
+        if !self.deliver(task, event_loop, &wish) {
+            self.must_cancel.replace(Some(wish));
         }
     }
 
     /// Cancels what the suspended task waits for; false when it is about to step anyway.
-    fn deliver(&self, task: &TaskRef, event_loop: &Rc<LoopState>, error: &CancelledError) -> bool {
-        let target = match self.points.borrow().top() {
-            Some((_, point)) => point.target.clone(),
-            None => None,
+    fn deliver(&self, task: &TaskRef, event_loop: &Rc<LoopState>, wish: &Wish) -> bool {
+        let (point, target) = match self.points.borrow().top_within(wish.scope) {
+            Some((id, point)) => (Some(id), point.target.clone()),
+            None => (None, None),
         };
         if let Some(target) = target {
-            return target.cancel(error);
+            return target.cancel(&wish.error);
         }
         if task.core().scheduled.get() || !matches!(*self.mark.borrow(), Mark::Clear) {
             return false;
         }
-        let point = self.points.borrow().top_id();
         self.mark.replace(Mark::ToRaise {
-            error: error.clone(),
+            wish: wish.clone(),
             point,
             tries: 0,
         });
-        self.wake_top();
+        self.wake_top(wish.scope);
         event_loop.schedule(task);
         true
     }
 
-    fn wake_top(&self) {
-        let waker = match self.points.borrow().top() {
+    fn wake_top(&self, scope: Option<Frame>) {
+        let waker = match self.points.borrow().top_within(scope) {
             Some((_, point)) => point.waker.clone(),
             None => None,
         };
@@ -236,12 +284,14 @@ impl Cancellation {
     }
 
     pub(super) fn begin_step(&self) {
-        if let Some(error) = self.must_cancel.take() {
+        if let Some(wish) = self.must_cancel.take() {
             let mut mark = self.mark.borrow_mut();
             if matches!(*mark, Mark::Clear) {
+                let points = self.points.borrow();
+                let point = points.top_within(wish.scope).map(|(id, _)| id);
                 *mark = Mark::ToRaise {
-                    error,
-                    point: self.points.borrow().top_id(),
+                    wish,
+                    point,
                     tries: 0,
                 };
             }
@@ -257,7 +307,7 @@ impl Cancellation {
             return None;
         }
         match self.take_mark() {
-            Mark::ToRaise { error, .. } => Some(error),
+            Mark::ToRaise { wish, .. } => Some(wish.error),
             _ => None,
         }
     }
@@ -275,7 +325,7 @@ impl Cancellation {
     /// What was to be raised when the coroutine returned.
     pub(super) fn take_unraised(&self) -> Option<CancelledError> {
         let marked = self.take_to_raise();
-        marked.or_else(|| self.must_cancel.take())
+        marked.or_else(|| self.must_cancel.take().map(|wish| wish.error))
     }
 
     /// After a step that suspended without raising what it was to raise.
@@ -294,7 +344,7 @@ impl Cancellation {
             return Leftover::Nothing;
         }
         match std::mem::take(&mut *mark) {
-            Mark::ToRaise { error, .. } => Leftover::Raise(error),
+            Mark::ToRaise { wish, .. } => Leftover::Raise(wish.error),
             _ => Leftover::Nothing,
         }
     }
@@ -336,14 +386,26 @@ impl Cancellation {
     /// Whether this point is the one to raise: it is named, or it is new and the one that is
     /// named cannot.
     fn is_to_raise(&self, id: Option<u64>) -> bool {
-        let Mark::ToRaise { point, .. } = &*self.mark.borrow() else {
+        let Mark::ToRaise { point, wish, .. } = &*self.mark.borrow() else {
             return false;
         };
+        let points = self.points.borrow();
+        let at = id.or(self.frame.get());
         match (point, id) {
-            (None, _) => true,
-            (Some(named), Some(id)) if *named == id => true,
-            (Some(named), None) => !self.points.borrow().is_leaf(*named),
-            _ => false,
+            (None, _) => points.is_within(at, wish.scope),
+            (Some(named), Some(id)) => *named == id,
+            (Some(named), None) => !points.is_leaf(*named) && points.is_within(at, wish.scope),
+        }
+    }
+
+    /// Whether a frame is to raise for what is beneath it, which is foreign and does not.
+    fn is_to_raise_at(&self, frame: Option<Frame>) -> bool {
+        let Mark::ToRaise { point, wish, .. } = &*self.mark.borrow() else {
+            return false;
+        };
+        match point {
+            Some(_) => *point == frame,
+            None => self.points.borrow().is_within(frame, wish.scope),
         }
     }
 
@@ -512,6 +574,7 @@ impl Suspended {
             }
         }
         let point = Point {
+            frame: core.cancellation.frame.get(),
             is_leaf,
             waker: foreign_waker(),
             target: target(),
@@ -563,16 +626,16 @@ impl Catch {
             return Poll::Pending;
         }
         self.point.register(cx, false, None, || None);
-        let polled = beneath(cx);
         let id = self.point.registered.map(|(_, id)| id);
+        let polled = {
+            let _frame = Beneath::enter(id);
+            beneath(cx)
+        };
         let raised = context::with_current_task(|task| {
             let cancellation = &task.core().cancellation;
             cancellation.take_in_flight().or_else(|| {
-                // What is beneath is foreign and does not raise by itself.
-                let named = polled.is_pending()
-                    && matches!(&*cancellation.mark.borrow(),
-                        Mark::ToRaise { point, .. } if *point == id || point.is_none());
-                named.then(|| cancellation.take_to_raise()).flatten()
+                let is_meant = polled.is_pending() && cancellation.is_to_raise_at(id);
+                is_meant.then(|| cancellation.take_to_raise()).flatten()
             })
         })
         .flatten();
@@ -588,6 +651,33 @@ impl Catch {
             (None, Poll::Pending) => Poll::Pending,
         }
     }
+}
+
+/// A frame polls what is beneath it until this is dropped.
+struct Beneath {
+    outer: Option<Frame>,
+}
+
+impl Beneath {
+    fn enter(frame: Option<Frame>) -> Self {
+        let outer =
+            context::with_current_task(|task| task.core().cancellation.frame.replace(frame));
+        Self {
+            outer: outer.flatten(),
+        }
+    }
+}
+
+impl Drop for Beneath {
+    fn drop(&mut self) {
+        context::with_current_task(|task| task.core().cancellation.frame.set(self.outer));
+    }
+}
+
+/// The innermost frame of the current task that is polled right now: what is cancelled within it is
+/// what runs here.
+pub(crate) fn current_frame() -> Option<Frame> {
+    context::with_current_task(|task| task.core().cancellation.frame.get()).flatten()
 }
 
 /// Awaits `future`; gives an error when a cancellation was raised in it.

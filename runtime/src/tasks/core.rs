@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use super::cancellation::{Cancellation, Leftover};
+use super::cancellation::{Cancellation, Frame, Leftover};
 use super::waker;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::{ExceptionContext, LoopState, default_exception_handler};
@@ -230,6 +230,11 @@ impl TaskRef {
 
     /// Cancels the task. Mirrors `Task.cancel`.
     pub(crate) fn cancel(&self, error: CancelledError) -> bool {
+        self.cancel_within(None, error)
+    }
+
+    /// Cancels what the task waits for beneath one of its frames.
+    pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
         self.future().forget_failure();
         if self.future().is_done() {
             return false;
@@ -238,7 +243,7 @@ impl TaskRef {
             let is_running = context::with_current_task(|current| current.is(self)) == Some(true);
             self.core()
                 .cancellation
-                .request(self, &event_loop, error, is_running);
+                .request(self, &event_loop, error, scope, is_running);
         }
         true
     }
