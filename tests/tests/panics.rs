@@ -1,0 +1,332 @@
+//! A panic is an exception: it ends what it is raised in, and nothing else.
+
+mod common;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use asyncio::{Future, KeyboardInterrupt, create_task, get_running_loop, new_event_loop, sleep};
+use common::{OnDrop, Trace, logged, message_of, run, text_of};
+
+async fn settle() {
+    for _ in 0..10 {
+        sleep(0).await;
+    }
+}
+
+#[test]
+fn a_panic_in_one_task_leaves_the_others_running() {
+    let (value, messages) = logged(|| {
+        run(async {
+            drop(create_task(async { panic!("oh") }));
+            let other = create_task(async {
+                sleep(1).await;
+                "ran on"
+            });
+            other.await
+        })
+    });
+    assert_eq!(value, "ran on");
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].starts_with("Task exception was never retrieved\nfuture: <Task finished"));
+    assert!(messages[0].ends_with("exception: oh"), "{}", messages[0]);
+}
+
+#[test]
+fn the_first_to_await_gets_the_payload_and_the_others_its_message() {
+    struct Payload(u32);
+    let ((), messages) = logged(|| {
+        run(async {
+            let task = create_task(async { std::panic::panic_any(Payload(7)) });
+            let awaits = |task: asyncio::Task<()>| async move {
+                let caught = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(task));
+                caught.await.unwrap_err()
+            };
+            let first = awaits(task.clone()).await;
+            assert_eq!(first.downcast::<Payload>().unwrap().0, 7);
+            let second = awaits(task.clone()).await;
+            assert_eq!(
+                text_of(second.as_ref()),
+                "a panic with a payload that is no text"
+            );
+        });
+    });
+    assert!(messages.is_empty(), "it was retrieved: {messages:?}");
+}
+
+#[test]
+fn asking_for_the_exception_is_retrieving_it() {
+    let ((), messages) = logged(|| {
+        run(async {
+            let task = create_task(async { panic!("oh") });
+            settle().await;
+            assert_eq!(task.exception().unwrap().message(), "oh");
+        });
+    });
+    assert!(messages.is_empty());
+}
+
+#[test]
+fn a_panic_leaves_nothing_of_the_tasks_frames() {
+    run(async {
+        let trace = Trace::default();
+        let task = create_task({
+            let trace = trace.clone();
+            async move {
+                let _notes = OnDrop(|| trace.note("dropped"));
+                sleep(1).await;
+                panic!("oh");
+            }
+        });
+        sleep(2).await;
+        assert!(task.done());
+        assert_eq!(trace.take(), ["dropped"]);
+        assert!(task.exception().is_some());
+    });
+}
+
+#[test]
+fn a_panic_in_call_soon_is_logged_and_the_rest_of_the_iteration_runs() {
+    let trace = Trace::default();
+    let ((), messages) = logged(|| {
+        run(async {
+            let event_loop = get_running_loop();
+            event_loop.call_soon(|| panic!("soon"));
+            event_loop.call_later(0, || panic!("later"));
+            let other = trace.clone();
+            event_loop.call_soon(move || other.note("ran"));
+            settle().await;
+        });
+    });
+    assert_eq!(trace.take(), ["ran"]);
+    let expected = ["soon", "later"];
+    let expected = expected.map(|text| format!("Exception in callback\nexception: {text}"));
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn a_panic_in_a_done_callback_is_logged_and_the_other_callbacks_are_called() {
+    let trace = Trace::default();
+    let ((), messages) = logged(|| {
+        run(async {
+            let task = create_task(async {});
+            task.add_done_callback(|_| panic!("in a callback"));
+            let other = trace.clone();
+            task.add_done_callback(move |_| other.note("ran"));
+            task.await;
+            settle().await;
+        });
+    });
+    assert_eq!(trace.take(), ["ran"]);
+    assert_eq!(
+        messages,
+        ["Exception in callback\nexception: in a callback"]
+    );
+}
+
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("in a waker");
+    }
+}
+
+#[test]
+fn a_panic_in_a_waker_keeps_nobody_else_from_being_woken() {
+    let (value, messages) = logged(|| {
+        run(async {
+            let future = Future::new();
+            let waker = Waker::from(Arc::new(Panicking));
+            let mut polled = Box::pin(future.clone());
+            let mut timer = Box::pin(sleep(1));
+            let mut cx = Context::from_waker(&waker);
+            assert!(polled.as_mut().poll(&mut cx).is_pending());
+            assert!(timer.as_mut().poll(&mut cx).is_pending());
+            let other = create_task({
+                let future = future.clone();
+                async move { (&future).await }
+            });
+            settle().await;
+            future.set_result(5);
+            sleep(2).await;
+            other.await
+        })
+    });
+    assert_eq!(value, 5);
+    assert_eq!(
+        messages,
+        ["Exception in callback\nexception: in a waker"; 2]
+    );
+}
+
+#[test]
+fn a_panic_in_the_destructor_of_a_value_that_nobody_wanted_is_logged() {
+    let (value, messages) = logged(|| {
+        run(async {
+            drop(create_task(async { OnDrop(|| panic!("in a destructor")) }));
+            settle().await;
+            "ran on"
+        })
+    });
+    assert_eq!(value, "ran on");
+    assert_eq!(
+        messages,
+        ["Exception ignored in a destructor\nexception: in a destructor"]
+    );
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_finished_coroutine_is_its_exception() {
+    run(async {
+        let task = create_task({
+            let panics = OnDrop(|| panic!("in a destructor"));
+            async move {
+                // Dropped with the coroutine, after it has returned.
+                let _kept = &panics;
+                5
+            }
+        });
+        settle().await;
+        assert_eq!(task.exception().unwrap().message(), "in a destructor");
+    });
+}
+
+#[test]
+fn a_panic_in_a_destructor_of_a_task_that_is_destroyed_is_logged_and_the_others_are_dropped() {
+    let dropped = Rc::new(Cell::new(false));
+    let ((), messages) = logged(|| {
+        let event_loop = new_event_loop();
+        event_loop.create_task(async {
+            let _panics = OnDrop(|| panic!("in a destructor"));
+            sleep(1).await;
+        });
+        let other = dropped.clone();
+        event_loop.create_task(async move {
+            let _sets = OnDrop(move || other.set(true));
+            sleep(1).await;
+        });
+        event_loop.run_until_complete(sleep(0));
+        drop(event_loop);
+    });
+    assert!(dropped.get());
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(messages[1].starts_with("Exception ignored in: <Task pending"));
+}
+
+#[test]
+fn a_panic_in_main_leaves_run_with_its_payload_after_the_shutdown() {
+    let trace = Trace::default();
+    let message = message_of(|| {
+        run(async {
+            let trace = trace.clone();
+            create_task(asyncio::finally(sleep(100), async move {
+                sleep(1).await;
+                trace.note("cleaned up");
+            }));
+            sleep(0).await;
+            panic!("main");
+        })
+    });
+    assert_eq!(message, "main");
+    assert_eq!(trace.take(), ["cleaned up"]);
+}
+
+#[test]
+fn what_fails_during_the_shutdown_is_reported() {
+    let ((), messages) = logged(|| {
+        run(async {
+            create_task(asyncio::finally(sleep(100), async { panic!("late") }));
+            sleep(0).await;
+        });
+    });
+    assert_eq!(messages.len(), 1);
+    assert!(
+        messages[0].starts_with("unhandled exception during asyncio.run() shutdown"),
+        "{}",
+        messages[0]
+    );
+}
+
+#[test]
+fn an_exception_handler_hears_what_nobody_could_be_told() {
+    let heard = Trace::default();
+    let ((), messages) = logged(|| {
+        run(async {
+            let event_loop = get_running_loop();
+            let other = heard.clone();
+            event_loop.set_exception_handler(move |_, context| {
+                let exception = context.exception.as_ref().unwrap().message();
+                other.note(format!("{}: {exception}", context.message));
+            });
+            event_loop.call_soon(|| panic!("oh"));
+            settle().await;
+            event_loop.set_exception_handler(|_, _| panic!("in the handler"));
+            event_loop.call_soon(|| panic!("oh"));
+            settle().await;
+        });
+    });
+    assert_eq!(heard.take(), ["Exception in callback: oh"]);
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].starts_with("Unhandled error in exception handler"));
+}
+
+#[test]
+fn a_keyboard_interrupt_ends_the_loop_itself_and_what_is_left_is_shut_down() {
+    let interrupt = || std::panic::resume_unwind(Box::new(KeyboardInterrupt));
+    for in_callback in [false, true] {
+        let trace = Trace::default();
+        let ((), messages) = logged(|| {
+            let other = trace.clone();
+            let main = async move {
+                let _notes = OnDrop(|| other.note("main is dropped"));
+                let cleaned = other.clone();
+                create_task(asyncio::finally(sleep(100), async move {
+                    sleep(1).await;
+                    cleaned.note("cleaned up");
+                }));
+                sleep(0).await;
+                if in_callback {
+                    get_running_loop().call_soon(interrupt);
+                } else {
+                    create_task(async move { interrupt() });
+                }
+                sleep(100).await;
+                other.note("never");
+            };
+            let payload =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(main))).unwrap_err();
+            assert!(payload.is::<KeyboardInterrupt>());
+        });
+        assert_eq!(trace.take(), ["main is dropped", "cleaned up"]);
+        assert!(messages.len() <= 1, "{messages:?}");
+        // The thread is as before.
+        assert_eq!(run(async { 1 }), 1);
+    }
+}
+
+#[test]
+fn a_keyboard_interrupt_in_main_is_no_exception_that_was_never_retrieved() {
+    let ((), messages) = logged(|| {
+        let main = async { std::panic::resume_unwind(Box::new(KeyboardInterrupt)) };
+        let payload =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run::<()>(main))).unwrap_err();
+        assert!(payload.is::<KeyboardInterrupt>());
+    });
+    assert!(messages.is_empty(), "{messages:?}");
+}
+
+#[test]
+fn the_current_task_is_restored_after_a_panic() {
+    run(async {
+        let me = asyncio::current_task();
+        drop(create_task(async { panic!("oh") }).any());
+        settle().await;
+        assert_eq!(asyncio::current_task(), me);
+        get_running_loop().call_soon(|| assert!(asyncio::current_task().is_none()));
+        settle().await;
+    });
+    assert!(asyncio::current_task().is_none());
+}
