@@ -9,8 +9,6 @@ use super::LoopState;
 use super::timers::TimerKey;
 use crate::tasks::TaskRef;
 
-type Call = Box<dyn FnOnce()>;
-
 /// What a timer or a finished future calls.
 pub(crate) enum Callback {
     Wake(Waker),
