@@ -25,7 +25,12 @@ impl Found {
     /// Looks through a body.
     pub(crate) fn in_body(body: TokenStream) -> Self {
         let mut found = Found::default();
-        found.look(body);
+        if mentions(
+            &body,
+            &["yield", "todo", "unimplemented", "unreachable", "panic"],
+        ) {
+            found.look(body);
+        }
         found
     }
 
@@ -68,6 +73,14 @@ impl Found {
             before = name;
         }
     }
+}
+
+/// Whether any of the names may be in there: false only if none is.
+///
+/// The compiler writes tokens out many times faster than they can be asked for one by one, and most bodies have few words or none.
+fn mentions(tokens: &TokenStream, names: &[&str]) -> bool {
+    let text = tokens.to_string();
+    names.iter().any(|name| text.contains(name))
 }
 
 /// What the function is whose body is rewritten.
@@ -227,6 +240,15 @@ impl<'a> Rewriter<'a> {
 
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.
     pub(crate) fn body(&mut self, body: &Group) -> Group {
+        let mut words = vec!["await_", "yield", "async_for", "async_with"];
+        words.extend(self.recursive.as_deref());
+        if self.language == Language::Generator {
+            // Refused with a message.
+            words.push("await");
+        }
+        if !mentions(&body.stream(), &words) {
+            return body.clone();
+        }
         let place = Place {
             inside: Inside::Own,
             in_macro: false,
@@ -698,9 +720,11 @@ impl<'a> Rewriter<'a> {
                 quote_spanned!(start=> #operand.await)
             }
             // Input:  yield_!(x)
-            // Output: (guarded words).yield_({ x }).await
+            // Output: (guarded words).yield_({ (x) }).await
             (_, Word::Yield) => {
                 let words = self.guarded(span, place);
+                // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
+                let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
                 quote_spanned!(span=> #words.yield_({ #operand }).await)
             }
             // Input:  yield_from!(x)

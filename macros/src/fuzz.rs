@@ -149,6 +149,7 @@ const REAL: &[&str] = &[
     "impl Reader for File { #[coroutine] async fn read(&mut self) -> Vec<u8> { await_!(self.inner.read()) } fn plain(&self) {} }",
     "mod m { use super::*; #[coroutine] pub fn f() -> Generator<u8> { yield_!(1); } #[coroutine(boxed, send)] async fn g() {} struct S { x: u8 } }",
     "trait Source { #[coroutine(boxed)] async fn next(&mut self) -> Option<u8>; #[coroutine] fn all(&self) -> Generator<u8>; }",
+    "fn b() -> Generator<u8> { yield_!({ 1 } | 2); yield_!(if a { 1 } else { 2 } + 3); yield_!(); }",
     "fn t() -> Generator<u8, Result<u8, E>, Result<(), E>> { let _ = yield_!(match x { A | B => 1, C => yield_!(2).transpose()?, }); Ok(()) }",
 ];
 
