@@ -204,7 +204,6 @@ pub(crate) mod quiet {
     }
 
     /// Runs `f`, which drops coroutines that may never have been awaited.
-    #[allow(dead_code, reason = "the loop will close unstarted tasks through it")]
     pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
         struct Leave;
         impl Drop for Leave {

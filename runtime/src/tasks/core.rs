@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::cancellation::{Cancellation, Frame, Leftover};
 use super::waker;
+use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::{ExceptionContext, LoopState, default_exception_handler};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
@@ -295,8 +296,9 @@ impl Coroutine<'_, '_> {
         let started = core.started.replace(true);
         if !started {
             if let Some(error) = core.cancellation.take_to_raise() {
-                // As in Python, the body of a task that was cancelled before never runs.
-                return self.unwind(error);
+                // As in Python, the body of a task that was cancelled before never runs; and
+                // nobody is told that it was never awaited.
+                return quietly(|| self.unwind(error));
             }
         }
         let mut cx = Context::from_waker(&core.waker);

@@ -1,0 +1,99 @@
+//! A coroutine that is dropped without having been awaited is reported, with Python's words; one that was closed on purpose is not.
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+
+use asyncio::{catch_cancelled, create_task, run, sleep};
+
+thread_local!(static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target() == "asyncio"
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            LOGGED.with_borrow_mut(|logged| logged.push(record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn logged(f: impl FnOnce()) -> Vec<String> {
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(log::LevelFilter::Warn);
+    LOGGED.take();
+    f();
+    LOGGED.take()
+}
+
+#[asyncio::coroutine]
+async fn work() -> u32 {
+    sleep(0).await;
+    1
+}
+
+#[test]
+fn a_coroutine_that_was_never_awaited_is_reported() {
+    assert_eq!(
+        logged(|| drop(work())),
+        ["coroutine 'work' was never awaited"]
+    );
+    assert_eq!(
+        logged(|| drop(work().boxed())),
+        ["coroutine 'work' was never awaited"]
+    );
+}
+
+#[test]
+fn one_that_was_awaited_is_not() {
+    assert!(logged(|| assert_eq!(run(work()), 1)).is_empty());
+}
+
+#[test]
+fn one_that_was_begun_and_dropped_is_not() {
+    let lines = logged(|| {
+        run(async {
+            let waited = asyncio::wait_for(
+                async {
+                    sleep(9).await;
+                    work().await
+                },
+                0.001,
+            )
+            .await;
+            assert!(waited.is_err());
+        });
+    });
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn one_that_was_closed_is_not() {
+    assert!(logged(|| work().close()).is_empty());
+}
+
+#[test]
+fn one_whose_task_was_cancelled_before_it_began_is_not() {
+    let lines = logged(|| {
+        run(async {
+            let task = create_task(work());
+            task.cancel();
+            assert!(catch_cancelled(task).await.is_err());
+        });
+    });
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_generator_that_was_never_asked_is_not() {
+    #[asyncio::coroutine]
+    fn numbers() -> asyncio::Generator<u32> {
+        yield_!(1);
+    }
+    assert!(logged(|| drop(numbers())).is_empty());
+}
