@@ -94,6 +94,7 @@ mod signals;
 mod taskgroups;
 mod tasks;
 pub mod testing;
+mod threads;
 mod timeouts;
 mod wait;
 mod waiters;
@@ -132,6 +133,9 @@ pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{
     AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_task, current_task, ensure_future, sleep,
+};
+pub use threads::{
+    ConcurrentFuture, ThreadPoolExecutor, run_coroutine_threadsafe, to_thread, wrap_future,
 };
 pub use timeouts::{Timeout, timeout, timeout_at, wait_for};
 pub use wait::{ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, Waitable, wait};

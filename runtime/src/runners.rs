@@ -133,7 +133,7 @@ impl Runner {
         // CPython now shuts down the async generators, then the executor, a task each: what was
         // spawned during the shutdown gets as many turns here.
         event_loop.run_until_complete(async {});
-        event_loop.run_until_complete(async {});
+        event_loop.run_until_complete(crate::threads::shutdown_default_executor(&event_loop));
     }
 }
 

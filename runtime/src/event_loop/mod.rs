@@ -35,6 +35,7 @@ use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
 use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef};
+use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
 use remote::{Message, Remote};
 use timers::{TimerKey, Timers};
@@ -67,8 +68,12 @@ pub(crate) struct LoopState {
     debug: Cell<bool>,
     slow_callback_duration: Cell<f64>,
     iteration: Cell<u64>,
-    /// Suspended tasks that wait for something that is none of asyncio's own awaitables.
+    /// How much is waited for that comes from outside of the loop: suspended tasks that wait for
+    /// input, threads or what is none of asyncio's own awaitables, and what is parked.
     foreign_waits: Cell<usize>,
+    /// What callbacks from other threads do here.
+    parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
+    default_executor: RefCell<Option<ThreadPoolExecutor>>,
     exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
     /// A panic that ends the loop itself: Ctrl-C.
     interrupt: RefCell<Option<Panic>>,
@@ -112,6 +117,8 @@ impl LoopState {
             slow_callback_duration: Cell::new(SLOW_CALLBACK),
             iteration: Cell::new(0),
             foreign_waits: Cell::new(0),
+            parked_callbacks: RefCell::default(),
+            default_executor: RefCell::default(),
             exception_handler: RefCell::default(),
             interrupt: RefCell::default(),
         });
@@ -200,6 +207,48 @@ impl LoopState {
         if task.core().foreign.take() {
             self.foreign_waits.set(self.foreign_waits.get() - 1);
         }
+    }
+
+    /// Keeps what another thread is to have called here, which may hold what that thread may not:
+    /// sent there and back, the key stands for it. While it is kept, a virtual clock does not jump.
+    pub(crate) fn park(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
+        self.add_outside_wait();
+        ParkedKey {
+            loop_id: self.id,
+            slot: self.parked_callbacks.borrow_mut().insert(callback),
+        }
+    }
+
+    /// Something outside of the loop is waited for that is no task's to say.
+    pub(crate) fn add_outside_wait(&self) {
+        self.foreign_waits.set(self.foreign_waits.get() + 1);
+    }
+
+    pub(crate) fn remove_outside_wait(&self) {
+        self.foreign_waits.set(self.foreign_waits.get() - 1);
+    }
+
+    fn unpark_callback(&self, key: &ParkedKey) {
+        let callback = self.parked_callbacks.borrow_mut().try_remove(key.slot);
+        if let Some(callback) = callback {
+            self.remove_outside_wait();
+            callback();
+        }
+    }
+
+    /// Threads for blocking work, made when they are first asked for.
+    pub(crate) fn default_executor(&self) -> ThreadPoolExecutor {
+        self.default_executor
+            .borrow_mut()
+            .get_or_insert_with(ThreadPoolExecutor::default)
+            .clone()
+    }
+
+    pub(crate) fn replace_default_executor(
+        &self,
+        executor: Option<ThreadPoolExecutor>,
+    ) -> Option<ThreadPoolExecutor> {
+        self.default_executor.replace(executor)
     }
 
     /// The tasks that are not done, oldest first.
@@ -458,6 +507,21 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
     guarded(IN_WAKER, || waker.wake_by_ref());
 }
 
+/// Stands for a callback that is kept on its loop's thread. It is called once.
+pub(crate) struct ParkedKey {
+    loop_id: u64,
+    slot: usize,
+}
+
+impl ParkedKey {
+    /// On the loop's thread: calls it, unless the loop is closed.
+    pub(crate) fn call(&self) {
+        if let Some(event_loop) = context::find(self.loop_id) {
+            event_loop.unpark_callback(self);
+        }
+    }
+}
+
 pub(crate) fn default_exception_handler(context: &ExceptionContext) {
     use std::fmt::Write as _;
     let mut text = context.message.clone();
@@ -679,6 +743,10 @@ impl EventLoop {
         drop(ready);
         let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
         drop(timers);
+        let parked = std::mem::take(&mut *self.inner.parked_callbacks.borrow_mut());
+        drop(parked);
+        let executor = self.inner.replace_default_executor(None);
+        drop(executor);
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -889,7 +957,7 @@ impl<F: Future> crate::tasks::Body for Body<F> {
 }
 
 /// What a future gives that is known to be done.
-fn take_ready<F: Future>(future: F) -> F::Output {
+pub(crate) fn take_ready<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     match future
         .as_mut()

@@ -88,11 +88,22 @@ enum Mark {
 struct Point {
     /// The innermost frame that it is beneath.
     frame: Option<Frame>,
-    is_leaf: bool,
+    kind: Kind,
     /// None when it is the task's own.
     waker: Option<Waker>,
     target: Option<Rc<dyn Cancel>>,
     location: Option<&'static Location<'static>>,
+}
+
+/// What is suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A frame that catches.
+    Frame,
+    /// A leaf that something in the loop wakes.
+    Leaf,
+    /// A leaf that input, a thread or a process wakes.
+    Outside,
 }
 
 /// The points of a task, in the order in which they were suspended, which is that of their ids.
@@ -105,6 +116,7 @@ struct Points {
     line: Vec<(u64, Option<Point>)>,
     gaps: usize,
     leaves: usize,
+    outside: usize,
     next_id: u64,
 }
 
@@ -112,7 +124,8 @@ impl Points {
     fn add(&mut self, point: Point) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.leaves += usize::from(point.is_leaf);
+        self.leaves += usize::from(point.kind != Kind::Frame);
+        self.outside += usize::from(point.kind == Kind::Outside);
         self.line.push((id, Some(point)));
         id
     }
@@ -130,13 +143,14 @@ impl Points {
     }
 
     fn is_leaf(&self, id: u64) -> bool {
-        self.get(id).is_some_and(|point| point.is_leaf)
+        self.get(id).is_some_and(|point| point.kind != Kind::Frame)
     }
 
     fn remove(&mut self, id: u64) -> Option<Point> {
         let index = self.index(id)?;
         let point = self.line[index].1.take()?;
-        self.leaves -= usize::from(point.is_leaf);
+        self.leaves -= usize::from(point.kind != Kind::Frame);
+        self.outside -= usize::from(point.kind == Kind::Outside);
         self.gaps += 1;
         while matches!(self.line.last(), Some((_, None))) {
             self.line.pop();
@@ -364,9 +378,11 @@ impl Cancellation {
         drop(points);
     }
 
-    /// Whether a leaf of ours is suspended: it, and not something foreign, is what is awaited.
-    pub(super) fn waits_at_own_leaf(&self) -> bool {
-        self.points.borrow().leaves > 0
+    /// Whether what is awaited comes from inside the loop: a leaf of ours is suspended, and none
+    /// that waits for input, a thread or a process.
+    pub(super) fn waits_inside(&self) -> bool {
+        let points = self.points.borrow();
+        points.leaves > 0 && points.outside == 0
     }
 
     /// Where the innermost suspended leaf stands in the program.
@@ -528,6 +544,11 @@ impl Suspended {
         Some(raise(cx, error))
     }
 
+    /// Whether it is registered.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.registered.is_some()
+    }
+
     /// Registers a leaf, or its new waker. What a cancellation is passed on to is asked for once.
     pub(crate) fn suspend(
         &mut self,
@@ -535,13 +556,23 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
     ) {
-        self.register(cx, true, location, target);
+        self.register(cx, Kind::Leaf, location, target);
+    }
+
+    /// Registers a leaf that waits for what happens outside of the loop: while it does, a virtual
+    /// clock does not jump.
+    pub(crate) fn suspend_outside(
+        &mut self,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+    ) {
+        self.register(cx, Kind::Outside, location, || None);
     }
 
     fn register(
         &mut self,
         cx: &Context<'_>,
-        is_leaf: bool,
+        kind: Kind,
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
     ) {
@@ -575,7 +606,7 @@ impl Suspended {
         }
         let point = Point {
             frame: core.cancellation.frame.get(),
-            is_leaf,
+            kind,
             waker: foreign_waker(),
             target: target(),
             location,
@@ -625,7 +656,7 @@ impl Catch {
         if is_held_back(cx) {
             return Poll::Pending;
         }
-        self.point.register(cx, false, None, || None);
+        self.point.register(cx, Kind::Frame, None, || None);
         let id = self.point.registered.map(|(_, id)| id);
         let polled = {
             let _frame = Beneath::enter(id);

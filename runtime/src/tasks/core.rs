@@ -216,7 +216,7 @@ impl TaskRef {
     fn suspend(&self, event_loop: &Rc<LoopState>) {
         let core = self.core();
         core.cancellation.pass_on(self, event_loop);
-        if !core.scheduled.get() && !core.cancellation.waits_at_own_leaf() {
+        if !core.scheduled.get() && !core.cancellation.waits_inside() {
             event_loop.waits_for_foreign(self);
         }
     }

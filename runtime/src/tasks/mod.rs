@@ -4,10 +4,12 @@
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`waker`]: what wakes a task, from any thread;
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
+//! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`repr`]: Python's reprs.
 
 pub(crate) mod cancellation;
 mod core;
+pub(crate) mod outside;
 pub(crate) mod repr;
 mod sleep;
 mod waker;
