@@ -470,11 +470,7 @@ where
         // SAFETY: the frame is pinned, and the body with it.
         let mut body = unsafe { Pin::new_unchecked(body) };
         if this.stage == Stage::Created {
-            let begun = with_address(slot.cast_const().cast(), |cx| body.as_mut().poll(cx));
-            debug_assert!(
-                begun.is_pending(),
-                "the first poll of a body only takes the address"
-            );
+            hand_over(body.as_mut(), slot);
         }
         let polled = body.poll(cx);
         // SAFETY: the body is not running, so nobody else reaches the slot.
@@ -532,6 +528,17 @@ where
     fn name(&self) -> &'static str {
         N::NAME
     }
+}
+
+/// The first poll of a body, which only takes the slot's address. Apart from the others, so that those are one simple step.
+#[cold]
+#[inline(never)]
+fn hand_over<Y, S, F: Future<Output = ()>>(body: Pin<&mut F>, slot: *mut Slot<Y, S>) {
+    let begun = with_address(slot.cast_const().cast(), |cx| body.poll(cx));
+    debug_assert!(
+        begun.is_pending(),
+        "the first poll of a body only takes the address"
+    );
 }
 
 /// A frame that is reached through something else.
