@@ -17,7 +17,7 @@ use crate::diagnostic::Mistake;
 pub(crate) struct Found {
     yield_: bool,
     yield_from: bool,
-    /// `todo!()` and the like, or a word used in a way that is refused by itself.
+    /// `todo!()` and the like: the body has yet to be written.
     unwritten: bool,
 }
 
@@ -39,9 +39,10 @@ impl Found {
         self.yield_ || self.yield_from
     }
 
-    /// Whether nothing is to be said of its not yielding: it is a placeholder, or something else is said of it.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        self.unwritten
+    /// Whether nothing is to be said of its not yielding: it does, it is a placeholder, or it has a word in it that is refused in a
+    /// generator with a message of its own.
+    pub(crate) fn yields_or_is_excused(&self, body: &TokenStream) -> bool {
+        self.yields() || self.unwritten || mentions(body, &["await", "async_", "yield_"])
     }
 
     fn look(&mut self, tokens: TokenStream) {
@@ -51,12 +52,8 @@ impl Found {
             match tree {
                 TokenTree::Ident(ident) => {
                     let ident = ident.to_string();
-                    // Each is refused with a message of its own where it cannot stand.
+                    // Refused with a message of its own.
                     self.yield_ |= ident == "yield";
-                    self.unwritten |= matches!(
-                        ident.as_str(),
-                        "await_" | "await" | "yield_" | "async_for" | "async_with"
-                    );
                     name = Some(ident);
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '!' => match before.as_deref() {

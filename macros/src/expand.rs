@@ -134,7 +134,11 @@ fn expand(args: &Args, mut function: Function) -> TokenStream {
     let expansion = match kind::of(&function.sig, args, &found) {
         Ok(Kind::Coroutine(coroutine)) => expand_coroutine(args, function, &coroutine),
         Ok(Kind::Generator(generator)) => {
-            if matches!(function.body, Body::Block(_)) && !found.yields() && !found.is_unwritten() {
+            let is_excused = match &function.body {
+                Body::Block(body) => found.yields_or_is_excused(&body.stream()),
+                Body::None(_) => true,
+            };
+            if !is_excused {
                 let message = format!(
                     "a generator without a `yield_!` in it: yield something, or, for a plain function that gives a generator made elsewhere, take \
                      `#[asyncio::coroutine]` off `{}`",
