@@ -509,6 +509,7 @@ impl<T> Future<T> {
         T: 'static,
     {
         let (promise, read) = (Rc::downgrade(&self.promise), self.read);
+        let callback = crate::contextvars::bound_to(callback);
         self.promise
             .core
             .add_callback(Callback::Bind(Box::new(move || {
@@ -517,7 +518,7 @@ impl<T> Future<T> {
                     awaiting: Awaiting::default(),
                     read,
                 };
-                Some(Box::new(move || callback(&this)))
+                Some(Box::new(move || callback.call(&this)))
             })));
     }
 }

@@ -77,6 +77,7 @@
 
 mod as_completed;
 mod async_generators;
+mod contextvars;
 mod coroutines;
 mod delay;
 mod diagnostics;
@@ -109,6 +110,7 @@ pub use async_generators::{
     ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
 };
 pub use asyncio_macros::{coroutine, coroutines, main, test};
+pub use contextvars::{Context, ContextToken, ContextVar};
 pub use coroutines::Coroutine;
 pub use delay::{Delay, Timeout as TimeoutDelay};
 pub use event_loop::{

@@ -3,16 +3,23 @@
 //! - [`ready`]: what waits to be run, and the handles to it;
 //! - [`timers`]: what is to be run later;
 //! - [`clock`]: what time it is, really or virtually;
-//! - [`remote`]: the way in from other threads;
+//! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
 mod clock;
 pub(crate) mod context;
 mod driver;
+mod mailbox;
 pub(crate) mod ready;
 pub(crate) mod remote;
 pub(crate) mod timers;
+
+/// What [`mailbox`] is made of.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+    pub(super) use std::sync::{Mutex, MutexGuard};
+}
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,6 +37,7 @@ pub use clock::Clock;
 pub use ready::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
 
+use crate::contextvars;
 use crate::delay::{Delay, seconds};
 use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
@@ -546,7 +554,7 @@ impl Drop for Unparking<'_> {
 
 impl Drop for LoopState {
     fn drop(&mut self) {
-        self.remote.close();
+        drop(self.remote.close());
         // Each in a statement of its own: what is dropped may look at the loop's state again.
         drop(std::mem::take(&mut *self.ready.borrow_mut()));
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
@@ -738,7 +746,7 @@ impl EventLoop {
         if self.inner.closed.replace(true) {
             return;
         }
-        self.inner.remote.close();
+        drop(self.inner.remote.close());
         let ready = std::mem::take(&mut *self.inner.ready.borrow_mut());
         drop(ready);
         let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
@@ -783,7 +791,7 @@ impl EventLoop {
     #[track_caller]
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
         self.inner.check_open();
-        let state = HandleState::new(Box::new(callback));
+        let state = HandleState::new(Box::new(contextvars::bound(callback)));
         self.inner.push(Ready::Handle(state.clone()));
         Handle(state)
     }
@@ -797,7 +805,8 @@ impl EventLoop {
     #[track_caller]
     pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) {
         self.inner.check_open();
-        self.inner.push(Ready::Call(Box::new(callback)));
+        self.inner
+            .push(Ready::Call(Box::new(contextvars::bound(callback))));
     }
 
     /// The part of this loop that other threads may hold.
@@ -827,7 +836,7 @@ impl EventLoop {
         assert!(!when.is_nan(), "Invalid delay: NaN (not a number)");
         let key = self
             .inner
-            .insert_timer(when, Callback::Call(Box::new(callback)));
+            .insert_timer(when, Callback::Call(Box::new(contextvars::bound(callback))));
         TimerHandle {
             event_loop: Rc::downgrade(&self.inner),
             key,

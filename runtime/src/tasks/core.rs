@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::cancellation::{Cancellation, Frame, Leftover};
 use super::waker;
+use crate::contextvars::{self, Values};
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::{ExceptionContext, LoopState, default_exception_handler};
@@ -33,6 +34,9 @@ pub(crate) struct TaskCore {
     pub(crate) coroutine: &'static str,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) cancellation: Cancellation,
+    /// Its context variables, unless it was given a context to run in.
+    own_values: Cell<Values>,
+    pub(crate) given_context: RefCell<Option<contextvars::Context>>,
     /// Whether a step is queued.
     pub(crate) scheduled: Cell<bool>,
     /// Whether it waits for something that is not asyncio's own.
@@ -98,10 +102,28 @@ impl TaskCore {
             coroutine,
             created_at,
             cancellation: Cancellation::default(),
+            own_values: Cell::new(contextvars::copy()),
+            given_context: RefCell::default(),
             scheduled: Cell::new(false),
             foreign: Cell::new(false),
             started: Cell::new(false),
             is_main,
+        }
+    }
+}
+
+impl TaskCore {
+    fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
+        let given = self.given_context.borrow().clone();
+        match &given {
+            None => {
+                let _entered = contextvars::Entered::new(&self.own_values);
+                run()
+            }
+            Some(context) => {
+                let _entered = context.enter();
+                run()
+            }
         }
     }
 }
@@ -193,7 +215,7 @@ impl TaskRef {
         };
         core.cancellation.begin_step();
         let entered = Entered::task(Some(self.clone()));
-        let outcome = coroutine.run(core);
+        let outcome = core.in_context(|| coroutine.run(core));
         drop(entered);
         match outcome {
             Outcome::Suspended => self.suspend(event_loop),

@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 
 pub(crate) use self::cancellation::Suspended;
 use self::core::Name;
@@ -30,6 +30,7 @@ pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
+use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Callback;
 use crate::event_loop::{
     EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
@@ -202,10 +203,31 @@ impl<T: 'static> Task<T> {
         self
     }
 
+    /// Has the task run in `context` itself, and not in a copy of the current one: Python's
+    /// `create_task(coro, context=ctx)`. To be said as the task is created.
+    ///
+    /// ```
+    /// use asyncio::{Context, ContextVar};
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// # asyncio::run(async {
+    /// let context = Context::copy();
+    /// let task = asyncio::create_task(async { drop(USER.set("ada")) });
+    /// task.context(&context).await;
+    /// assert_eq!(context.run(|| USER.get()), "ada");
+    /// # });
+    /// ```
+    pub fn context(self, context: &Context) -> Self {
+        let old = self.state.core.given_context.replace(Some(context.clone()));
+        drop(old);
+        self
+    }
+
     /// Has `callback` called, through the ready queue, when the task is done; at once in the next
     /// iteration if it is done already. Mirrors `Task.add_done_callback`.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
         let (state, read) = (Rc::downgrade(&self.state), self.read);
+        let callback = contextvars::bound_to(callback);
         self.state
             .future
             .add_callback(Callback::Bind(Box::new(move || {
@@ -214,7 +236,7 @@ impl<T: 'static> Task<T> {
                     awaiting: Awaiting::default(),
                     read,
                 };
-                Some(Box::new(move || callback(&this)))
+                Some(Box::new(move || callback.call(&this)))
             })));
     }
 }
@@ -382,7 +404,7 @@ impl<T: 'static> RawTask for TaskState<T> {
         &self.core
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&self, cx: &mut task::Context<'_>) -> Poll<()> {
         let mut coroutine = self.coroutine.borrow_mut();
         let Some(future) = coroutine.as_mut() else {
             return Poll::Pending;
@@ -442,7 +464,7 @@ impl<T> Drop for TaskState<T> {
 impl<T: 'static> Future for Task<T> {
     type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         check_not_self(&this.state.core);
         this.awaiting
@@ -609,7 +631,7 @@ pub struct AnyTaskWait<'a> {
 impl Future for AnyTaskWait<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         check_not_self(this.task.0.core());
         this.awaiting

@@ -1,0 +1,335 @@
+//! Context variables: values that follow a task, and what it starts, without being passed on.
+//!
+//! A context is a map that is shared until somebody sets something in it, so that its copy at the
+//! creation of every task and callback is one reference. Mirrors `contextvars`.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The values of a context; none stands for the empty map.
+pub(crate) type Values = Option<Rc<BTreeMap<u64, Rc<dyn Any>>>>;
+
+thread_local! {
+    static CURRENT: Cell<Values> = const { Cell::new(None) };
+}
+
+fn replace(values: Values) -> Values {
+    CURRENT
+        .try_with(|current| current.replace(values))
+        .ok()
+        .flatten()
+}
+
+/// The values as they are now: what a new task or callback starts with.
+pub(crate) fn copy() -> Values {
+    let values = replace(None);
+    drop(replace(values.clone()));
+    values
+}
+
+/// Values are the current ones until this is dropped; then they are back where they came from.
+pub(crate) struct Entered<'a> {
+    home: &'a Cell<Values>,
+    outer: Values,
+}
+
+impl<'a> Entered<'a> {
+    pub(crate) fn new(home: &'a Cell<Values>) -> Self {
+        let outer = replace(home.take());
+        Self { home, outer }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let inner = replace(self.outer.take());
+        self.home.set(inner);
+    }
+}
+
+/// A callback that runs in a copy of the current context, whenever it runs.
+pub(crate) fn bound(callback: impl FnOnce()) -> impl FnOnce() {
+    let values = Cell::new(copy());
+    move || {
+        let _entered = Entered::new(&values);
+        callback();
+    }
+}
+
+/// As [`bound`], for a callback that is called with something.
+pub(crate) fn bound_to<F>(callback: F) -> Bound<F> {
+    Bound {
+        values: Cell::new(copy()),
+        callback,
+    }
+}
+
+pub(crate) struct Bound<F> {
+    values: Cell<Values>,
+    callback: F,
+}
+
+impl<F> Bound<F> {
+    pub(crate) fn call<T>(self, value: &T)
+    where
+        F: FnOnce(&T),
+    {
+        let _entered = Entered::new(&self.values);
+        (self.callback)(value);
+    }
+}
+
+/// A variable whose value belongs to the current context: to a task, or to a callback.
+///
+/// A task starts with a copy of the values that there were where it was created, and so do
+/// callbacks; what either sets, nobody else sees. A variable is declared once, as a `static`.
+///
+/// Mirrors `contextvars.ContextVar`.
+///
+/// ```
+/// use asyncio::ContextVar;
+///
+/// static REQUEST: ContextVar<u32> = ContextVar::new("request");
+///
+/// async fn log() -> String {
+///     format!("request {}", REQUEST.get())
+/// }
+///
+/// # asyncio::run(async {
+/// let tasks = [1, 2].map(|number| {
+///     asyncio::create_task(async move {
+///         REQUEST.set(number);
+///         asyncio::sleep(0).await;
+///         log().await
+///     })
+/// });
+/// assert_eq!(asyncio::gather(tasks).await, ["request 1", "request 2"]);
+/// assert_eq!(REQUEST.try_get(), None);
+/// # });
+/// ```
+pub struct ContextVar<T> {
+    name: &'static str,
+    /// Given at the first use; never used again.
+    id: AtomicU64,
+    default: Option<fn() -> T>,
+}
+
+impl<T: 'static> ContextVar<T> {
+    /// A variable without a default.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            id: AtomicU64::new(0),
+            default: None,
+        }
+    }
+
+    /// A variable that has what `default` gives where it was not set: Python's `default=`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<String> = ContextVar::with_default("user", || "nobody".to_owned());
+    /// assert_eq!(USER.get(), "nobody");
+    /// ```
+    pub const fn with_default(name: &'static str, default: fn() -> T) -> Self {
+        Self {
+            name,
+            id: AtomicU64::new(0),
+            default: Some(default),
+        }
+    }
+
+    fn id(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let known = self.id.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let new = NEXT.fetch_add(1, Ordering::Relaxed);
+        let exchanged = self
+            .id
+            .compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+        exchanged.map_or_else(|known| known, |_| new)
+    }
+
+    /// The name that it was declared with.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The value in the current context, or the default.
+    ///
+    /// # Panics
+    ///
+    /// When there is neither: Python's `LookupError`.
+    #[track_caller]
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        match self.try_get() {
+            Some(value) => value,
+            None => panic!("LookupError: {self:?}"),
+        }
+    }
+
+    /// The value in the current context, or the default, if there is either.
+    pub fn try_get(&self) -> Option<T>
+    where
+        T: Clone,
+    {
+        let value = value_of(&copy(), self.id());
+        let value = value.and_then(|value| value.downcast_ref::<T>().cloned());
+        value.or_else(|| self.default.map(|default| default()))
+    }
+
+    /// Sets the value in the current context. What this gives takes it back: see
+    /// [`reset`](Self::reset).
+    pub fn set(&self, value: T) -> ContextToken<T> {
+        let old = self.put(Some(Rc::new(value)));
+        ContextToken {
+            id: self.id(),
+            old,
+            of: PhantomData,
+        }
+    }
+
+    /// Takes a [`set`](Self::set) back: the value is what it was before.
+    ///
+    /// # Panics
+    ///
+    /// When the token is another variable's.
+    #[track_caller]
+    pub fn reset(&self, token: ContextToken<T>) {
+        assert!(
+            token.id == self.id(),
+            "ValueError: the token was created by a different ContextVar than {self:?}"
+        );
+        let new = self.put(token.old);
+        drop(new);
+    }
+
+    /// Puts a value in or takes it out, and gives the one that was there.
+    fn put(&self, value: Option<Rc<dyn Any>>) -> Option<Rc<dyn Any>> {
+        let mut values = replace(None).unwrap_or_default();
+        let map = Rc::make_mut(&mut values);
+        let old = match value {
+            Some(value) => map.insert(self.id(), value),
+            None => map.remove(&self.id()),
+        };
+        // Nothing was set meanwhile: no code but this has run.
+        replace((!values.is_empty()).then_some(values));
+        old
+    }
+}
+
+fn value_of(values: &Values, id: u64) -> Option<Rc<dyn Any>> {
+    values.as_ref()?.get(&id).cloned()
+}
+
+impl<T> fmt::Debug for ContextVar<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<ContextVar name='{}'>", self.name)
+    }
+}
+
+/// What a [`ContextVar`] was before it was set. Mirrors `contextvars.Token`.
+pub struct ContextToken<T> {
+    id: u64,
+    old: Option<Rc<dyn Any>>,
+    of: PhantomData<T>,
+}
+
+impl<T> fmt::Debug for ContextToken<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<Token>")
+    }
+}
+
+/// A context of its own: values that code can be run with, again and again.
+///
+/// A handle: a clone is the same context. A task can be run in one, see
+/// [`Task::context`](crate::Task::context). Mirrors `contextvars.Context`.
+///
+/// ```
+/// use asyncio::{Context, ContextVar};
+///
+/// static DEPTH: ContextVar<u32> = ContextVar::with_default("depth", || 0);
+///
+/// let context = Context::copy();
+/// context.run(|| DEPTH.set(1));
+/// assert_eq!(DEPTH.get(), 0);
+/// assert_eq!(context.run(|| DEPTH.get()), 1);
+/// ```
+#[derive(Clone, Default)]
+pub struct Context {
+    state: Rc<ContextState>,
+}
+
+#[derive(Default)]
+struct ContextState {
+    values: Cell<Values>,
+    is_entered: Cell<bool>,
+}
+
+impl Context {
+    /// An empty context.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A copy of the current context: Python's `copy_context()`.
+    pub fn copy() -> Self {
+        let context = Self::new();
+        context.state.values.set(copy());
+        context
+    }
+
+    /// Runs `f` in this context: what it sets stays here.
+    ///
+    /// # Panics
+    ///
+    /// `cannot enter context: ... is already entered`.
+    #[track_caller]
+    pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
+        assert!(
+            !self.state.is_entered.get(),
+            "cannot enter context: {self:?} is already entered"
+        );
+        let _run = self.enter();
+        f()
+    }
+
+    /// For a step of a task that runs in this context.
+    pub(crate) fn enter(&self) -> impl Drop + '_ {
+        struct Run<'a> {
+            state: &'a ContextState,
+            entered: Option<Entered<'a>>,
+            was_entered: bool,
+        }
+        impl Drop for Run<'_> {
+            fn drop(&mut self) {
+                drop(self.entered.take());
+                self.state.is_entered.set(self.was_entered);
+            }
+        }
+        let was_entered = self.state.is_entered.replace(true);
+        Run {
+            state: &self.state,
+            entered: (!was_entered).then(|| Entered::new(&self.state.values)),
+            was_entered,
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Context object at {:p}>", Rc::as_ptr(&self.state))
+    }
+}

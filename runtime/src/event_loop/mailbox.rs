@@ -1,0 +1,89 @@
+//! What goes from other threads into a loop: a locked queue, a flag that spares the loop the lock,
+//! and the waker that ends the loop's wait.
+//!
+//! A test runs this file over loom's mutex and atomics, through every interleaving: what it takes
+//! from the standard library, it takes from `sync`.
+
+use std::sync::PoisonError;
+use std::task::Waker;
+
+use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+
+struct Inbox<M> {
+    messages: Vec<M>,
+    /// What ends the wait for input, while the loop runs.
+    unpark: Option<Waker>,
+    closed: bool,
+}
+
+pub(crate) struct Mailbox<M> {
+    inbox: Mutex<Inbox<M>>,
+    /// Raised after a message was put in, so that a loop with nothing to take in takes no lock.
+    waiting: AtomicBool,
+}
+
+impl<M> Default for Mailbox<M> {
+    fn default() -> Self {
+        Self {
+            inbox: Mutex::new(Inbox {
+                messages: Vec::new(),
+                unpark: None,
+                closed: false,
+            }),
+            waiting: AtomicBool::new(false),
+        }
+    }
+}
+
+impl<M> Mailbox<M> {
+    fn inbox(&self) -> MutexGuard<'_, Inbox<M>> {
+        // Nothing panics while it holds the lock, and a waker must not.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a message in and ends the loop's wait; gives it back when the loop is closed.
+    pub(crate) fn send(&self, message: M) -> Result<(), M> {
+        let unpark = {
+            let mut inbox = self.inbox();
+            if inbox.closed {
+                return Err(message);
+            }
+            inbox.messages.push(message);
+            self.waiting.store(true, Ordering::Release);
+            inbox.unpark.clone()
+        };
+        if let Some(unpark) = unpark {
+            unpark.wake();
+        }
+        Ok(())
+    }
+
+    /// What has come in since the last time, in order.
+    pub(crate) fn receive(&self) -> Vec<M> {
+        if !self.waiting.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inbox = self.inbox();
+        self.waiting.store(false, Ordering::Relaxed);
+        std::mem::take(&mut inbox.messages)
+    }
+
+    /// Says how to end the loop's wait for input, while it runs; before the last look at what has
+    /// come in.
+    pub(crate) fn set_unpark(&self, unpark: Option<Waker>) {
+        let old = std::mem::replace(&mut self.inbox().unpark, unpark);
+        drop(old);
+    }
+
+    /// Refuses what comes from now on. What had come is for the caller to drop, outside the lock:
+    /// its destructor may wake.
+    pub(crate) fn close(&self) -> Vec<M> {
+        let mut inbox = self.inbox();
+        inbox.closed = true;
+        let unpark = inbox.unpark.take();
+        let messages = std::mem::take(&mut inbox.messages);
+        drop(inbox);
+        drop(unpark);
+        messages
+    }
+}
