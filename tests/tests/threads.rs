@@ -135,7 +135,8 @@ fn a_waker_that_outlives_its_task_its_loop_and_its_thread_wakes_nobody() {
     .0;
     let before = polls.load(Ordering::SeqCst);
     waker.wake_by_ref();
-    waker.clone().wake();
+    let clone = waker.clone();
+    clone.wake();
     drop(waker);
     assert_eq!(polls.load(Ordering::SeqCst), before);
 }
