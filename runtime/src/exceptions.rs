@@ -285,6 +285,85 @@ impl<T> fmt::Display for QueueFull<T> {
 
 impl<T: fmt::Debug> std::error::Error for QueueFull<T> {}
 
+/// The stream ended before there was enough. Mirrors `asyncio.IncompleteReadError`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncompleteReadError {
+    /// What there was.
+    pub partial: Vec<u8>,
+    /// How much was asked for; none when it was until a separator.
+    pub expected: Option<usize>,
+}
+
+impl fmt::Display for IncompleteReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes read on a total of ", self.partial.len())?;
+        match self.expected {
+            Some(expected) => write!(f, "{expected} expected bytes"),
+            None => f.write_str("undefined expected bytes"),
+        }
+    }
+}
+
+impl std::error::Error for IncompleteReadError {}
+
+/// There is more before the separator than the limit allows. Mirrors `asyncio.LimitOverrunError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitOverrunError {
+    pub(crate) message: &'static str,
+    /// How many bytes may be read without coming to a separator.
+    pub consumed: usize,
+}
+
+impl fmt::Display for LimitOverrunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl std::error::Error for LimitOverrunError {}
+
+/// Why [`readexactly`](crate::StreamReader::readexactly) or
+/// [`readuntil`](crate::StreamReader::readuntil) gave nothing. It converts into an
+/// [`io::Error`](std::io::Error), so that `?` takes it.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The stream ended before.
+    IncompleteRead(IncompleteReadError),
+    /// The separator did not come within the limit.
+    LimitOverrun(LimitOverrunError),
+    /// The connection was lost.
+    Io(std::io::Error),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadError::IncompleteRead(error) => error.fmt(f),
+            ReadError::LimitOverrun(error) => error.fmt(f),
+            ReadError::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        ReadError::Io(error)
+    }
+}
+
+impl From<ReadError> for std::io::Error {
+    fn from(error: ReadError) -> Self {
+        use std::io::{Error, ErrorKind};
+        match error {
+            ReadError::IncompleteRead(error) => Error::new(ErrorKind::UnexpectedEof, error),
+            ReadError::LimitOverrun(error) => Error::new(ErrorKind::InvalidData, error),
+            ReadError::Io(error) => error,
+        }
+    }
+}
+
 const _: fn() = || {
     fn is_send<T: Send>() {}
     is_send::<CancelledError>();

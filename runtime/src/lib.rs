@@ -92,6 +92,7 @@ mod queues;
 mod runners;
 mod shield;
 mod signals;
+mod streams;
 mod taskgroups;
 mod tasks;
 pub mod testing;
@@ -118,8 +119,8 @@ pub use event_loop::{
     get_running_loop, new_event_loop, set_event_loop,
 };
 pub use exceptions::{
-    BrokenBarrierError, CancelledError, Exception, KeyboardInterrupt, Panic, QueueEmpty, QueueFull,
-    QueueShutDown, TimeoutError,
+    BrokenBarrierError, CancelledError, Exception, IncompleteReadError, KeyboardInterrupt,
+    LimitOverrunError, Panic, QueueEmpty, QueueFull, QueueShutDown, ReadError, TimeoutError,
 };
 pub use futures::Future;
 pub use gather::{Gather, gather, try_gather};
@@ -131,6 +132,12 @@ pub use managers::AsyncExit;
 pub use queues::{LifoQueue, PriorityQueue, Queue};
 pub use runners::{Runner, run};
 pub use shield::shield;
+pub use streams::{
+    HandlerOutput, OpenConnection, Server, StartServer, StreamReader, StreamWriter,
+    open_connection, start_server,
+};
+#[cfg(unix)]
+pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{

@@ -5,6 +5,7 @@
 //! - [`clock`]: what time it is, really or virtually;
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
 //! - [`context`]: what the thread knows of its loops and its current task;
+//! - [`watches`]: what it waits for without a task;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
 mod clock;
@@ -14,6 +15,7 @@ mod mailbox;
 pub(crate) mod ready;
 pub(crate) mod remote;
 pub(crate) mod timers;
+pub(crate) mod watches;
 
 /// What [`mailbox`] is made of.
 mod sync {
@@ -82,6 +84,7 @@ pub(crate) struct LoopState {
     /// What callbacks from other threads do here.
     parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
     default_executor: RefCell<Option<ThreadPoolExecutor>>,
+    watches: watches::Watches,
     exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
     /// A panic that ends the loop itself: Ctrl-C.
     interrupt: RefCell<Option<Panic>>,
@@ -127,6 +130,7 @@ impl LoopState {
             foreign_waits: Cell::new(0),
             parked_callbacks: RefCell::default(),
             default_executor: RefCell::default(),
+            watches: watches::Watches::default(),
             exception_handler: RefCell::default(),
             interrupt: RefCell::default(),
         });
@@ -753,6 +757,7 @@ impl EventLoop {
         drop(timers);
         let parked = std::mem::take(&mut *self.inner.parked_callbacks.borrow_mut());
         drop(parked);
+        self.inner.unwatch_all();
         let executor = self.inner.replace_default_executor(None);
         drop(executor);
     }

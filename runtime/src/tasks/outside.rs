@@ -1,6 +1,7 @@
 //! The leaves that wait for what happens outside of the loop: input, threads, processes.
 
 use std::panic::Location;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::cancellation::{self, Suspended};
@@ -27,4 +28,52 @@ pub(crate) fn poll_outside<T>(
         point.suspend_outside(cx, location);
     }
     polled
+}
+
+/// A leaf out of a function that polls.
+#[track_caller]
+pub(crate) fn outside<T, P>(poll: P) -> Outside<P>
+where
+    P: FnMut(&mut Context<'_>) -> Poll<T> + Unpin,
+{
+    Outside {
+        poll,
+        point: Suspended::default(),
+        location: Location::caller(),
+    }
+}
+
+#[must_use]
+pub(crate) struct Outside<P> {
+    poll: P,
+    point: Suspended,
+    location: &'static Location<'static>,
+}
+
+impl<T, P> Future for Outside<P>
+where
+    P: FnMut(&mut Context<'_>) -> Poll<T> + Unpin,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        poll_outside(&mut this.point, cx, Some(this.location), &mut this.poll)
+    }
+}
+
+/// A leaf out of a future of another make.
+#[track_caller]
+pub(crate) fn outside_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    let location = Location::caller();
+    async move {
+        let mut future = std::pin::pin!(future);
+        let mut point = Suspended::default();
+        std::future::poll_fn(move |cx| {
+            poll_outside(&mut point, cx, Some(location), |cx| {
+                future.as_mut().poll(cx)
+            })
+        })
+        .await
+    }
 }

@@ -1,0 +1,152 @@
+//! What the loop itself waits for, without a task: input that callbacks are called for.
+//!
+//! A watch is a function that polls, and calls what is to be called. It runs in the loop, as a
+//! callback, whenever what it polled last has woken it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use slab::Slab;
+
+use super::LoopState;
+use super::context;
+use super::ready::Ready;
+use super::remote::{Message, Remote};
+
+/// How often in a row a watch runs before others have their turn.
+const BURST: usize = 100;
+
+type Function = dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
+#[derive(Default)]
+pub(super) struct Watches(RefCell<Slab<Watch>>);
+
+struct Watch {
+    id: u64,
+    waker: Waker,
+    function: Rc<RefCell<Function>>,
+}
+
+/// Where a watch is found; it outlives its watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WatchKey {
+    loop_id: u64,
+    thread: u64,
+    slot: usize,
+    id: u64,
+}
+
+struct WatchWaker {
+    key: WatchKey,
+    remote: Arc<Remote>,
+    is_queued: AtomicBool,
+}
+
+impl Wake for WatchWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let run = {
+            let this = self.clone();
+            move || {
+                this.is_queued.store(false, Ordering::Release);
+                if let Some(event_loop) = context::find(this.key.loop_id) {
+                    event_loop.run_watch(this.key);
+                }
+            }
+        };
+        if context::thread_number() == self.key.thread {
+            if let Some(event_loop) = context::find(self.key.loop_id) {
+                event_loop.push(Ready::Call(Box::new(run)));
+                return;
+            }
+        }
+        // A closed loop watches nothing.
+        let _ = self.remote.send(Message::Call(Box::new(run)));
+    }
+}
+
+impl LoopState {
+    /// Runs `function` now, again at once as long as it is ready, and again when it was woken.
+    pub(crate) fn watch(
+        &self,
+        function: impl FnMut(&mut Context<'_>) -> Poll<()> + 'static,
+    ) -> WatchKey {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let key = {
+            let mut watches = self.watches.0.borrow_mut();
+            let entry = watches.vacant_entry();
+            let key = WatchKey {
+                loop_id: self.id,
+                thread: self.thread,
+                slot: entry.key(),
+                id: NEXT.fetch_add(1, Ordering::Relaxed),
+            };
+            entry.insert(Watch {
+                id: key.id,
+                waker: Waker::from(Arc::new(WatchWaker {
+                    key,
+                    remote: self.remote.clone(),
+                    is_queued: AtomicBool::new(false),
+                })),
+                function: Rc::new(RefCell::new(function)),
+            });
+            key
+        };
+        self.run_watch(key);
+        key
+    }
+
+    /// Whether it was there.
+    pub(crate) fn unwatch(&self, key: WatchKey) -> bool {
+        let removed = {
+            let mut watches = self.watches.0.borrow_mut();
+            let is_there = watches
+                .get(key.slot)
+                .is_some_and(|watch| watch.id == key.id);
+            is_there.then(|| watches.remove(key.slot))
+        };
+        removed.is_some()
+    }
+
+    pub(super) fn unwatch_all(&self) {
+        let watches = std::mem::take(&mut *self.watches.0.borrow_mut());
+        drop(watches);
+    }
+
+    /// Polls it again, as if it had been woken.
+    pub(crate) fn run_watch(&self, key: WatchKey) {
+        for _ in 0..BURST {
+            let Some((function, waker)) = self.find_watch(key) else {
+                return;
+            };
+            let mut cx = Context::from_waker(&waker);
+            // One that runs already was called by its own callback.
+            let Ok(mut function) = function.try_borrow_mut() else {
+                return;
+            };
+            if function(&mut cx).is_pending() {
+                return;
+            }
+        }
+        if let Some((_, waker)) = self.find_watch(key) {
+            waker.wake();
+        }
+    }
+
+    fn find_watch(&self, key: WatchKey) -> Option<(Rc<RefCell<Function>>, Waker)> {
+        let watches = self.watches.0.borrow();
+        watches
+            .get(key.slot)
+            .filter(|watch| watch.id == key.id)
+            .map(|watch| (watch.function.clone(), watch.waker.clone()))
+    }
+}

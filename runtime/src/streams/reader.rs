@@ -1,0 +1,383 @@
+//! The end that reads.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_io::AsyncRead;
+
+use super::connection::{Connection, FillError, Reading};
+use crate::exceptions::{IncompleteReadError, LimitOverrunError, ReadError};
+use crate::tasks::Suspended;
+use crate::tasks::outside::{outside, poll_outside};
+
+/// The end of a connection, or of a process's pipe, that is read from.
+///
+/// A handle: a clone is the same stream. It is [`Send`], and works off asyncio's loop too. It is a
+/// [`Stream`] of its lines, and a `futures::io::AsyncRead`. Mirrors `asyncio.StreamReader`.
+///
+/// # Panics
+///
+/// One at a time may wait for input: `readline() called while another coroutine is already waiting
+/// for incoming data`.
+///
+/// # Cancellation
+///
+/// All of its methods raise, and leave what has come in where it is.
+///
+/// ```
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// # let server = asyncio::start_server(|_, writer| async move { writer.write("one\ntwo") }, "127.0.0.1", 0).await?;
+/// # let address = server.addresses()[0];
+/// let (reader, _writer) = asyncio::open_connection("127.0.0.1", address.port()).await?;
+/// assert_eq!(reader.readline().await?, b"one\n");
+/// assert_eq!(reader.readline().await?, b"two"); // the other end has closed
+/// assert!(reader.at_eof());
+/// # Ok(())
+/// # }
+/// ```
+pub struct StreamReader {
+    connection: Arc<Connection>,
+    /// Of the traits' methods.
+    point: Suspended,
+    reading: Reading,
+}
+
+/// Stops waiting when a method is dropped.
+struct Waiting<'a> {
+    connection: &'a Arc<Connection>,
+    reading: Reading,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.connection.stop_reading(&mut self.reading);
+    }
+}
+
+impl StreamReader {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        Self {
+            connection: connection.clone(),
+            point: Suspended::default(),
+            reading: Reading::default(),
+        }
+    }
+
+    /// Waits for more input, or its end. Mirrors `_wait_for_data`.
+    async fn fill(&self, method: &str) -> io::Result<()> {
+        let mut waiting = Waiting {
+            connection: &self.connection,
+            reading: Reading::default(),
+        };
+        let filled = outside(|cx| self.connection.poll_fill(cx, &mut waiting.reading)).await;
+        filled.map_err(|error| error.into_io(method))
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.connection.with(|state| state.failure()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads up to `n` bytes, as soon as there is one; nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// What the connection was lost by.
+    pub async fn read(&self, n: usize) -> io::Result<Vec<u8>> {
+        self.check()?;
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        if self
+            .connection
+            .with(|state| state.received.len() == 0 && !state.is_eof)
+        {
+            self.fill("read").await?;
+        }
+        Ok(self.connection.with(|state| {
+            let n = n.min(state.received.len());
+            state.received.take(n)
+        }))
+    }
+
+    /// Reads everything until the end: Python's `read()` without a number.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what was read so far is lost, as in Python.
+    pub async fn read_to_end(&self) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let block = self.read(self.connection.limit).await?;
+            if block.is_empty() {
+                return Ok(all);
+            }
+            all.extend(block);
+        }
+    }
+
+    /// Reads exactly `n` bytes; they are not limited by the stream's limit.
+    ///
+    /// # Errors
+    ///
+    /// [`IncompleteReadError`], with what there was, when the stream ends before.
+    pub async fn readexactly(&self, n: usize) -> Result<Vec<u8>, ReadError> {
+        self.check()?;
+        loop {
+            let found = self.connection.with(|state| {
+                let received = &mut state.received;
+                if received.len() >= n {
+                    return Some(Ok(received.take(n)));
+                }
+                state.is_eof.then(|| {
+                    let partial = received.take(received.len());
+                    Err(ReadError::IncompleteRead(IncompleteReadError {
+                        partial,
+                        expected: Some(n),
+                    }))
+                })
+            });
+            if let Some(read) = found {
+                return read;
+            }
+            self.fill("readexactly").await?;
+        }
+    }
+
+    /// Reads a line, with its `\n`; at the end what there is, and then nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and [`LimitOverrunError`] within an [`io::Error`] (of the kind
+    /// `InvalidData`) when the line is longer than the limit; it is dropped then, as far as it has
+    /// come.
+    pub async fn readline(&self) -> io::Result<Vec<u8>> {
+        match self.read_until("readline", b"\n").await {
+            Ok(line) => Ok(line),
+            Err(ReadError::IncompleteRead(error)) => Ok(error.partial),
+            Err(ReadError::LimitOverrun(error)) => {
+                self.connection.with(|state| {
+                    let received = &mut state.received;
+                    let is_complete = received.bytes().get(error.consumed) == Some(&b'\n');
+                    received.consume(if is_complete {
+                        error.consumed + 1
+                    } else {
+                        received.len()
+                    });
+                });
+                Err(ReadError::LimitOverrun(error).into())
+            }
+            Err(ReadError::Io(error)) => Err(error),
+        }
+    }
+
+    /// Reads until `separator`, and it with the rest.
+    ///
+    /// # Errors
+    ///
+    /// - [`IncompleteReadError`], with what there was, when the stream ends before;
+    /// - [`LimitOverrunError`] when there is more before the separator than the limit: it stays
+    ///   there, to be read otherwise.
+    ///
+    /// # Panics
+    ///
+    /// `Separator should be at least one-byte string`.
+    pub async fn readuntil(&self, separator: impl AsRef<[u8]>) -> Result<Vec<u8>, ReadError> {
+        self.read_until("readuntil", separator.as_ref()).await
+    }
+
+    async fn read_until(&self, method: &str, separator: &[u8]) -> Result<Vec<u8>, ReadError> {
+        assert!(
+            !separator.is_empty(),
+            "Separator should be at least one-byte string"
+        );
+        self.check()?;
+        // No separator begins before this.
+        let mut offset = 0;
+        loop {
+            let found = self
+                .connection
+                .with(|state| self.find(state, separator, &mut offset));
+            if let Some(read) = found {
+                return read;
+            }
+            self.fill(method).await?;
+        }
+    }
+
+    fn find(
+        &self,
+        state: &mut super::connection::State,
+        separator: &[u8],
+        offset: &mut usize,
+    ) -> Option<Result<Vec<u8>, ReadError>> {
+        let limit = self.connection.limit;
+        let overrun = |message, consumed| {
+            Some(Err(ReadError::LimitOverrun(LimitOverrunError {
+                message,
+                consumed,
+            })))
+        };
+        let bytes = state.received.bytes();
+        let start = (*offset).min(bytes.len());
+        let found = match separator {
+            [byte] => bytes[start..].iter().position(|other| other == byte),
+            _ => bytes[start..]
+                .windows(separator.len())
+                .position(|window| window == separator),
+        };
+        if let Some(found) = found {
+            let end = start + found;
+            if end > limit {
+                return overrun("Separator is found, but chunk is longer than limit", end);
+            }
+            return Some(Ok(state.received.take(end + separator.len())));
+        }
+        *offset = (bytes.len() + 1).saturating_sub(separator.len());
+        if *offset > limit {
+            return overrun(
+                "Separator is not found, and chunk exceed the limit",
+                *offset,
+            );
+        }
+        state.is_eof.then(|| {
+            Err(ReadError::IncompleteRead(IncompleteReadError {
+                partial: state.received.take(state.received.len()),
+                expected: None,
+            }))
+        })
+    }
+
+    /// Whether everything was read and nothing more will come.
+    pub fn at_eof(&self) -> bool {
+        self.connection.with(|state| {
+            state.look();
+            state.is_eof && state.received.len() == 0
+        })
+    }
+}
+
+impl FillError {
+    #[track_caller]
+    fn into_io(self, method: &str) -> io::Error {
+        match self {
+            FillError::Io(error) => error,
+            FillError::InUse => panic!(
+                "{method}() called while another coroutine is already waiting for incoming data"
+            ),
+        }
+    }
+}
+
+impl Clone for StreamReader {
+    fn clone(&self) -> Self {
+        Self::new(&self.connection)
+    }
+}
+
+impl PartialEq for StreamReader {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.connection, &other.connection)
+    }
+}
+
+impl Eq for StreamReader {}
+
+impl Hash for StreamReader {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.connection).hash(state);
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (received, is_eof) = self
+            .connection
+            .with(|state| (state.received.len(), state.is_eof));
+        f.write_str("<StreamReader")?;
+        if received > 0 {
+            write!(f, " {received} bytes")?;
+        }
+        f.write_str(if is_eof { " eof>" } else { ">" })
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        self.connection.stop_reading(&mut self.reading);
+    }
+}
+
+impl AsyncRead for StreamReader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if into.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let this = self.get_mut();
+        let (connection, reading) = (&this.connection, &mut this.reading);
+        poll_outside(&mut this.point, cx, None, |cx| {
+            connection.poll_read(cx, reading, into)
+        })
+        .map_err(|error| error.into_io("poll_read"))
+    }
+}
+
+/// Its lines, each with its `\n`.
+impl Stream for StreamReader {
+    type Item = io::Result<Vec<u8>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            // A read of what is there does not wait: it is ready, or it has to be filled.
+            let mut offset = 0;
+            let found = this.connection.with(|state| match state.failure() {
+                Some(error) => Some(Err(ReadError::Io(error))),
+                None => this.find(state, b"\n", &mut offset),
+            });
+            match found {
+                Some(Ok(line)) => return Poll::Ready(Some(Ok(line))),
+                Some(Err(ReadError::IncompleteRead(end))) => {
+                    return Poll::Ready((!end.partial.is_empty()).then_some(Ok(end.partial)));
+                }
+                Some(Err(error)) => {
+                    if matches!(error, ReadError::LimitOverrun(_)) {
+                        this.connection.with(|state| {
+                            let received = &mut state.received;
+                            received.consume(received.len());
+                        });
+                    }
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                None => {}
+            }
+            let (connection, reading) = (&this.connection, &mut this.reading);
+            let filled = poll_outside(&mut this.point, cx, None, |cx| {
+                connection.poll_fill(cx, reading)
+            });
+            match filled {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Some(Err(error.into_io("poll_next"))));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Streams over sockets that have a path.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+use super::connection::Names;
+use super::server::{Clients, Listen};
+use super::{
+    DEFAULT_LIMIT, HalfClose, HandlerOutput, Serve, Server, StreamReader, StreamWriter,
+    check_limit, connection, context, ends, serve,
+};
+use crate::futures::current_loop;
+use crate::tasks::outside::outside_future;
+
+impl HalfClose for UnixStream {
+    fn end(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// Connects to the socket at a path; on Unix. Mirrors `asyncio.open_unix_connection`.
+///
+/// As [`open_connection`](crate::open_connection) otherwise.
+///
+/// ```
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("asyncio-doc-{}", std::process::id()));
+/// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+/// let server = asyncio::start_unix_server(greet, &path).await?;
+/// let (reader, _writer) = asyncio::open_unix_connection(&path).await?;
+/// assert_eq!(reader.readline().await?, b"hello\n");
+/// server.close();
+/// assert!(!path.exists());
+/// # Ok(())
+/// # }
+/// ```
+pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
+    OpenUnixConnection {
+        path: path.into(),
+        limit: DEFAULT_LIMIT,
+    }
+}
+
+/// What [`open_unix_connection`] gives, to be awaited.
+#[derive(Clone, Debug)]
+#[must_use = "it connects when it is awaited"]
+pub struct OpenUnixConnection {
+    path: PathBuf,
+    limit: usize,
+}
+
+impl OpenUnixConnection {
+    /// How long a line may be: 64 KiB unless set.
+    ///
+    /// # Panics
+    ///
+    /// `Limit cannot be <= 0`.
+    #[track_caller]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = check_limit(limit);
+        self
+    }
+}
+
+impl IntoFuture for OpenUnixConnection {
+    type Output = io::Result<(StreamReader, StreamWriter)>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let socket = outside_future(Async::<UnixStream>::connect(&self.path)).await;
+            let socket = socket.map_err(|error| {
+                let doing = format_args!("Connect call failed {}", self.path.display());
+                context(&error, doing)
+            })?;
+            Ok(ends(&connection(socket, self.limit, Names::default())))
+        })
+    }
+}
+
+/// Listens at a path, and starts a task of `handler` for each connection that comes; on Unix. A
+/// socket that another server has left there is replaced, and the server removes its own when it
+/// is closed. Mirrors `asyncio.start_unix_server`.
+///
+/// As [`start_server`](crate::start_server) otherwise; see [`open_unix_connection`] for an
+/// example.
+pub fn start_unix_server<H, F>(handler: H, path: impl Into<PathBuf>) -> StartUnixServer<H>
+where
+    H: Fn(StreamReader, StreamWriter) -> F + 'static,
+    F: IntoFuture + 'static,
+    F::IntoFuture: 'static,
+    F::Output: HandlerOutput,
+{
+    StartUnixServer {
+        handler,
+        path: path.into(),
+        limit: DEFAULT_LIMIT,
+        start_serving: true,
+    }
+}
+
+/// What [`start_unix_server`] gives, to be awaited.
+#[derive(Clone, Debug)]
+#[must_use = "it listens when it is awaited"]
+pub struct StartUnixServer<H> {
+    handler: H,
+    path: PathBuf,
+    limit: usize,
+    start_serving: bool,
+}
+
+impl<H> StartUnixServer<H> {
+    /// How long a line may be: 64 KiB unless set.
+    ///
+    /// # Panics
+    ///
+    /// `Limit cannot be <= 0`.
+    #[track_caller]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = check_limit(limit);
+        self
+    }
+
+    /// Whether it accepts at once, or when it is told to.
+    pub fn start_serving(mut self, start_serving: bool) -> Self {
+        self.start_serving = start_serving;
+        self
+    }
+}
+
+impl<H, F> IntoFuture for StartUnixServer<H>
+where
+    H: Fn(StreamReader, StreamWriter) -> F + 'static,
+    F: IntoFuture + 'static,
+    F::IntoFuture: 'static,
+    F::Output: HandlerOutput,
+{
+    type Output = io::Result<Server>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let event_loop = current_loop();
+            let clients = Arc::<Clients>::default();
+            let listener = UnixListening {
+                file: SocketFile::replace(&self.path)?,
+                socket: bind(&self.path)?,
+                serve: serve(&event_loop, self.handler, clients.clone()),
+                limit: self.limit,
+            };
+            listener.file.note();
+            let server = Server::new(&event_loop, vec![Rc::new(listener)], clients);
+            if self.start_serving {
+                server.start_serving();
+            }
+            Ok(server)
+        })
+    }
+}
+
+fn bind(path: &Path) -> io::Result<Async<UnixListener>> {
+    Async::<UnixListener>::bind(path).map_err(|error| {
+        let doing = format_args!("error while attempting to bind on {}", path.display());
+        context(&error, doing)
+    })
+}
+
+struct UnixListening {
+    socket: Async<UnixListener>,
+    /// Removed when the socket is closed.
+    file: SocketFile,
+    serve: Serve,
+    limit: usize,
+}
+
+impl Listen for UnixListening {
+    fn accept(&self) -> io::Result<()> {
+        let (socket, _) = self.socket.get_ref().accept()?;
+        let socket = Async::new(socket)?;
+        (self.serve)(connection(socket, self.limit, Names::default()));
+        Ok(())
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_readable(cx)
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+/// The file that stands for a socket. Another server may replace it, and then it is not ours.
+struct SocketFile {
+    path: PathBuf,
+    inode: Cell<Option<(u64, u64)>>,
+}
+
+impl SocketFile {
+    /// Removes what another server has left.
+    fn replace(path: &Path) -> io::Result<Self> {
+        let is_socket = path
+            .symlink_metadata()
+            .is_ok_and(|file| file.file_type().is_socket());
+        if is_socket {
+            std::fs::remove_file(path).map_err(|error| {
+                let doing = format_args!("cannot replace the socket {}", path.display());
+                context(&error, doing)
+            })?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            inode: Cell::new(None),
+        })
+    }
+
+    fn inode(&self) -> Option<(u64, u64)> {
+        let file = self.path.symlink_metadata().ok()?;
+        Some((file.dev(), file.ino()))
+    }
+
+    fn note(&self) {
+        self.inode.set(self.inode());
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.inode.get().is_some() && self.inode.get() == self.inode() {
+            // Whoever has removed it meanwhile has done it for us.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

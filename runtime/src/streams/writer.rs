@@ -1,0 +1,262 @@
+//! The end that writes.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_io::AsyncWrite;
+
+use super::connection::{Connection, Place};
+use crate::tasks::Suspended;
+use crate::tasks::outside::poll_outside;
+
+/// The end of a connection, or of a process's pipe, that is written to.
+///
+/// A handle: a clone is the same stream, and when the last one is dropped the connection is closed,
+/// after what is still to be sent. It is [`Send`], and works off asyncio's loop too. It is a
+/// `futures::io::AsyncWrite`, whose `poll_close` is [`write_eof`](Self::write_eof). Mirrors
+/// `asyncio.StreamWriter`.
+///
+/// ```
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// # let server = asyncio::start_server(|reader, writer| async move { writer.write(reader.read_to_end().await?); Ok::<_, std::io::Error>(()) }, "127.0.0.1", 0).await?;
+/// # let address = server.addresses()[0];
+/// let (reader, writer) = asyncio::open_connection("127.0.0.1", address.port()).await?;
+/// writer.write("over, ");
+/// writer.write("and out");
+/// writer.drain().await?;
+/// writer.write_eof();
+/// assert_eq!(reader.read_to_end().await?, b"over, and out");
+/// writer.close();
+/// writer.wait_closed().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct StreamWriter {
+    handle: Arc<Handle>,
+    /// Of the trait's methods.
+    point: Suspended,
+    place: Option<Place>,
+}
+
+/// Closes the connection when the last handle goes.
+struct Handle {
+    connection: Arc<Connection>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.connection.close();
+    }
+}
+
+impl StreamWriter {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        Self::of(Arc::new(Handle {
+            connection: connection.clone(),
+        }))
+    }
+
+    fn of(handle: Arc<Handle>) -> Self {
+        Self {
+            handle,
+            point: Suspended::default(),
+            place: None,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.handle.connection
+    }
+
+    /// Writes what there is room for at once, and buffers the rest, which is sent by itself. To
+    /// keep the buffer from growing without end, follow it with [`drain`](Self::drain).
+    ///
+    /// What is written after the connection is closed or lost is dropped; `drain` says so.
+    ///
+    /// # Panics
+    ///
+    /// `Cannot call write() after write_eof()`.
+    #[track_caller]
+    pub fn write(&self, data: impl AsRef<[u8]>) {
+        self.connection().write(data.as_ref());
+    }
+
+    /// Writes one after the other.
+    ///
+    /// # Panics
+    ///
+    /// As [`write`](Self::write).
+    #[track_caller]
+    pub fn writelines<I>(&self, data: I)
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let all = data.into_iter().fold(Vec::new(), |mut all, line| {
+            all.extend_from_slice(line.as_ref());
+            all
+        });
+        self.write(all);
+    }
+
+    /// Waits while more is buffered than 64 KiB, until it is no more than 16 KiB; it does not yield
+    /// if there is less. Several may wait.
+    ///
+    /// # Errors
+    ///
+    /// What the connection was lost by; `Connection lost` (of the kind `ConnectionReset`) when it
+    /// was closed.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what was written is still sent.
+    pub async fn drain(&self) -> io::Result<()> {
+        let connection = self.connection();
+        let (failure, is_closing) = connection.with(|state| (state.failure(), state.is_closing()));
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if is_closing {
+            // As CPython does, so that a loop of writes sees the connection go.
+            crate::sleep(0).await;
+        }
+        connection.wait(|state| state.drained()).await
+    }
+
+    /// Sends what is buffered, and then the end: the peer reads no more, and may still write.
+    pub fn write_eof(&self) {
+        self.connection().write_eof();
+    }
+
+    /// Whether [`write_eof`](Self::write_eof) can be told from [`close`](Self::close): always, for
+    /// sockets and pipes.
+    pub fn can_write_eof(&self) -> bool {
+        true
+    }
+
+    /// Closes the connection, both ends of it, after what is buffered is sent.
+    pub fn close(&self) {
+        self.connection().close();
+    }
+
+    /// Closes the connection at once; what is buffered is dropped. Mirrors `transport.abort`.
+    pub fn abort(&self) {
+        self.connection().abort();
+    }
+
+    /// Whether the connection is closed, or about to be.
+    pub fn is_closing(&self) -> bool {
+        self.connection().with(|state| state.is_closing())
+    }
+
+    /// Waits until the connection is closed, and what was buffered sent.
+    ///
+    /// # Errors
+    ///
+    /// What the connection was lost by.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; the connection is closed all the same.
+    pub async fn wait_closed(&self) -> io::Result<()> {
+        self.connection().wait(|state| state.closed()).await
+    }
+
+    /// How many bytes are buffered. Mirrors `transport.get_write_buffer_size`.
+    pub fn get_write_buffer_size(&self) -> usize {
+        self.connection().with(|state| state.unsent())
+    }
+
+    /// The address of the other end; none but for TCP. Mirrors `get_extra_info('peername')`.
+    pub fn peername(&self) -> Option<SocketAddr> {
+        self.connection().names.peer
+    }
+
+    /// The address of this end; none but for TCP. Mirrors `get_extra_info('sockname')`.
+    pub fn sockname(&self) -> Option<SocketAddr> {
+        self.connection().names.own
+    }
+}
+
+impl Clone for StreamWriter {
+    fn clone(&self) -> Self {
+        Self::of(self.handle.clone())
+    }
+}
+
+impl PartialEq for StreamWriter {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.connection(), other.connection())
+    }
+}
+
+impl Eq for StreamWriter {}
+
+impl Hash for StreamWriter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(self.connection()).hash(state);
+    }
+}
+
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<StreamWriter")?;
+        if let Some(peer) = self.peername() {
+            write!(f, " peername={peer}")?;
+        }
+        f.write_str(if self.is_closing() { " closing>" } else { ">" })
+    }
+}
+
+impl StreamWriter {
+    fn poll_wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        done: impl FnOnce(&mut super::connection::State) -> Option<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        let connection = &self.handle.connection;
+        let place = self.place.get_or_insert_with(|| Place::new(connection));
+        let polled = poll_outside(&mut self.point, cx, None, |cx| place.poll(cx, done));
+        if polled.is_ready() {
+            self.place = None;
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for StreamWriter {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.poll_wait(cx, |state| {
+            if state.takes_more() {
+                state.drained()
+            } else {
+                Some(Err(state.lost_error()))
+            }
+        })
+        .map_ok(|()| {
+            this.write(data);
+            data.len()
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_wait(cx, |state| state.flushed())
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.write_eof();
+        this.poll_wait(cx, |state| state.flushed())
+    }
+}
