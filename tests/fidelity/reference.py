@@ -619,6 +619,8 @@ class Run:
         async with self.conditions[a["condition"]]:
             self.conditions[a["condition"]].notify(a["count"])
             self.log(f.name, f"condition notify {a['condition']}")
+            if a.get("hold") is not None:
+                await asyncio.sleep(a["hold"] / TICK)
 
     async def op_barrier(self, f, n):
         self.log(f.name, f"barrier {n}")

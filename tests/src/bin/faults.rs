@@ -18,7 +18,7 @@ struct Arguments {
     /// Only these faults.
     names: Vec<String>,
     /// How many programs the fuzzer may take for each.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 50_000)]
     count: u64,
     /// A CPython 3.13; by default one on PATH or under pyenv.
     #[arg(long)]

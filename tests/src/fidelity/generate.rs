@@ -395,6 +395,7 @@ impl Writer {
             choices.push((3, |w, _| Op::ConditionNotify {
                 condition: 0,
                 count: w.random.usize(1..=2),
+                hold: w.some_hold(),
             }));
         }
         if self.has(Feature::Barrier) {
@@ -579,6 +580,10 @@ impl Writer {
 
     fn delay(&mut self) -> Ticks {
         *self.pick(&[-1, 0, 1, 1, 2, 2, 3, 4, 6])
+    }
+
+    fn some_hold(&mut self) -> Option<Ticks> {
+        self.random.bool().then(|| self.random.i64(0..=3))
     }
 
     fn some_delay(&mut self) -> Option<Ticks> {

@@ -8,6 +8,7 @@ use crate::fidelity::program::{Block, Handler, Item, Mode, Op, Program, Ticks, U
 use crate::fidelity::python::Trace;
 use asyncio::{AnyTask, CancelledError, EventLoop, Exception, Task};
 use futures::FutureExt;
+use futures::future::{Either, abortable, select};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,7 +24,9 @@ const TICK: f64 = 8.0;
 
 /// The trace of `program`.
 pub fn execute(program: &Program) -> Trace {
-    let runner = asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock());
+    let runner = asyncio::Runner::new()
+        .clock(asyncio::testing::Clock::virtual_clock())
+        .debug(program.len() % 2 == 0);
     let running = runner.get_loop();
     // What nobody asks for is not worth a word here, where failing is the rule.
     running.set_exception_handler(|_, _| {});
@@ -667,7 +670,8 @@ impl Run {
                 }
                 let child = self.frame(*coro, Some(f), Vec::new());
                 log(format!("call {}", child.name));
-                let value = self.clone().body(child).await?;
+                let number = self.frames.get();
+                let value = through_foreign_hands(number, self.clone().body(child)).await?;
                 log(format!("called {value}"));
             }
             Op::Await(n) => {
@@ -756,11 +760,15 @@ impl Run {
             Op::ConditionNotify {
                 condition: n,
                 count,
+                hold,
             } => {
                 log(format!("condition {n}"));
                 let guard = self.conditions[*n].acquire().await;
                 self.conditions[*n].notify(*count);
                 log(format!("condition notify {n}"));
+                if let Some(hold) = hold {
+                    asyncio::sleep(seconds(*hold)).await;
+                }
                 drop(guard);
             }
             Op::Barrier(n) => {
@@ -1153,6 +1161,22 @@ impl Awaitable {
         match self {
             Awaitable::Task(task) => task.clone(),
             Awaitable::Coro(_) => unreachable!("a slot holds a task"),
+        }
+    }
+}
+
+/// Awaits `future` inside one or another combinator that knows nothing of us: that must not show.
+async fn through_foreign_hands<T>(number: usize, future: impl Future<Output = T>) -> T {
+    match number % 4 {
+        0 => future.await,
+        1 => futures::join!(future, std::future::ready(())).0,
+        2 => match select(Box::pin(future), std::future::pending::<()>()).await {
+            Either::Left((value, _)) => value,
+            Either::Right(_) => unreachable!("it is never ready"),
+        },
+        _ => {
+            let (future, _handle) = abortable(future);
+            future.await.expect("nobody aborts it")
         }
     }
 }

@@ -204,6 +204,7 @@ pub enum Op {
     ConditionNotify {
         condition: usize,
         count: usize,
+        hold: Option<Ticks>,
     },
     Barrier(usize),
     BarrierReset(usize),
