@@ -352,13 +352,20 @@ impl Escapes<'_> {
         let trees: Vec<TokenTree> = tokens.into_iter().collect();
         let mut out: Vec<TokenTree> = Vec::with_capacity(trees.len());
         let mut changed = false;
+        // A loop's body is to come: after `loop`, `while` and the `in` of a `for`.
         let mut loop_body = false;
+        let mut of_for = false;
         let depth = labels.len();
         let mut at = 0;
         while let Some(tree) = trees.get(at) {
             match tree {
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
-                    "loop" | "while" | "for" => loop_body = true,
+                    "loop" | "while" => loop_body = true,
+                    "for" => of_for = true,
+                    "in" if of_for => {
+                        of_for = false;
+                        loop_body = true;
+                    }
                     keyword @ ("break" | "continue") => {
                         if let Some(taken) =
                             self.jump(&trees, at, keyword, in_loop, labels, &mut out)
@@ -399,7 +406,10 @@ impl Escapes<'_> {
                     }
                 }
                 TokenTree::Group(group) => {
-                    let is_body = loop_body && group.delimiter() == Delimiter::Brace;
+                    // Not the braces of a `while let`'s pattern.
+                    let is_body = loop_body
+                        && group.delimiter() == Delimiter::Brace
+                        && !is_punct(trees.get(at + 1), &['=', '|']);
                     if is_body {
                         loop_body = false;
                     }

@@ -1,5 +1,6 @@
 //! `#[async_with]`: whatever way the block is left, `aexit` runs first, and then it is left that way.
 #![forbid(unsafe_code)]
+#![allow(clippy::never_loop, reason = "the jumps are what is tested")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -183,4 +184,48 @@ async fn nested(log: Log) -> u32 {
 #[test]
 fn jumps_cross_several_blocks() {
     assert_eq!(run(nested(Log::default())), 8);
+}
+
+struct Pair {
+    a: u32,
+}
+
+#[asyncio::coroutine]
+async fn loops_inside(log: Log) -> Vec<u32> {
+    let mut seen = Vec::new();
+    for n in 0..2 {
+        #[async_with(_m = M(log.clone(), 1))]
+        {
+            let mut next = Some(Pair { a: n });
+            while let Some(Pair { a }) = next.take() {
+                seen.push(a);
+                break;
+            }
+            let mut pair = Pair { a: 10 };
+            while let Pair { a: 10 } = pair {
+                pair.a += 1;
+                seen.push(pair.a);
+                continue;
+            }
+            for Pair { a } in [Pair { a: 20 }, Pair { a: 21 }] {
+                if a == 21 {
+                    break;
+                }
+                seen.push(a);
+            }
+            let last = loop {
+                break 30;
+            };
+            seen.push(last);
+        }
+    }
+    seen
+}
+
+#[test]
+fn loops_inside_keep_their_own_jumps() {
+    assert_eq!(
+        run(loops_inside(Log::default())),
+        [0, 11, 20, 30, 1, 11, 20, 30]
+    );
 }
