@@ -220,7 +220,25 @@ impl Writer {
     fn fill(&mut self, block: &mut Block, length: usize, place: Place) {
         for _ in 0..length {
             let op = self.op(place);
+            let wakes = matches!(
+                op,
+                Op::PutNowait { .. }
+                    | Op::GetNowait(_)
+                    | Op::Put { .. }
+                    | Op::EventSet(_)
+                    | Op::FutureSet { .. }
+                    | Op::Lock { .. }
+                    | Op::Semaphore { .. }
+                    | Op::ConditionNotify { .. }
+            );
             block.push(op);
+            if wakes && self.has(Feature::Cancel) && self.random.u8(..3) == 0 {
+                // Who was woken is cancelled before its turn: where wake-ups get lost.
+                block.push(Op::Cancel {
+                    slot: self.slot(),
+                    msg: self.message(),
+                });
+            }
         }
     }
 
@@ -387,7 +405,7 @@ impl Writer {
                 queue: w.queue(),
                 value: w.small(),
             }));
-            choices.push((4, |w, _| Op::Get(w.queue())));
+            choices.push((7, |w, _| Op::Get(w.queue())));
             choices.push((2, |w, _| Op::Join(w.queue())));
         }
         if self.has(Feature::Condition) {
