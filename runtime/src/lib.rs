@@ -93,6 +93,7 @@ mod runners;
 mod shield;
 mod signals;
 mod streams;
+mod subprocess;
 mod taskgroups;
 mod tasks;
 pub mod testing;
@@ -138,6 +139,7 @@ pub use streams::{
 };
 #[cfg(unix)]
 pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
+pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{

@@ -338,6 +338,21 @@ async fn what_a_handler_fails_with_is_reported_and_closes_the_connection() {
 }
 
 #[asyncio::test]
+async fn a_server_goes_on_after_a_handler_that_panics_before_its_first_await() {
+    let count = AtomicUsize::new(0);
+    let handler = move |_, writer: StreamWriter| {
+        assert!(count.fetch_add(1, Ordering::SeqCst) > 0, "at once");
+        async move { writer.write("served") }
+    };
+    get_running_loop().set_exception_handler(|_, _| ());
+    let server = start_server(handler, HOST, 0).await.unwrap();
+    for expected in [&b""[..], b"served"] {
+        let (reader, _writer) = open_connection(HOST, port(&server)).await.unwrap();
+        assert_eq!(reader.read_to_end().await.unwrap(), expected);
+    }
+}
+
+#[asyncio::test]
 async fn serve_forever_ends_when_the_server_is_closed() {
     let server = start_server(echo, HOST, 0)
         .start_serving(false)

@@ -35,7 +35,7 @@ pub use unix::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_
 pub use writer::StreamWriter;
 
 use crate::Task;
-use crate::event_loop::{ExceptionContext, LoopState};
+use crate::event_loop::{ExceptionContext, LoopState, guarded};
 use crate::exceptions::{Exception, Panic};
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
@@ -259,7 +259,14 @@ where
         };
         clients.attach(&connection);
         let (reader, writer) = ends(&connection);
-        let task = Task::spawn(&event_loop, handler(reader, writer).into_future());
+        let mut served = None;
+        guarded("Unhandled exception in client_connected_cb", || {
+            served = Some(handler(reader, writer).into_future());
+        });
+        let Some(served) = served else {
+            return connection.close();
+        };
+        let task = Task::spawn(&event_loop, served);
         let event_loop = Rc::downgrade(&event_loop);
         task.add_done_callback(move |task| {
             let failure = match task.exception() {

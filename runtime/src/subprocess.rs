@@ -1,0 +1,434 @@
+//! Processes: `create_subprocess_exec` and `create_subprocess_shell`.
+//!
+//! async-process starts them, and reaps those that nobody waits for; their pipes are streams.
+//!
+//! Mirrors `asyncio/subprocess.py`.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_process::{Child, Command};
+
+use crate::streams::connection::{Connection, Names, Sink, Source};
+use crate::streams::{DEFAULT_LIMIT, StreamReader, StreamWriter};
+use crate::tasks::outside::outside_future;
+
+/// Starts a program with arguments.
+///
+/// The process has our standard input, output and error unless told otherwise; Python's
+/// `stdin=PIPE` is `.stdin(Stdio::piped())`. It works off asyncio's loop too. Mirrors
+/// `asyncio.create_subprocess_exec`.
+///
+/// # Errors
+///
+/// When the program is not found or cannot be started.
+///
+/// ```
+/// # #[cfg(unix)]
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// use std::process::Stdio;
+///
+/// let process = asyncio::create_subprocess_exec("tr", ["a-z", "A-Z"])
+///     .stdin(Stdio::piped())
+///     .stdout(Stdio::piped())
+///     .await?;
+/// let (stdout, _) = process.communicate("loud").await?;
+/// assert_eq!(stdout, b"LOUD");
+/// assert_eq!(process.returncode(), Some(0));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(unix))]
+/// # fn main() {}
+/// ```
+pub fn create_subprocess_exec<I>(program: impl AsRef<OsStr>, args: I) -> CreateSubprocess
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command.args(args);
+    CreateSubprocess::new(command)
+}
+
+/// Has the shell run a command: `/bin/sh -c` on Unix, `cmd /C` on Windows.
+///
+/// As [`create_subprocess_exec`] otherwise. What comes from elsewhere must be quoted: the shell
+/// reads all of it. Mirrors `asyncio.create_subprocess_shell`.
+///
+/// ```
+/// # #[cfg(unix)]
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let process = asyncio::create_subprocess_shell("echo out; exit 3")
+///     .stdout(std::process::Stdio::piped())
+///     .await?;
+/// let (stdout, _) = process.communicate("").await?;
+/// assert_eq!((stdout.as_slice(), process.returncode()), (&b"out\n"[..], Some(3)));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(unix))]
+/// # fn main() {}
+/// ```
+pub fn create_subprocess_shell(command: impl AsRef<OsStr>) -> CreateSubprocess {
+    let (shell, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("/bin/sh", "-c")
+    };
+    create_subprocess_exec(shell, [OsStr::new(flag), command.as_ref()])
+}
+
+/// What [`create_subprocess_exec`] and [`create_subprocess_shell`] give: it is told more about the
+/// process, and awaited.
+#[derive(Debug)]
+#[must_use = "the process is started when this is awaited"]
+pub struct CreateSubprocess {
+    command: Command,
+    limit: usize,
+}
+
+impl CreateSubprocess {
+    fn new(command: Command) -> Self {
+        Self {
+            command,
+            limit: DEFAULT_LIMIT,
+        }
+    }
+
+    /// What its standard input is: ours unless set.
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// What its standard output is: ours unless set.
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// What its standard error is: ours unless set.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it with an empty environment, but for what [`env`](Self::env) sets.
+    pub fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// Sets its working directory: Python's `cwd=`.
+    pub fn current_dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.command.current_dir(path);
+        self
+    }
+
+    /// How long a line of its output may be: 64 KiB unless set.
+    ///
+    /// # Panics
+    ///
+    /// `Limit cannot be <= 0`.
+    #[track_caller]
+    pub fn limit(mut self, limit: usize) -> Self {
+        assert!(limit > 0, "Limit cannot be <= 0");
+        self.limit = limit;
+        self
+    }
+
+    fn spawn(mut self) -> io::Result<Process> {
+        let mut child = self.command.spawn().map_err(|error| {
+            let program = self.command.get_program().to_string_lossy();
+            io::Error::new(error.kind(), format!("cannot start {program:?}: {error}"))
+        })?;
+        let reader = |source: Source| {
+            let names = Names::default();
+            StreamReader::new(&Connection::new(Some(source), None, self.limit, names))
+        };
+        let stdin = child.stdin.take().map(|stdin| {
+            let (sink, names): (Sink, _) = (Box::new(stdin), Names::default());
+            StreamWriter::new(&Connection::new(None, Some(sink), self.limit, names))
+        });
+        let stdout = child.stdout.take().map(|stdout| reader(Box::new(stdout)));
+        let stderr = child.stderr.take().map(|stderr| reader(Box::new(stderr)));
+        Ok(Process {
+            state: Arc::new(State {
+                pid: child.id(),
+                stdin,
+                stdout,
+                stderr,
+                running: Mutex::new(Running {
+                    child,
+                    status: None,
+                }),
+            }),
+        })
+    }
+}
+
+impl IntoFuture for CreateSubprocess {
+    type Output = io::Result<Process>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.spawn() })
+    }
+}
+
+/// A process that was started.
+///
+/// A handle: a clone is the same process. Dropping it leaves the process to itself; it is reaped
+/// when it ends. Mirrors `asyncio.subprocess.Process`.
+#[derive(Clone)]
+pub struct Process {
+    state: Arc<State>,
+}
+
+struct State {
+    pid: u32,
+    stdin: Option<StreamWriter>,
+    stdout: Option<StreamReader>,
+    stderr: Option<StreamReader>,
+    running: Mutex<Running>,
+}
+
+struct Running {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        // Nothing panics while it holds the lock.
+        let running = self.state.running.lock();
+        running.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.state.pid
+    }
+
+    /// Its standard input, when that is a pipe.
+    pub fn stdin(&self) -> Option<&StreamWriter> {
+        self.state.stdin.as_ref()
+    }
+
+    /// Its standard output, when that is a pipe.
+    pub fn stdout(&self) -> Option<&StreamReader> {
+        self.state.stdout.as_ref()
+    }
+
+    /// Its standard error, when that is a pipe.
+    pub fn stderr(&self) -> Option<&StreamReader> {
+        self.state.stderr.as_ref()
+    }
+
+    /// What it returned, or minus the number of the signal that ended it; none while it runs.
+    pub fn returncode(&self) -> Option<i32> {
+        self.poll_status().map(code)
+    }
+
+    fn poll_status(&self) -> Option<ExitStatus> {
+        let mut running = self.running();
+        if running.status.is_none() {
+            // It is our own child: nothing can go wrong but that it is waited for elsewhere.
+            running.status = running.child.try_status().ok().flatten();
+        }
+        running.status
+    }
+
+    /// Waits until it ends, and gives its [`returncode`](Self::returncode). Several may wait.
+    ///
+    /// With pipes that nobody reads, a process that writes much never ends: use
+    /// [`communicate`](Self::communicate).
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say how it ended.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises, and leaves the process to itself.
+    pub async fn wait(&self) -> io::Result<i32> {
+        if let Some(status) = self.poll_status() {
+            return Ok(code(status));
+        }
+        let ended = self.running().child.status();
+        let status = outside_future(ended).await?;
+        self.running().status = Some(status);
+        Ok(code(status))
+    }
+
+    /// Writes `input`, reads both outputs to their ends, and waits for the process; what is not a
+    /// pipe is left out. A process that does not read its input to the end is no error.
+    ///
+    /// # Errors
+    ///
+    /// When an output cannot be read.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises, and leaves the process to itself; what was read so far is lost.
+    pub async fn communicate(&self, input: impl AsRef<[u8]>) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let feed = async {
+            let Some(stdin) = self.stdin() else {
+                return Ok(());
+            };
+            stdin.write(input);
+            let fed = stdin.drain().await;
+            stdin.close();
+            match fed {
+                Err(error) if !is_gone(&error) => Err(error),
+                _ => Ok(()),
+            }
+        };
+        let (fed, stdout, stderr) = together(feed, read(self.stdout()), read(self.stderr())).await;
+        fed?;
+        let outputs = (stdout?, stderr?);
+        self.wait().await?;
+        Ok(outputs)
+    }
+
+    /// Ends it with `SIGKILL`.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `NotFound` when it has ended already.
+    pub fn kill(&self) -> io::Result<()> {
+        self.check_running()?;
+        self.running().child.kill()
+    }
+
+    /// Asks it to end, with `SIGTERM`; on Windows as [`kill`](Self::kill).
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](Self::kill).
+    pub fn terminate(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        return self.send_signal(rustix::process::Signal::TERM.as_raw());
+        #[cfg(not(unix))]
+        return self.kill();
+    }
+
+    /// Sends it a signal, by its number; on Unix.
+    ///
+    /// # Errors
+    ///
+    /// As [`kill`](Self::kill); of the kind `InvalidInput` when there is no such signal.
+    #[cfg(unix)]
+    pub fn send_signal(&self, signal: i32) -> io::Result<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("no signal {signal}"))
+        })?;
+        self.check_running()?;
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(no_such_process)?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Its number is its own until it was waited for.
+    fn check_running(&self) -> io::Result<()> {
+        match self.poll_status() {
+            None => Ok(()),
+            Some(_) => Err(no_such_process()),
+        }
+    }
+}
+
+fn no_such_process() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the process has ended")
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
+}
+
+async fn read(output: Option<&StreamReader>) -> io::Result<Vec<u8>> {
+    match output {
+        Some(output) => output.read_to_end().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// All three at the same time, in place, so that they may borrow and be `Send`: a cancellation is
+/// raised in one of them, and drops them all.
+async fn together<A: Future, B: Future, C: Future>(
+    a: A,
+    b: B,
+    c: C,
+) -> (A::Output, B::Output, C::Output) {
+    use std::task::Poll;
+    let (mut a, mut b, mut c) = (std::pin::pin!(a), std::pin::pin!(b), std::pin::pin!(c));
+    let mut done = (None, None, None);
+    std::future::poll_fn(move |cx| {
+        fn poll<F: Future>(
+            future: Pin<&mut F>,
+            done: &mut Option<F::Output>,
+            cx: &mut std::task::Context<'_>,
+        ) {
+            if done.is_none() {
+                if let Poll::Ready(value) = future.poll(cx) {
+                    *done = Some(value);
+                }
+            }
+        }
+        poll(a.as_mut(), &mut done.0, cx);
+        poll(b.as_mut(), &mut done.1, cx);
+        poll(c.as_mut(), &mut done.2, cx);
+        match (done.0.take(), done.1.take(), done.2.take()) {
+            (Some(a), Some(b), Some(c)) => Poll::Ready((a, b, c)),
+            some => {
+                done = some;
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn code(status: ExitStatus) -> i32 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return -signal;
+    }
+    status.code().unwrap_or(-1)
+}
+
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for Process {}
+
+impl Hash for Process {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.state).hash(state);
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Process {}>", self.pid())
+    }
+}
