@@ -346,7 +346,8 @@ fn operands_parse(tokens: TokenStream) -> bool {
                     operand.clone(),
                 )
                 .is_ok();
-            fits && operands_parse(operand)
+            // An invisible group is always a whole expression, type or the like, which one that was put anywhere is not.
+            fits && group.delimiter() != Delimiter::None && operands_parse(operand)
         }
         // It says more than a parser of Rust looks at.
         TokenTree::Ident(ident) => ident != "async_with" && ident != "async_for",
