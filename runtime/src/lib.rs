@@ -111,6 +111,8 @@ pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_comple
 pub use async_generators::{
     ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
 };
+#[cfg(unix)]
+pub use async_signal::Signal;
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use contextvars::{Context, ContextToken, ContextVar};
 pub use coroutines::Coroutine;

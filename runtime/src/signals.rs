@@ -94,8 +94,33 @@ fn is_handled() -> bool {
     *HANDLED.get_or_init(|| ctrlc::try_set_handler(on_ctrl_c).is_ok())
 }
 
+/// How many loops have a handler of their own for it.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+/// Ctrl-C goes to a handler that a loop was given, until this is dropped.
+#[cfg(unix)]
+pub(crate) struct CtrlCTaken(());
+
+#[cfg(unix)]
+impl CtrlCTaken {
+    pub(crate) fn new() -> Self {
+        TAKEN.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for CtrlCTaken {
+    fn drop(&mut self) {
+        TAKEN.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Runs on a thread of its own, where everything is allowed.
 fn on_ctrl_c() {
+    if TAKEN.load(Ordering::SeqCst) > 0 {
+        return;
+    }
     let Some(Target {
         remote,
         main,

@@ -322,21 +322,21 @@ impl Process {
     /// As [`kill`](Self::kill).
     pub fn terminate(&self) -> io::Result<()> {
         #[cfg(unix)]
-        return self.send_signal(rustix::process::Signal::TERM.as_raw());
+        return self.send_signal(crate::Signal::Term);
         #[cfg(not(unix))]
         return self.kill();
     }
 
-    /// Sends it a signal, by its number; on Unix.
+    /// Sends it a signal; on Unix.
     ///
     /// # Errors
     ///
-    /// As [`kill`](Self::kill); of the kind `InvalidInput` when there is no such signal.
+    /// As [`kill`](Self::kill).
     #[cfg(unix)]
-    pub fn send_signal(&self, signal: i32) -> io::Result<()> {
+    pub fn send_signal(&self, signal: crate::Signal) -> io::Result<()> {
         use rustix::process::{Pid, Signal, kill_process};
-        let signal = Signal::from_named_raw(signal).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("no signal {signal}"))
+        let signal = Signal::from_named_raw(signal as i32).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("no signal {signal:?}"))
         })?;
         self.check_running()?;
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);

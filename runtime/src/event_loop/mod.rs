@@ -6,11 +6,14 @@
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`watches`]: what it waits for without a task;
+//! - [`input`]: callbacks for input and signals, on it;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
 mod clock;
 pub(crate) mod context;
 mod driver;
+#[cfg(unix)]
+mod input;
 mod mailbox;
 pub(crate) mod ready;
 pub(crate) mod remote;

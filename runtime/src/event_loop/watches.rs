@@ -4,6 +4,8 @@
 //! callback, whenever what it polled last has woken it.
 
 use std::cell::RefCell;
+#[cfg(unix)]
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +15,8 @@ use slab::Slab;
 
 use super::LoopState;
 use super::context;
+#[cfg(unix)]
+use super::input::Watched;
 use super::ready::Ready;
 use super::remote::{Message, Remote};
 
@@ -22,7 +26,12 @@ const BURST: usize = 100;
 type Function = dyn FnMut(&mut Context<'_>) -> Poll<()>;
 
 #[derive(Default)]
-pub(super) struct Watches(RefCell<Slab<Watch>>);
+pub(super) struct Watches {
+    all: RefCell<Slab<Watch>>,
+    /// Those that are known by what they are called for.
+    #[cfg(unix)]
+    named: RefCell<HashMap<Watched, WatchKey>>,
+}
 
 struct Watch {
     id: u64,
@@ -74,6 +83,18 @@ impl Wake for WatchWaker {
     }
 }
 
+#[cfg(unix)]
+impl Watches {
+    /// Gives back the one that had the name.
+    pub(super) fn rename(&self, watched: Watched, key: WatchKey) -> Option<WatchKey> {
+        self.named.borrow_mut().insert(watched, key)
+    }
+
+    pub(super) fn unname(&self, watched: Watched) -> Option<WatchKey> {
+        self.named.borrow_mut().remove(&watched)
+    }
+}
+
 impl LoopState {
     /// Runs `function` now, again at once as long as it is ready, and again when it was woken.
     pub(crate) fn watch(
@@ -82,7 +103,7 @@ impl LoopState {
     ) -> WatchKey {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let key = {
-            let mut watches = self.watches.0.borrow_mut();
+            let mut watches = self.watches.all.borrow_mut();
             let entry = watches.vacant_entry();
             let key = WatchKey {
                 loop_id: self.id,
@@ -108,7 +129,7 @@ impl LoopState {
     /// Whether it was there.
     pub(crate) fn unwatch(&self, key: WatchKey) -> bool {
         let removed = {
-            let mut watches = self.watches.0.borrow_mut();
+            let mut watches = self.watches.all.borrow_mut();
             let is_there = watches
                 .get(key.slot)
                 .is_some_and(|watch| watch.id == key.id);
@@ -118,7 +139,7 @@ impl LoopState {
     }
 
     pub(super) fn unwatch_all(&self) {
-        let watches = std::mem::take(&mut *self.watches.0.borrow_mut());
+        let watches = std::mem::take(&mut *self.watches.all.borrow_mut());
         drop(watches);
     }
 
@@ -143,7 +164,7 @@ impl LoopState {
     }
 
     fn find_watch(&self, key: WatchKey) -> Option<(Rc<RefCell<Function>>, Waker)> {
-        let watches = self.watches.0.borrow();
+        let watches = self.watches.all.borrow();
         watches
             .get(key.slot)
             .filter(|watch| watch.id == key.id)
