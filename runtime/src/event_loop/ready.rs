@@ -80,7 +80,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// A callback that [`call_later`](crate::EventLoop::call_later) or [`call_at`](EventLoop::call_at) will
+/// A callback that [`call_later`](crate::EventLoop::call_later) or [`call_at`](crate::EventLoop::call_at) will
 /// call: it can be cancelled.
 ///
 /// Dropping the handle does not cancel the callback. Mirrors `asyncio.TimerHandle`.

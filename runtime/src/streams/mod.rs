@@ -197,7 +197,7 @@ impl OpenConnection {
             match outside_future(Async::<TcpStream>::connect(address)).await {
                 Ok(socket) => return Ok(ends(&tcp_connection(socket, self.limit))),
                 Err(error) => {
-                    let doing = format_args!("Connect call failed {address}");
+                    let doing = format!("Connect call failed {address}");
                     failed.push(context(&error, doing));
                 }
             }
@@ -431,7 +431,7 @@ impl<H> StartServer<H> {
 
 fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
     Async::<TcpListener>::bind(address).map_err(|error| {
-        let doing = format_args!("error while attempting to bind on address {address}");
+        let doing = format!("error while attempting to bind on address {address}");
         context(&error, doing)
     })
 }

@@ -82,7 +82,7 @@ impl IntoFuture for OpenUnixConnection {
         Box::pin(async move {
             let socket = outside_future(Async::<UnixStream>::connect(&self.path)).await;
             let socket = socket.map_err(|error| {
-                let doing = format_args!("Connect call failed {}", self.path.display());
+                let doing = format!("Connect call failed {}", self.path.display());
                 context(&error, doing)
             })?;
             Ok(ends(&connection(socket, self.limit, Names::default())))
@@ -172,7 +172,7 @@ where
 
 fn bind(path: &Path) -> io::Result<Async<UnixListener>> {
     Async::<UnixListener>::bind(path).map_err(|error| {
-        let doing = format_args!("error while attempting to bind on {}", path.display());
+        let doing = format!("error while attempting to bind on {}", path.display());
         context(&error, doing)
     })
 }
@@ -216,7 +216,7 @@ impl SocketFile {
             .is_ok_and(|file| file.file_type().is_socket());
         if is_socket {
             std::fs::remove_file(path).map_err(|error| {
-                let doing = format_args!("cannot replace the socket {}", path.display());
+                let doing = format!("cannot replace the socket {}", path.display());
                 context(&error, doing)
             })?;
         }
