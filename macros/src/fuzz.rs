@@ -397,3 +397,24 @@ fn attributes_never_panic_and_always_give_items_or_a_message() {
     }
     println!("{} inputs from FUZZ_SEED={first}", seed - first);
 }
+
+#[test]
+fn the_signature_stands_around_a_body_that_does_not_parse() {
+    for typed in [
+        "async fn fetch(page: Page) -> u32 { let title = page. }",
+        "fn fetch(page: Page) -> Generator<u32> { yield_!(page.); }",
+        "fn fetch(page: Page) -> AsyncGenerator<u32> { let x = await_!(page.) yield_!( }",
+        "async fn fetch(page: Page) -> u32",
+    ] {
+        // What is half typed may not even be balanced; then there are no tokens to expand.
+        let Ok(item) = typed.parse::<TokenStream>() else {
+            continue;
+        };
+        let expanded = expand::coroutine(TokenStream::new(), item);
+        assert!(shallow.parse2(expanded.clone()).is_ok(), "{expanded}");
+        assert!(
+            expanded.to_string().contains("fn fetch (page : Page) ->"),
+            "{expanded}"
+        );
+    }
+}
