@@ -109,6 +109,17 @@ pub struct ExceptionContext {
     pub task: Option<AnyTask>,
 }
 
+impl ExceptionContext {
+    /// A context that only says what happened.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            exception: None,
+            task: None,
+        }
+    }
+}
+
 impl LoopState {
     fn new(clock: Clock) -> Rc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -480,9 +491,21 @@ impl LoopState {
                 let event_loop = EventLoop {
                     inner: self.clone(),
                 };
-                if catch_unwind(AssertUnwindSafe(|| handler(&event_loop, &context))).is_err() {
-                    diagnostics::error("Unhandled error in exception handler");
+                let handled = catch_unwind(AssertUnwindSafe(|| handler(&event_loop, &context)));
+                let Err(payload) = handled else { return };
+                let panic = Panic::new(payload);
+                if panic.is::<KeyboardInterrupt>() {
+                    return self.interrupt(panic);
                 }
+                // As in Python, both what failed and what was to be handled.
+                default_exception_handler(&ExceptionContext {
+                    message: format!(
+                        "Unhandled error in exception handler\ncontext: {}",
+                        context.message
+                    ),
+                    exception: Some(panic),
+                    task: context.task,
+                });
             }
             None => default_exception_handler(&context),
         }
@@ -902,6 +925,38 @@ impl EventLoop {
     pub fn set_exception_handler(&self, handler: impl Fn(&EventLoop, &ExceptionContext) + 'static) {
         let old = self.inner.exception_handler.replace(Some(Rc::new(handler)));
         drop(old);
+    }
+
+    /// Takes the exception handler back: what fails is logged again. Mirrors
+    /// `loop.set_exception_handler(None)`.
+    pub fn unset_exception_handler(&self) {
+        let old = self.inner.exception_handler.take();
+        drop(old);
+    }
+
+    /// Calls the exception handler, as the loop does when something fails where nobody can be told.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc};
+    /// # asyncio::run(async {
+    /// let heard = Rc::new(RefCell::new(Vec::new()));
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler({
+    ///     let heard = heard.clone();
+    ///     move |_, context| heard.borrow_mut().push(context.message.clone())
+    /// });
+    /// event_loop.call_exception_handler(&asyncio::ExceptionContext::new("out of paper"));
+    /// assert_eq!(*heard.borrow(), ["out of paper"]);
+    /// # });
+    /// ```
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        self.inner.report(context.clone());
+    }
+
+    /// Logs, as the loop does when no exception handler is set: for handlers that only look for
+    /// some things.
+    pub fn default_exception_handler(&self, context: &ExceptionContext) {
+        default_exception_handler(context);
     }
 
     /// How many iterations the loop has begun.
