@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::event_loop::ready::{Callback, Ready};
 use crate::event_loop::{EventLoop, LoopState, context, get_event_loop, wake};
 use crate::exceptions::{CancelledError, Exception};
-use crate::tasks::{self, Suspended, Task, cancellation};
+use crate::tasks::{self, Suspended, Task, TaskKey, cancellation};
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
 const TAKEN: &str = "the result was moved out by an await; await a reference to keep it";
@@ -30,6 +30,10 @@ pub(crate) enum State {
 pub(crate) trait Cancel {
     /// False when it is done, or nothing in it can be cancelled.
     fn cancel(&self, error: &CancelledError) -> bool;
+    /// Whether to wait for it is to wait for this task.
+    fn awaits(&self, _task: TaskKey) -> bool {
+        false
+    }
     /// As `wait_for=` of a task's repr shows it.
     fn repr(&self) -> Option<String>;
 }

@@ -15,7 +15,7 @@ use crate::event_loop::ready::Callback;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, current_loop};
-use crate::tasks::{AnyTask, Task, ensure_future};
+use crate::tasks::{AnyTask, Task, TaskKey, ensure_future};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
 ///
@@ -112,6 +112,11 @@ impl Cancel for GatherState {
             self.cancel_requested.set(true);
         }
         any
+    }
+
+    fn awaits(&self, task: TaskKey) -> bool {
+        let children = self.children.borrow();
+        children.iter().any(|child| child.0.core().key == task)
     }
 
     fn repr(&self) -> Option<String> {

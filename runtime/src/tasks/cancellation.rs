@@ -43,6 +43,10 @@ pub(crate) struct Cancellation {
     points: RefCell<Points>,
     /// What was polled last while the mark is in flight, and how often without anything between.
     held_back: Cell<(*const (), usize)>,
+    /// Whether a cancellation is on its way down through this task.
+    is_passing_on: Cell<bool>,
+    /// Whether a repr is being made of what the task waits for.
+    is_shown: Cell<bool>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
 }
@@ -65,6 +69,8 @@ impl Default for Cancellation {
             mark: RefCell::default(),
             points: RefCell::default(),
             held_back: Cell::new((std::ptr::null(), 0)),
+            is_passing_on: Cell::new(false),
+            is_shown: Cell::new(false),
             frame: Cell::new(None),
         }
     }
@@ -242,11 +248,20 @@ impl Cancellation {
         scope: Option<Frame>,
         is_running: bool,
     ) {
-        self.requested.set(self.requested.get() + 1);
         let wish = Wish { error, scope };
+        if self.is_passing_on.replace(true) {
+            // It has come back, through tasks that await each other: it goes no further.
+            let point = self.points.borrow().top_within(scope).map(|(id, _)| id);
+            if !self.raise_at(point, task, event_loop, &wish) {
+                self.must_cancel.replace(Some(wish));
+            }
+            return;
+        }
+        self.requested.set(self.requested.get() + 1);
         if is_running || !self.deliver(task, event_loop, &wish) {
             self.must_cancel.replace(Some(wish));
         }
+        self.is_passing_on.set(false);
     }
 
     /// After a step: a cancellation that came during it goes to what the task now waits for.
@@ -274,6 +289,17 @@ impl Cancellation {
         if let Some(target) = target {
             return target.cancel(&wish.error);
         }
+        self.raise_at(point, task, event_loop, wish)
+    }
+
+    /// Has the suspended task raise it itself; false when it is about to step anyway.
+    fn raise_at(
+        &self,
+        point: Option<u64>,
+        task: &TaskRef,
+        event_loop: &Rc<LoopState>,
+        wish: &Wish,
+    ) -> bool {
         if task.core().scheduled.get() || !matches!(*self.mark.borrow(), Mark::Clear) {
             return false;
         }
@@ -393,10 +419,23 @@ impl Cancellation {
             .find_map(|point| point.location)
     }
 
+    /// Whether the task waits for this other one.
+    pub(super) fn awaits(&self, task: TaskKey) -> bool {
+        let points = self.points.borrow();
+        let mut targets = points.top_down().filter_map(|point| point.target.as_ref());
+        targets.any(|target| target.awaits(task))
+    }
+
     /// The repr of what the task waits for.
     pub(super) fn waits_for(&self) -> Option<String> {
         let target = self.points.borrow().top()?.1.target.clone()?;
-        target.repr()
+        if self.is_shown.replace(true) {
+            // As Python's reprs do where they would go round in circles.
+            return Some("...".to_owned());
+        }
+        let text = target.repr();
+        self.is_shown.set(false);
+        text
     }
 
     /// Whether this point is the one to raise: it is named, or it is new and the one that is

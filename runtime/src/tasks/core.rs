@@ -172,6 +172,10 @@ impl Cancel for TaskRef {
         TaskRef::cancel(self, error.clone())
     }
 
+    fn awaits(&self, task: TaskKey) -> bool {
+        self.core().key == task
+    }
+
     fn repr(&self) -> Option<String> {
         Some(super::repr::task(self))
     }

@@ -5,8 +5,10 @@
 //! - [`waker`]: what wakes a task, from any thread;
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
+//! - [`call_graph`]: who awaits whom;
 //! - [`repr`]: Python's reprs.
 
+mod call_graph;
 pub(crate) mod cancellation;
 mod core;
 pub(crate) mod outside;
@@ -24,6 +26,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
+pub use self::call_graph::{format_call_graph, print_call_graph};
 pub(crate) use self::cancellation::Suspended;
 use self::core::Name;
 pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
@@ -385,6 +388,10 @@ impl<T> Cancel for TaskState<T> {
             Some(task) => task.cancel(error.clone()),
             None => false,
         }
+    }
+
+    fn awaits(&self, task: TaskKey) -> bool {
+        self.core.key == task
     }
 
     fn repr(&self) -> Option<String> {

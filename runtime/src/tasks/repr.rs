@@ -107,7 +107,7 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
 }
 
 /// As Python's `repr` of a `str`, near enough.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains('\'') && !text.contains('"') {
         format!("\"{text}\"")
     } else {
