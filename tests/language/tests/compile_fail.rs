@@ -1,4 +1,5 @@
-//! Every mistake in `ui/fail` is refused, with the message recorded beside it; everything in `ui/pass` compiles.
+//! Every mistake in `ui/fail` is refused, with the message recorded beside it, those in `ui/refused` in the compiler's own words;
+//! everything in `ui/pass` compiles.
 //!
 //! The recordings hold rustc's own wording too, which changes from version to version. So they are compared in full under the version
 //! they were made with (`ui/rustc-version`), and under any other it is only checked that each mistake is refused, and that what *we* say
@@ -18,8 +19,14 @@ fn mistakes_are_refused_with_the_message_that_teaches() {
     if rustc_version() == RECORDED_WITH.trim() {
         trybuild::TestCases::new().compile_fail("ui/fail/*.rs");
     } else {
-        refused_with_our_own_words();
+        refused_with_our_own_words("fail");
     }
+}
+
+/// Here all that is said is the compiler's, and quotes the standard library where its sources are installed.
+#[test]
+fn mistakes_that_the_compiler_explains_are_refused() {
+    refused_with_our_own_words("refused");
 }
 
 #[test]
@@ -42,11 +49,11 @@ fn rustc_version() -> String {
 }
 
 /// Compiles all the cases as binaries of one package, and looks for our own messages in what the compiler says of each.
-fn refused_with_our_own_words() {
+fn refused_with_our_own_words(folder: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile-fail");
+    let project = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compile-{folder}"));
     fs::create_dir_all(&project).expect("the target directory can be written");
-    let cases = cases(&here.join("ui/fail"));
+    let cases = cases(&here.join("ui").join(folder));
     let mut manifest = format!(
         "[package]\nname = \"compile-fail\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\nasyncio = {{ path = {:?} }}\n",
         here.join("../../runtime")
@@ -80,8 +87,11 @@ fn refused_with_our_own_words() {
                 String::from_utf8_lossy(&output.stderr)
             );
         });
-        let recorded =
-            fs::read_to_string(path.with_extension("stderr")).expect("each case has a recording");
+        let recorded = match folder {
+            "refused" => String::new(),
+            _ => fs::read_to_string(path.with_extension("stderr"))
+                .expect("each case has a recording"),
+        };
         for ours in recorded
             .lines()
             .filter_map(|line| line.strip_prefix("error: "))
