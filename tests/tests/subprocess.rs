@@ -166,10 +166,11 @@ async fn a_dropped_process_leaves_no_zombie() {
     for _ in 0..10 {
         let process = cat().await;
         pids.push(process.pid());
-        let communicating = create_task(async move { process.communicate("").await });
+        // It cannot end before its input does, which goes with the last handle.
+        let waiting = create_task(async move { process.wait().await });
         sleep(0).await;
-        communicating.cancel();
-        assert!(catch_cancelled(communicating).await.is_err());
+        waiting.cancel();
+        assert!(catch_cancelled(waiting).await.is_err());
     }
     let reaped = async {
         while !pids.iter().all(|pid| is_reaped(*pid)) {
