@@ -212,6 +212,11 @@ impl Panic {
         }
     }
 
+    /// What stands for the `Err` that a task ended with where only a panic can.
+    pub(crate) fn said(message: String) -> Self {
+        Self::new(Box::new(message))
+    }
+
     /// What the panic said.
     pub fn message(&self) -> &str {
         &self.message

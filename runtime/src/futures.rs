@@ -52,7 +52,7 @@ pub(crate) struct FutureCore {
     state: Cell<State>,
     /// Why it has no value, when it is done without.
     failure: RefCell<Option<Exception>>,
-    /// Whether a failure is to be logged if nobody asks for it.
+    /// Whether a failure, or a value that is one, is to be logged if nobody asks for it.
     is_unseen: Cell<bool>,
     callbacks: RefCell<Vec<(CallbackId, Callback)>>,
     next_callback: Cell<u64>,
@@ -88,17 +88,25 @@ impl FutureCore {
 
     /// Why it has no value; whoever asks has seen it.
     pub(crate) fn failure(&self) -> Option<Exception> {
-        self.is_unseen.set(false);
-        self.failure.borrow().clone()
+        let failure = self.failure.borrow().clone();
+        if failure.is_some() {
+            self.see();
+        }
+        failure
     }
 
     pub(crate) fn peek_failure(&self) -> Ref<'_, Option<Exception>> {
         self.failure.borrow()
     }
 
-    /// A failure need not be logged.
-    pub(crate) fn forget_failure(&self) {
+    /// A failure, or a value that is one, need not be logged.
+    pub(crate) fn see(&self) {
         self.is_unseen.set(false);
+    }
+
+    /// The value it is about to be completed with is a failure, too.
+    pub(crate) fn fails_with_value(&self) {
+        self.is_unseen.set(true);
     }
 
     pub(crate) fn is_unseen(&self) -> bool {
@@ -113,8 +121,9 @@ impl FutureCore {
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
         self.state.set(state);
-        self.is_unseen
-            .set(matches!(failure, Some(Exception::Panic(_))));
+        if matches!(failure, Some(Exception::Panic(_))) {
+            self.is_unseen.set(true);
+        }
         *self.failure.borrow_mut() = failure;
         for (_, callback) in self.callbacks.take() {
             self.schedule(callback);
@@ -364,6 +373,7 @@ pub(crate) struct Promise<T> {
 #[track_caller]
 pub(crate) fn result_ref<'a, T>(core: &FutureCore, value: &'a RefCell<Option<T>>) -> Ref<'a, T> {
     assert!(core.is_done(), "{NOT_SET}");
+    core.see();
     match core.failure() {
         Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
         Some(Exception::Panic(panic)) => panic.resume(),

@@ -33,6 +33,14 @@ pub fn coroutine_boxed<'a, T>(
     Coroutine::new(about, body)
 }
 
+/// Tells the task that runs what a coroutine function returns whose written return type is a `Result`:
+/// an `Err` is its exception. To be called with every value that the function returns, or with every
+/// `Err`; `describe` is its `Debug`, or what there is to say where it has none.
+#[inline]
+pub fn returned<T, E>(result: &Result<T, E>, describe: fn(&E) -> String) {
+    crate::tasks::errors::returned(result, describe);
+}
+
 /// The body of a generator function without a `yield_from!` in it.
 pub type Yielding<F, N> = Inline<Function<F, N, ()>>;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::event_loop::{Clock, EventLoop, ExceptionContext, context, set_event_loop};
-use crate::exceptions::{CancelledError, Exception};
+use crate::exceptions::{CancelledError, Exception, Panic};
 
 /// Runs `main` in a new event loop, and gives what it gives.
 ///
@@ -159,7 +159,12 @@ fn cancel_all_tasks(event_loop: &EventLoop) {
     let tasks: Vec<_> = tasks.into_iter().map(crate::tasks::AnyTask).collect();
     event_loop.run_until_complete(crate::gather::all_done(event_loop, tasks.clone()));
     for task in tasks {
-        if let Some(Exception::Panic(panic)) = task.exception() {
+        let panic = match task.exception() {
+            Some(Exception::Panic(panic)) => Some(panic),
+            Some(Exception::CancelledError(_)) => None,
+            None => task.0.0.error().map(Panic::said),
+        };
+        if let Some(panic) = panic {
             event_loop.inner.report(ExceptionContext {
                 message: "unhandled exception during asyncio.run() shutdown".to_owned(),
                 exception: Some(panic),

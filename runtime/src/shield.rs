@@ -41,7 +41,7 @@ where
         move |is_late: bool| {
             if outer.cancelled() {
                 // The inner failure has been seen as much as anybody wants to.
-                let _ = inner.core().failure();
+                inner.core().see();
                 return;
             }
             match inner.take() {

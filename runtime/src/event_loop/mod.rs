@@ -103,7 +103,8 @@ type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
 pub struct ExceptionContext {
     /// What happened, in Python's words.
     pub message: String,
-    /// The panic, if there is one.
+    /// The panic, if there is one; for a task that ended with an `Err`, one that says what that
+    /// says.
     pub exception: Option<Panic>,
     /// The task that it happened to.
     pub task: Option<AnyTask>,
@@ -1025,6 +1026,11 @@ impl<F: Future> crate::tasks::Body for Body<F> {
 
     fn drop_value(&mut self) {
         self.value = None;
+    }
+
+    fn gave_error(&self, errors: &crate::tasks::errors::Errors) -> bool {
+        let value = self.value.as_ref();
+        value.is_some_and(|value| errors.is_error(value))
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::cancellation::{Cancellation, Frame, Leftover};
+use super::errors::Errors;
 use super::waker;
 use crate::contextvars::{self, Values};
 use crate::coroutines::quiet::quietly;
@@ -34,6 +35,8 @@ pub(crate) struct TaskCore {
     pub(crate) coroutine: &'static str,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) cancellation: Cancellation,
+    /// Which of the values that it may end with are exceptions.
+    pub(super) errors: RefCell<Option<Box<Errors>>>,
     /// Its context variables, unless it was given a context to run in.
     own_values: Cell<Values>,
     pub(crate) given_context: RefCell<Option<contextvars::Context>>,
@@ -102,6 +105,7 @@ impl TaskCore {
             coroutine,
             created_at,
             cancellation: Cancellation::default(),
+            errors: RefCell::default(),
             own_values: Cell::new(contextvars::copy()),
             given_context: RefCell::default(),
             scheduled: Cell::new(false),
@@ -135,6 +139,10 @@ pub(crate) trait RawTask: Awaited {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
     fn drop_future(&self);
     fn drop_value(&self);
+    /// Whether it ended with an `Err` that is its exception.
+    fn gave_error(&self) -> bool;
+    /// What that says.
+    fn error(&self) -> Option<String>;
     fn repr_value(&self) -> String;
 }
 
@@ -143,6 +151,8 @@ pub(crate) trait Body {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     fn drop_future(&mut self);
     fn drop_value(&mut self);
+    /// Whether it gave an `Err` that is the task's exception.
+    fn gave_error(&self, errors: &Errors) -> bool;
 }
 
 /// The task of a `run_until_complete`, with its coroutine.
@@ -251,6 +261,9 @@ impl TaskRef {
         let core = self.core();
         core.cancellation.clear();
         let owned = event_loop.remove_task(core.key);
+        if state == State::Finished && failure.is_none() && self.0.gave_error() {
+            self.future().fails_with_value();
+        }
         self.future().complete(state, failure);
         drop(owned);
     }
@@ -262,7 +275,7 @@ impl TaskRef {
 
     /// Cancels what the task waits for beneath one of its frames.
     pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
-        self.future().forget_failure();
+        self.future().see();
         if self.future().is_done() {
             return false;
         }
@@ -344,14 +357,27 @@ impl Coroutine<'_, '_> {
         }
         if matches!(polled, Ok(Poll::Ready(()))) {
             return match core.cancellation.take_unraised() {
-                // Cancelled during its last step, or while nothing of ours could raise it.
-                Some(error) => self.unwind(error),
-                None => Outcome::Finished,
+                // Cancelled during its last step, or while nothing of ours could raise it. As in
+                // Python an exception is worth more than that, and a value is not.
+                Some(error) if !self.gave_error(core) => self.unwind(error),
+                _ => Outcome::Finished,
             };
         }
         match core.cancellation.leftover() {
             Leftover::Raise(error) => self.unwind(error),
             Leftover::Nothing => Outcome::Suspended,
+        }
+    }
+
+    fn gave_error(&self, core: &TaskCore) -> bool {
+        match &self.main {
+            Some(main) => {
+                let errors = core.errors.borrow();
+                errors
+                    .as_ref()
+                    .is_some_and(|errors| main.body.gave_error(errors))
+            }
+            None => self.task.0.gave_error(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! - [`core`]: what a task is beneath its type, and how it takes a step;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`waker`]: what wakes a task, from any thread;
+//! - [`errors`]: the `Err` of a coroutine as its exception;
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`call_graph`]: who awaits whom;
@@ -11,6 +12,7 @@
 mod call_graph;
 pub(crate) mod cancellation;
 mod core;
+pub(crate) mod errors;
 pub(crate) mod outside;
 pub(crate) mod repr;
 mod sleep;
@@ -38,7 +40,7 @@ use crate::event_loop::ready::Callback;
 use crate::event_loop::{
     EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
 };
-use crate::exceptions::{CancelledError, Exception};
+use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, Read, current_loop, result_ref};
 
 struct TaskState<T> {
@@ -264,7 +266,7 @@ impl Task<()> {
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
         if self.done() {
             // Its runner says how it ended.
-            self.state.future.forget_failure();
+            self.state.future.see();
         } else {
             self.erased().leave(event_loop);
         }
@@ -301,6 +303,7 @@ impl<T> Task<T> {
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
+        self.state.future.see();
         self.state.future.failure()
     }
 
@@ -362,22 +365,29 @@ impl<T> Task<T> {
     pub(crate) fn take(&self) -> Result<T, Exception> {
         match self.state.future.failure() {
             Some(failure) => Err(failure),
-            None => Ok(self.read.value(&self.state.value)),
+            None => Ok(self.read_value()),
         }
     }
 
+    fn read_value(&self) -> T {
+        self.state.future.see();
+        self.read.value(&self.state.value)
+    }
+
     pub(crate) fn take_if_there(&self) -> Option<T> {
+        self.state.future.see();
         self.state.value.take()
     }
 
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.state.future.see();
         self.state.value.borrow().as_ref().map(look)
     }
 }
 
 impl<T> Cancel for TaskState<T> {
     fn cancel(&self, error: &CancelledError) -> bool {
-        self.future.forget_failure();
+        self.future.see();
         if self.future.is_done() {
             return false;
         }
@@ -407,6 +417,18 @@ impl<T> Awaited for TaskState<T> {
 }
 
 impl<T: 'static> RawTask for TaskState<T> {
+    fn gave_error(&self) -> bool {
+        let (errors, value) = (self.core.errors.borrow(), self.value.borrow());
+        match (&*errors, &*value) {
+            (Some(errors), Some(value)) => errors.is_error(value),
+            _ => false,
+        }
+    }
+
+    fn error(&self) -> Option<String> {
+        self.describe_error()
+    }
+
     fn core(&self) -> &TaskCore {
         &self.core
     }
@@ -444,18 +466,30 @@ impl<T: 'static> RawTask for TaskState<T> {
     }
 }
 
+impl<T> TaskState<T> {
+    /// What the `Err` says that it ended with, when that is its exception.
+    fn describe_error(&self) -> Option<String> {
+        let errors = self.core.errors.try_borrow().ok()?;
+        let value = self.value.try_borrow().ok()?;
+        // SAFETY: no task is made whose value is not `'static`.
+        unsafe { errors.as_ref()?.describe(value.as_ref()?) }
+    }
+}
+
 impl<T> Drop for TaskState<T> {
     fn drop(&mut self) {
         if !self.future.is_unseen() {
             return;
         }
-        let Some(Exception::Panic(panic)) = self.future.failure() else {
-            return;
+        let (shown, panic) = match (self.future.failure(), self.describe_error()) {
+            (Some(Exception::Panic(panic)), _) => (format!("{panic:?}"), panic),
+            (None, Some(error)) => (error.clone(), Panic::said(error)),
+            _ => return,
         };
         let name = self.core.name.borrow().to_string();
         let context = ExceptionContext {
             message: format!(
-                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={panic:?}>",
+                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={shown}>",
                 repr::qualified_name(self.core.coroutine)
             ),
             exception: Some(panic),
@@ -476,7 +510,7 @@ impl<T: 'static> Future for Task<T> {
         check_not_self(&this.state.core);
         this.awaiting
             .poll(cx, &this.state.future, || this.state.clone())
-            .map(|()| this.read.value(&this.state.value))
+            .map(|()| this.read_value())
     }
 }
 
@@ -578,6 +612,7 @@ impl AnyTask {
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
+        self.0.future().see();
         self.0.future().failure()
     }
 

@@ -30,7 +30,13 @@ pub(crate) fn task(task: &TaskRef) -> String {
     if let Some(target) = core.cancellation.waits_for() {
         let _ = write!(text, " wait_for={target}");
     }
-    ending(&mut text, future, || task.0.repr_value());
+    match task.0.error().filter(|_| future.is_done()) {
+        Some(error) => {
+            let _ = write!(text, " exception={error}");
+            waiting(&mut text, future);
+        }
+        None => ending(&mut text, future, || task.0.repr_value()),
+    }
     text
 }
 
@@ -62,6 +68,10 @@ fn ending(text: &mut String, core: &FutureCore, value: impl FnOnce() -> String) 
         }
         _ => {}
     }
+    waiting(text, core);
+}
+
+fn waiting(text: &mut String, core: &FutureCore) {
     match core.is_waited_for() {
         0 => {}
         1 => text.push_str(" cb=[<1 callback>]"),
