@@ -135,9 +135,6 @@ class Run:
             raise
         except Fail as exc:
             self.log(f.name, f"raise {exc.name}")
-            if not exc.panic and f.is_task and asyncio.current_task()._must_cancel:
-                # An `Err` is returned: the task is cancelled at its end, as with any other value.
-                return "lost"
             raise
         if value is None:
             value = "-"

@@ -284,7 +284,10 @@ impl Run {
             }
             Err(fail) => {
                 self.log(&f.name, format!("raise {}", fail.name));
-                fail.raise()
+                let outcome = fail.raise();
+                // As the expansion of a coroutine function does that returns a `Result`.
+                asyncio::__private::returned(&outcome, |fail| fail.name.clone());
+                outcome
             }
         }
     }
