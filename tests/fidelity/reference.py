@@ -11,6 +11,7 @@ if "--pure" in sys.argv:
     sys.modules["_asyncio"] = None  # makes asyncio fall back to its own Python code
 
 import asyncio
+import contextvars
 import gc
 import json
 import warnings
@@ -29,6 +30,24 @@ class Fail(Exception):
         super().__init__(name)
         self.name = name
         self.panic = panic
+
+
+VARS = [contextvars.ContextVar("first"), contextvars.ContextVar("second")]
+
+
+class Group(asyncio.TaskGroup):
+    """With the `cancel` of 3.15, which 3.13 lacks: as the documentation there has it, in the same order."""
+
+    def cancel(self):
+        if self._aborting or (self._exiting and not self._tasks):
+            return
+        self._abort()
+        if not self._parent_cancel_requested:
+            self._parent_cancel_requested = True
+            self._parent_task.cancel()
+
+
+QUEUES = {"fifo": asyncio.Queue, "lifo": asyncio.LifoQueue, "priority": asyncio.PriorityQueue}
 
 
 class Frame:
@@ -69,6 +88,12 @@ def outcome(future):
     return str(future.result())
 
 
+def value_name(value):
+    if isinstance(value, asyncio.CancelledError):
+        return "Cancelled"
+    return "!" + value.name if isinstance(value, Fail) else value
+
+
 def show(values):
     return "[" + ",".join(values) + "]"
 
@@ -102,9 +127,18 @@ class Run:
         self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
         self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
         self.futures = [loop.create_future() for _ in range(program.get("futures", 0))]
-        self.queues = [asyncio.Queue(size) for size in program.get("queues", ())]
+        self.contexts = {}
+        self.gathers = {}
+        kinds = program.get("kinds", ())
+        self.queues = [
+            QUEUES[kinds[n] if n < len(kinds) else "fifo"](size) for n, size in enumerate(program.get("queues", ()))
+        ]
         self.semaphores = [asyncio.Semaphore(value) for value in program.get("semaphores", ())]
-        self.conditions = [asyncio.Condition() for _ in range(program.get("conditions", 0))]
+        self.bounded = [asyncio.BoundedSemaphore(value) for value in program.get("bounded", ())]
+        lock = program.get("condition_lock")
+        lock = None if lock is None else self.locks[lock]
+        self.conditions = [asyncio.Condition(lock) for _ in range(program.get("conditions", 0))]
+        self.notices = [0 for _ in self.conditions]  # how often each was notified: what its predicates look at
         self.barriers = [asyncio.Barrier(parties) for parties in program.get("barriers", ())]
 
     # The trace
@@ -260,7 +294,12 @@ class Run:
         if self.frames >= MOST_TASKS:
             return self.log(f.name, "full")
         child = self.frame(a["coro"])
-        task = asyncio.create_task(self.body(child), name=child.name)
+        context = self.contexts.get(a.get("context"))
+        if a.get("eager"):
+            task = asyncio.eager_task_factory(self.loop, self.body(child), name=child.name)
+            self.loop.tasks.add(task)
+        else:
+            task = asyncio.create_task(self.body(child), name=child.name, context=context)
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"spawn s{a['slot']} {child.name}")
 
@@ -280,6 +319,89 @@ class Run:
             self.members[child.task] = number
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"group spawn s{a['slot']} {child.name}")
+
+    def op_group_cancel(self, f, _):
+        if not f.groups:
+            return self.log(f.name, "no group")
+        f.groups[-1][0].cancel()
+        self.log(f.name, "group cancel")
+
+    def op_gather_new(self, f, a):
+        taken = self.take(f, a["items"])
+        if taken is None:
+            return
+        awaitables, numbers = taken
+        gather = asyncio.gather(*awaitables, return_exceptions=a["exceptions"])
+        self.gathers[a["gather"]] = [gather, numbers, False]
+        self.log(f.name, f"gather new {a['gather']} {len(numbers)}")
+
+    def op_gather_cancel(self, f, n):
+        if n not in self.gathers:
+            return self.log(f.name, "empty")
+        self.log(f.name, f"gather cancel {n} -> {int(self.gathers[n][0].cancel())}")
+
+    def op_var_set(self, f, a):
+        VARS[a["var"]].set(a["value"])
+        self.log(f.name, f"var {a['var']} set")
+
+    def op_var_get(self, f, var):
+        self.log(f.name, f"var {var} {VARS[var].get('unset')}")
+
+    def op_context_copy(self, f, n):
+        self.contexts[n] = contextvars.copy_context()
+        self.log(f.name, f"context {n}")
+
+    def op_state(self, f, thing):
+        if thing == "timeout":
+            return self.log(f.name, f"timeout {self.timeout_state(f)}")
+        ((kind, n),) = thing.items()
+        self.log(f.name, f"{kind}({n}) {getattr(self, 'state_of_' + kind)(n)}")
+
+    def timeout_state(self, f):
+        if not f.timeouts:
+            return "none"
+        cm = f.timeouts[-1]
+        when = "none" if cm.when() is None else f"{cm.when() * TICK:g}"
+        return f"{when} {int(cm.expired())}"
+
+    def state_of_lock(self, n):
+        return int(self.locks[n].locked())
+
+    def state_of_event(self, n):
+        return int(self.events[n].is_set())
+
+    def state_of_condition(self, n):
+        return int(self.conditions[n].locked())
+
+    def state_of_semaphore(self, n):
+        return int(self.semaphores[n].locked())
+
+    def state_of_bounded(self, n):
+        return int(self.bounded[n].locked())
+
+    def state_of_barrier(self, n):
+        return f"{self.barriers[n].n_waiting} {int(self.barriers[n].broken)}"
+
+    def state_of_queue(self, n):
+        queue = self.queues[n]
+        return f"{queue.qsize()} {int(queue.empty())} {int(queue.full())}"
+
+    def state_of_future(self, n):
+        return outcome(self.futures[n])
+
+    def state_of_gather(self, n):
+        if n not in self.gathers:
+            return "none"
+        gather = self.gathers[n][0]
+        return f"{int(gather.done())} {int(gather.cancelled())}"
+
+    def state_of_handle(self, n):
+        handle = self.handles.get(n)
+        if handle is None:
+            return "none"
+        if not isinstance(handle, asyncio.TimerHandle):
+            return int(handle.cancelled())
+        return f"{int(handle.cancelled())} {handle.when() * TICK:g}"
 
     def op_cancel(self, f, a):
         slot = self.slots.get(a["slot"])
@@ -315,6 +437,12 @@ class Run:
             a["delay"] / TICK, self.callback, f"h{a['handle']}", a["ops"]
         )
         self.log(f.name, f"call later h{a['handle']} {a['delay']}")
+
+    def op_call_at(self, f, a):
+        self.handles[a["handle"]] = self.loop.call_at(
+            self.loop.time() + a["delay"] / TICK, self.callback, f"h{a['handle']}", a["ops"]
+        )
+        self.log(f.name, f"call at h{a['handle']} {a['delay']}")
 
     def op_cancel_handle(self, f, n):
         handle = self.handles.get(n)
@@ -366,6 +494,34 @@ class Run:
         self.futures[n] = self.loop.create_future()
         self.log(f.name, f"future new {n}")
 
+    def op_future_when_done(self, f, a):
+        def done(future):
+            self.log(f"f{a['future']}", outcome(future))
+            self.callback(f"f{a['future']}", a["ops"])
+
+        self.futures[a["future"]].add_done_callback(done)
+        self.log(f.name, f"when future done {a['future']}")
+
+    def refused(self, f, what, act, *arguments):
+        try:
+            act(*arguments)
+        except (RuntimeError, ValueError):
+            what += " refused"
+        self.log(f.name, what)
+
+    def op_lock_release(self, f, n):
+        self.refused(f, f"lock release {n}", self.locks[n].release)
+
+    def op_semaphore_release(self, f, n):
+        self.refused(f, f"semaphore release {n}", self.semaphores[n].release)
+
+    def op_bounded_release(self, f, n):
+        self.refused(f, f"bounded release {n}", self.bounded[n].release)
+
+    def op_notify_now(self, f, a):
+        n = a["condition"]
+        self.refused(f, f"notify {n}", self.conditions[n].notify, a["count"])
+
     def op_put_nowait(self, f, a):
         n, item = a["queue"], f"v{a['value']}"
         try:
@@ -385,10 +541,7 @@ class Run:
             self.log(f.name, f"get nowait {n} shut down")
 
     def op_task_done(self, f, n):
-        if self.queues[n]._unfinished_tasks == 0:
-            return self.log(f.name, f"task done {n} refused")
-        self.queues[n].task_done()
-        self.log(f.name, f"task done {n}")
+        self.refused(f, f"task done {n}", self.queues[n].task_done)
 
     def op_queue_shutdown(self, f, a):
         self.queues[a["queue"]].shutdown(a["immediate"])
@@ -441,14 +594,29 @@ class Run:
         self.log(f.name, f"gather {len(numbers)}")
         with Run.Waiting(self, f, numbers):
             values = await asyncio.gather(*awaitables, return_exceptions=exceptions)
-        shown = []
-        for value in values:
-            if isinstance(value, asyncio.CancelledError):
-                value = "Cancelled"
-            elif isinstance(value, Fail):
-                value = "!" + value.name
-            shown.append(value)
-        self.log(f.name, f"gathered {show(shown)}")
+        self.log(f.name, f"gathered {show([value_name(value) for value in values])}")
+
+    async def op_gather_await(self, f, n):
+        if n not in self.gathers:
+            return self.log(f.name, "empty")
+        gather, numbers, awaited = self.gathers[n]
+        if awaited:
+            return self.log(f.name, "awaited")
+        if any(self.reaches(child, f.task) for child in numbers):
+            return self.log(f.name, "cycle")
+        self.gathers[n][2] = True
+        self.log(f.name, f"gather await {n}")
+        with Run.Waiting(self, f, numbers):
+            values = await gather
+        self.log(f.name, f"gathered {n} {show([value_name(value) for value in values])}")
+
+    async def op_var_scope(self, f, a):
+        self.log(f.name, f"var {a['var']} scope")
+        token = VARS[a["var"]].set(a["value"])
+        try:
+            return await self.block(f, a["ops"])
+        finally:
+            VARS[a["var"]].reset(token)
 
     async def op_wait(self, f, a):
         slots = []
@@ -494,7 +662,12 @@ class Run:
         self.log(f.name, f"timeout {'none' if delay is None else delay}")
         depth = len(f.timeouts)
         try:
-            async with asyncio.timeout(None if delay is None else delay / TICK) as cm:
+            seconds = None if delay is None else delay / TICK
+            if a.get("at"):
+                manager = asyncio.timeout_at(None if delay is None else self.loop.time() + seconds)
+            else:
+                manager = asyncio.timeout(seconds)
+            async with manager as cm:
                 f.timeouts.append(cm)
                 try:
                     value = await self.block(f, a["ops"])
@@ -530,19 +703,38 @@ class Run:
             except Fail as exc:
                 self.log(f.name, f"completed !{exc.name}")
 
+    async def op_as_completed_stream(self, f, a):
+        taken = self.take(f, a["items"])
+        if taken is None:
+            return
+        awaitables, numbers = taken
+        timeout = a.get("timeout")
+        self.log(f.name, f"as completed {len(numbers)}")
+        tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+        try:
+            async for task in asyncio.as_completed(tasks, timeout=None if timeout is None else timeout / TICK):
+                self.log(f.name, f"completed #{numbers[tasks.index(task)]} {outcome(task)}")
+        except TimeoutError:
+            self.log(f.name, "completed Timeout")
+
     async def op_group(self, f, ops):
         self.log(f.name, "group")
         depth = len(f.groups)
         waits = self.waits.setdefault(f.task, [])
         before = len(waits)
         try:
-            async with asyncio.TaskGroup() as group:
+            is_cut = True
+            async with Group() as group:
                 self.groups += 1
                 f.groups.append((group, f.task, self.groups))
                 try:
                     value = await self.block(f, ops)
+                    is_cut = False
                 finally:
                     del f.groups[depth:]
+            if is_cut:
+                # By `cancel`: in Rust such a block has no value, so its group is cancelled.
+                raise asyncio.CancelledError
         except BaseExceptionGroup as exc:
             for error in exc.exceptions:
                 if error.panic:
@@ -604,6 +796,36 @@ class Run:
         self.log(f.name, f"released {a['semaphore']}")
         return value
 
+    async def op_bounded(self, f, a):
+        self.log(f.name, f"bounded {a['semaphore']}")
+        async with self.bounded[a["semaphore"]]:
+            self.log(f.name, f"bounded acquired {a['semaphore']}")
+            value = await self.block(f, a["ops"])
+        self.log(f.name, f"bounded released {a['semaphore']}")
+        return value
+
+    async def op_bounded_acquire(self, f, n):
+        self.log(f.name, f"bounded acquire {n}")
+        await self.bounded[n].acquire()
+        self.log(f.name, f"bounded acquired {n}")
+
+    async def op_lock_acquire(self, f, n):
+        self.log(f.name, f"lock acquire {n}")
+        await self.locks[n].acquire()
+        self.log(f.name, f"lock acquired {n}")
+
+    async def op_condition_wait_for(self, f, a):
+        n = a["condition"]
+
+        def met():
+            self.log(f.name, f"condition {n} has {self.notices[n]}")
+            return self.notices[n] >= a["notices"]
+
+        self.log(f.name, f"condition {n}")
+        async with self.conditions[n]:
+            await self.conditions[n].wait_for(met)
+            self.log(f.name, f"condition met {n}")
+
     async def op_condition_wait(self, f, n):
         self.log(f.name, f"condition {n}")
         async with self.conditions[n]:
@@ -614,7 +836,11 @@ class Run:
     async def op_condition_notify(self, f, a):
         self.log(f.name, f"condition {a['condition']}")
         async with self.conditions[a["condition"]]:
-            self.conditions[a["condition"]].notify(a["count"])
+            self.notices[a["condition"]] += 1
+            if a.get("all"):
+                self.conditions[a["condition"]].notify_all()
+            else:
+                self.conditions[a["condition"]].notify(a["count"])
             self.log(f.name, f"condition notify {a['condition']}")
             if a.get("hold") is not None:
                 await asyncio.sleep(a["hold"] / TICK)

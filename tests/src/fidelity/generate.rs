@@ -4,7 +4,9 @@
 //! uses these often enough for their interplay to show. Delays are few and short, so that equal deadlines and
 //! things that happen in one iteration are the rule.
 
-use crate::fidelity::program::{Block, Handler, Item, Mode, Op, Program, Ticks, Until};
+use crate::fidelity::program::{
+    Block, Handler, Item, Mode, Op, Program, QueueKind, Thing, Ticks, Until,
+};
 
 /// A group of operations that programs may or may not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +33,12 @@ pub enum Feature {
     Semaphore,
     Condition,
     Barrier,
+    Bounded,
+    Raw,
+    Handles,
+    Context,
+    GroupCancel,
+    Eager,
 }
 
 impl Feature {
@@ -57,11 +65,20 @@ impl Feature {
         Feature::Semaphore,
         Feature::Condition,
         Feature::Barrier,
+        Feature::Bounded,
+        Feature::Raw,
+        Feature::Handles,
+        Feature::Context,
+        Feature::GroupCancel,
+        Feature::Eager,
     ];
 }
 
 const SLOTS: usize = 6;
 const HANDLES: usize = 3;
+const GATHERS: usize = 2;
+const VARS: usize = 2;
+const CONTEXTS: usize = 2;
 const DEEPEST: usize = 3;
 
 /// A program from `seed` that has no features but `allowed`.
@@ -95,13 +112,29 @@ pub fn generate(seed: u64, allowed: &[Feature]) -> Program {
         } else {
             0
         },
-        conditions: usize::from(has(Feature::Condition)),
+        conditions: if has(Feature::Condition) {
+            random.usize(1..=2)
+        } else {
+            0
+        },
         ..Program::default()
     };
+    if has(Feature::Condition) && program.locks > 0 && random.bool() {
+        program.condition_lock = Some(0);
+    }
     if has(Feature::Queue) {
         program.queues = (0..random.usize(1..=2))
             .map(|_| random.usize(0..=2))
             .collect();
+        if random.bool() {
+            let kinds = [QueueKind::Fifo, QueueKind::Lifo, QueueKind::Priority];
+            program.kinds = (program.queues.iter())
+                .map(|_| kinds[random.usize(..kinds.len())])
+                .collect();
+        }
+    }
+    if has(Feature::Bounded) {
+        program.bounded = vec![random.usize(0..=2)];
     }
     if has(Feature::Semaphore) {
         program.semaphores = (0..random.usize(1..=2))
@@ -230,6 +263,11 @@ impl Writer {
                     | Op::Lock { .. }
                     | Op::Semaphore { .. }
                     | Op::ConditionNotify { .. }
+                    | Op::NotifyNow { .. }
+                    | Op::LockRelease(_)
+                    | Op::SemaphoreRelease(_)
+                    | Op::BoundedRelease(_)
+                    | Op::Bounded { .. }
             );
             block.push(op);
             if wakes && self.has(Feature::Cancel) && self.random.u8(..3) == 0 {
@@ -283,6 +321,7 @@ impl Writer {
             (3, |w, place| w.spawn(place)),
             (1, |w, _| Op::Look(w.slot())),
             (1, |_, _| Op::AllTasks),
+            (2, Writer::state),
         ];
         if self.has(Feature::Cancel) {
             choices.push((8, |w, _| Op::Cancel {
@@ -296,6 +335,11 @@ impl Writer {
                 ops: w.callback(place),
             }));
             choices.push((2, |w, place| Op::CallLater {
+                handle: w.handle(),
+                delay: w.random.i64(-1..=4),
+                ops: w.callback(place),
+            }));
+            choices.push((1, |w, place| Op::CallAt {
                 handle: w.handle(),
                 delay: w.random.i64(-1..=4),
                 ops: w.callback(place),
@@ -317,6 +361,12 @@ impl Writer {
             }));
             choices.push((1, |w, _| Op::FutureCancel(w.future())));
             choices.push((1, |w, _| Op::FutureNew(w.future())));
+            if self.has(Feature::Callback) {
+                choices.push((2, |w, place| Op::FutureWhenDone {
+                    future: w.future(),
+                    ops: w.callback(place),
+                }));
+            }
             if self.has(Feature::Fail) {
                 choices.push((1, |w, _| Op::FutureFail {
                     future: w.future(),
@@ -336,6 +386,34 @@ impl Writer {
                     queue: w.queue(),
                     immediate: w.random.bool(),
                 }));
+            }
+        }
+        if self.has(Feature::Context) {
+            choices.push((2, |w, _| Op::VarSet {
+                var: w.random.usize(..VARS),
+                value: w.small(),
+            }));
+            choices.push((3, |w, _| Op::VarGet(w.random.usize(..VARS))));
+            choices.push((1, |w, _| Op::ContextCopy(w.random.usize(..CONTEXTS))));
+        }
+        if self.has(Feature::Handles) && self.has(Feature::Cancel) {
+            choices.push((3, |w, _| Op::GatherCancel(w.gather())));
+        }
+        if self.has(Feature::Condition) {
+            choices.push((1, |w, _| Op::NotifyNow {
+                condition: w.condition(),
+                count: w.random.usize(1..=2),
+            }));
+        }
+        if self.has(Feature::Raw) {
+            if self.raw_lock().is_some() {
+                choices.push((4, |w, _| Op::LockRelease(w.raw_lock().unwrap_or_default())));
+            }
+            if self.has(Feature::Semaphore) {
+                choices.push((3, |w, _| Op::SemaphoreRelease(w.semaphore())));
+            }
+            if self.has(Feature::Bounded) {
+                choices.push((4, |_, _| Op::BoundedRelease(0)));
             }
         }
         choices
@@ -371,6 +449,14 @@ impl Writer {
                 exceptions: w.random.bool(),
             }));
         }
+        if self.has(Feature::Handles) {
+            choices.push((4, |w, place| Op::GatherNew {
+                gather: w.gather(),
+                items: w.items(place),
+                exceptions: w.random.bool(),
+            }));
+            choices.push((4, |w, _| Op::GatherAwait(w.gather())));
+        }
         if self.has(Feature::Wait) {
             choices.push((5, |w, _| Op::Wait {
                 slots: (0..w.random.usize(1..=3)).map(|_| w.slot()).collect(),
@@ -397,6 +483,12 @@ impl Writer {
                 timeout: w.some_delay(),
             }));
         }
+        if self.has(Feature::AsCompleted) {
+            choices.push((4, |w, place| Op::AsCompletedStream {
+                items: w.items(place),
+                timeout: w.some_delay(),
+            }));
+        }
         if self.has(Feature::Event) {
             choices.push((4, |w, _| Op::EventWait(w.event())));
         }
@@ -409,10 +501,15 @@ impl Writer {
             choices.push((2, |w, _| Op::Join(w.queue())));
         }
         if self.has(Feature::Condition) {
-            choices.push((3, |_, _| Op::ConditionWait(0)));
-            choices.push((3, |w, _| Op::ConditionNotify {
-                condition: 0,
+            choices.push((3, |w, _| Op::ConditionWait(w.condition())));
+            choices.push((2, |w, _| Op::ConditionWaitFor {
+                condition: w.condition(),
+                notices: w.random.usize(0..=3),
+            }));
+            choices.push((4, |w, _| Op::ConditionNotify {
+                condition: w.condition(),
                 count: w.random.usize(1..=2),
+                all: w.random.u8(..4) == 0,
                 hold: w.some_hold(),
             }));
         }
@@ -426,6 +523,17 @@ impl Writer {
                     Op::Barrier(0)
                 }
             }));
+        }
+        if self.has(Feature::Raw) {
+            if self.raw_lock().is_some() {
+                choices.push((5, |w, _| Op::LockAcquire(w.raw_lock().unwrap_or_default())));
+            }
+            if self.has(Feature::Bounded) {
+                choices.push((5, |_, _| Op::BoundedAcquire(0)));
+            }
+        }
+        if self.has(Feature::GroupCancel) && self.has(Feature::Group) && place.in_group {
+            choices.push((2, |_, _| Op::GroupCancel));
         }
         if self.has(Feature::Timeout) && place.in_timeout {
             choices.push((3, |w, _| Op::Reschedule(w.some_delay())));
@@ -442,6 +550,7 @@ impl Writer {
         if self.has(Feature::Timeout) {
             choices.push((5, |w, place| Op::Timeout {
                 delay: w.some_delay(),
+                at: w.random.u8(..4) == 0,
                 ops: w.block(Place {
                     depth: place.depth + 1,
                     in_timeout: true,
@@ -488,9 +597,28 @@ impl Writer {
                 }
             }));
         }
-        if self.has(Feature::Lock) {
+        if self.has(Feature::Context) {
+            choices.push((2, |w, place| Op::VarScope {
+                var: w.random.usize(..VARS),
+                value: w.small(),
+                ops: w.block(Place {
+                    depth: place.depth + 1,
+                    ..place
+                }),
+            }));
+        }
+        if self.has(Feature::Bounded) && !self.has(Feature::Raw) {
+            choices.push((6, |w, place| Op::Bounded {
+                semaphore: 0,
+                ops: w.block(Place {
+                    depth: place.depth + 1,
+                    ..place
+                }),
+            }));
+        }
+        if self.guarded_locks() > 0 {
             choices.push((6, |w, place| Op::Lock {
-                lock: w.random.usize(..w.program.locks),
+                lock: w.random.usize(..w.guarded_locks()),
                 ops: w.block(Place {
                     depth: place.depth + 1,
                     ..place
@@ -499,7 +627,7 @@ impl Writer {
         }
         if self.has(Feature::Semaphore) {
             choices.push((6, |w, place| Op::Semaphore {
-                semaphore: w.random.usize(..w.program.semaphores.len()),
+                semaphore: w.semaphore(),
                 ops: w.block(Place {
                     depth: place.depth + 1,
                     ..place
@@ -513,9 +641,12 @@ impl Writer {
 
     fn spawn(&mut self, place: Place) -> Op {
         if place.coro + 1 < self.coros {
+            let context = self.has(Feature::Context) && self.random.u8(..4) == 0;
             Op::Spawn {
                 slot: self.new_slot(),
                 coro: self.coro(place),
+                eager: self.has(Feature::Eager) && !context && self.random.bool(),
+                context: context.then(|| self.random.usize(..CONTEXTS)),
             }
         } else {
             Op::Log(self.small())
@@ -586,6 +717,49 @@ impl Writer {
 
     fn queue(&mut self) -> usize {
         self.random.usize(..self.program.queues.len())
+    }
+
+    fn semaphore(&mut self) -> usize {
+        self.random.usize(..self.program.semaphores.len())
+    }
+
+    fn condition(&mut self) -> usize {
+        self.random.usize(..self.program.conditions)
+    }
+
+    fn gather(&mut self) -> usize {
+        self.random.usize(..GATHERS)
+    }
+
+    /// The lock that is taken and given without a guard: a guard of it would free what others hold.
+    fn raw_lock(&self) -> Option<usize> {
+        let last = self.program.locks.checked_sub(1)?;
+        (self.has(Feature::Raw) && self.program.condition_lock != Some(last)).then_some(last)
+    }
+
+    /// How many locks are taken with a guard.
+    fn guarded_locks(&self) -> usize {
+        self.program.locks - usize::from(self.raw_lock().is_some())
+    }
+
+    fn state(&mut self, _: Place) -> Op {
+        let program = &self.program;
+        let mut things = vec![Thing::Handle(0)];
+        things.extend((0..program.locks).map(Thing::Lock));
+        things.extend((0..program.events).map(Thing::Event));
+        things.extend((0..program.conditions).map(Thing::Condition));
+        things.extend((0..program.semaphores.len()).map(Thing::Semaphore));
+        things.extend((0..program.bounded.len()).map(Thing::Bounded));
+        things.extend((0..program.barriers.len()).map(Thing::Barrier));
+        things.extend((0..program.queues.len()).map(Thing::Queue));
+        things.extend((0..program.futures).map(Thing::Future));
+        if self.has(Feature::Handles) {
+            things.extend((0..GATHERS).map(Thing::Gather));
+        }
+        if self.has(Feature::Timeout) {
+            things.push(Thing::Timeout);
+        }
+        Op::State(*self.pick(&things))
     }
 
     fn small(&mut self) -> u32 {

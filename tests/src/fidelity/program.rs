@@ -40,12 +40,21 @@ pub struct Program {
     /// The queues, each with its greatest size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<usize>,
+    /// What the queues are; one without a kind is first in, first out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<QueueKind>,
     /// The semaphores, each with its value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub semaphores: Vec<usize>,
+    /// The bounded semaphores, each with its value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounded: Vec<usize>,
     /// How many conditions there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub conditions: usize,
+    /// The lock that all conditions are behind; without one, each has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition_lock: Option<usize>,
     /// The barriers, each with its number of parties.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barriers: Vec<usize>,
@@ -54,6 +63,11 @@ pub struct Program {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn is_zero(n: &usize) -> bool {
     *n == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// Operations, one after the other.
@@ -70,6 +84,34 @@ pub enum Item {
     Slot(usize),
     /// A new call of a coroutine.
     Coro(usize),
+}
+
+/// In which order a queue gives what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // Python's names
+pub enum QueueKind {
+    Fifo,
+    Lifo,
+    Priority,
+}
+
+/// What can be asked how it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // each is named for what it is
+pub enum Thing {
+    Lock(usize),
+    Event(usize),
+    Condition(usize),
+    Semaphore(usize),
+    Bounded(usize),
+    Barrier(usize),
+    Queue(usize),
+    Future(usize),
+    Gather(usize),
+    Handle(usize),
+    Timeout,
 }
 
 /// When `wait` is over.
@@ -105,6 +147,10 @@ pub enum Op {
     Spawn {
         slot: usize,
         coro: usize,
+        #[serde(default, skip_serializing_if = "is_false")]
+        eager: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<usize>,
     },
     GroupSpawn {
         slot: usize,
@@ -114,6 +160,7 @@ pub enum Op {
         slot: usize,
         msg: Option<u32>,
     },
+    GroupCancel,
     CancelSelf(Option<u32>),
     Uncancel,
     Look(usize),
@@ -123,6 +170,11 @@ pub enum Op {
         ops: Block,
     },
     CallLater {
+        handle: usize,
+        delay: Ticks,
+        ops: Block,
+    },
+    CallAt {
         handle: usize,
         delay: Ticks,
         ops: Block,
@@ -144,6 +196,30 @@ pub enum Op {
     },
     FutureCancel(usize),
     FutureNew(usize),
+    FutureWhenDone {
+        future: usize,
+        ops: Block,
+    },
+    State(Thing),
+    VarSet {
+        var: usize,
+        value: u32,
+    },
+    VarGet(usize),
+    ContextCopy(usize),
+    GatherNew {
+        gather: usize,
+        items: Vec<Item>,
+        exceptions: bool,
+    },
+    GatherCancel(usize),
+    LockRelease(usize),
+    SemaphoreRelease(usize),
+    BoundedRelease(usize),
+    NotifyNow {
+        condition: usize,
+        count: usize,
+    },
     PutNowait {
         queue: usize,
         value: u32,
@@ -173,12 +249,24 @@ pub enum Op {
         item: Item,
         timeout: Option<Ticks>,
     },
+    GatherAwait(usize),
+    VarScope {
+        var: usize,
+        value: u32,
+        ops: Block,
+    },
     Timeout {
         delay: Option<Ticks>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        at: bool,
         ops: Block,
     },
     Shield(Item),
     AsCompleted {
+        items: Vec<Item>,
+        timeout: Option<Ticks>,
+    },
+    AsCompletedStream {
         items: Vec<Item>,
         timeout: Option<Ticks>,
     },
@@ -200,10 +288,22 @@ pub enum Op {
         semaphore: usize,
         ops: Block,
     },
+    LockAcquire(usize),
+    BoundedAcquire(usize),
+    Bounded {
+        semaphore: usize,
+        ops: Block,
+    },
     ConditionWait(usize),
+    ConditionWaitFor {
+        condition: usize,
+        notices: usize,
+    },
     ConditionNotify {
         condition: usize,
         count: usize,
+        #[serde(default, skip_serializing_if = "is_false")]
+        all: bool,
         hold: Option<Ticks>,
     },
     Barrier(usize),
@@ -225,6 +325,10 @@ impl Op {
         match self {
             Op::CallSoon { ops, .. }
             | Op::CallLater { ops, .. }
+            | Op::CallAt { ops, .. }
+            | Op::FutureWhenDone { ops, .. }
+            | Op::VarScope { ops, .. }
+            | Op::Bounded { ops, .. }
             | Op::WhenDone { ops, .. }
             | Op::Timeout { ops, .. }
             | Op::Group(ops)
@@ -248,6 +352,10 @@ impl Op {
         match self {
             Op::CallSoon { ops, .. }
             | Op::CallLater { ops, .. }
+            | Op::CallAt { ops, .. }
+            | Op::FutureWhenDone { ops, .. }
+            | Op::VarScope { ops, .. }
+            | Op::Bounded { ops, .. }
             | Op::WhenDone { ops, .. }
             | Op::Timeout { ops, .. }
             | Op::Group(ops)

@@ -91,7 +91,10 @@ fn fits(program: &Program) -> bool {
     program.coros.iter().all(|block| {
         all(block, &|op| match op {
             Op::Spawn { coro, .. } | Op::GroupSpawn { coro, .. } | Op::Call(coro) => known(*coro),
-            Op::Gather { items, .. } | Op::AsCompleted { items, .. } => items.iter().all(item),
+            Op::Gather { items, .. }
+            | Op::GatherNew { items, .. }
+            | Op::AsCompleted { items, .. }
+            | Op::AsCompletedStream { items, .. } => items.iter().all(item),
             Op::WaitFor { item: one, .. } | Op::Shield(one) => item(one),
             _ => true,
         })
@@ -120,19 +123,34 @@ const WAYS: usize = 4;
 /// Takes something away from one operation, in one of `WAYS` ways.
 fn simplify(op: &mut Op, way: usize) {
     match (op, way) {
-        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 0) if items.len() > 1 => {
+        (
+            Op::Gather { items, .. }
+            | Op::GatherNew { items, .. }
+            | Op::AsCompleted { items, .. }
+            | Op::AsCompletedStream { items, .. },
+            0,
+        ) if items.len() > 1 => {
             items.truncate(items.len() - 1);
         }
-        (Op::Gather { items, .. } | Op::AsCompleted { items, .. }, 1) if items.len() > 1 => {
+        (
+            Op::Gather { items, .. }
+            | Op::GatherNew { items, .. }
+            | Op::AsCompleted { items, .. }
+            | Op::AsCompletedStream { items, .. },
+            1,
+        ) if items.len() > 1 => {
             items.drain(..1);
         }
-        (Op::Gather { exceptions, .. }, 2) => *exceptions = false,
+        (Op::Gather { exceptions, .. } | Op::GatherNew { exceptions, .. }, 2) => {
+            *exceptions = false
+        }
         (Op::Wait { slots, .. }, 0) if slots.len() > 1 => slots.truncate(slots.len() - 1),
         (Op::Wait { slots, .. }, 1) if slots.len() > 1 => drop(slots.remove(0)),
         (
             Op::Wait { timeout, .. }
             | Op::WaitFor { timeout, .. }
             | Op::AsCompleted { timeout, .. }
+            | Op::AsCompletedStream { timeout, .. }
             | Op::Timeout { delay: timeout, .. }
             | Op::Reschedule(timeout),
             2,
@@ -155,6 +173,7 @@ fn simplify(op: &mut Op, way: usize) {
             }
             | Op::Reschedule(Some(delay))
             | Op::Sleep(delay)
+            | Op::CallAt { delay, .. }
             | Op::CallLater { delay, .. },
             3,
         ) if *delay > 1 => *delay = 1,
@@ -174,6 +193,10 @@ fn simplify(op: &mut Op, way: usize) {
         ) => {
             handler.again = false;
         }
+        (Op::Spawn { eager, .. }, 0) => *eager = false,
+        (Op::Spawn { context, .. }, 1) => *context = None,
+        (Op::Timeout { at, .. }, 0) => *at = false,
+        (Op::ConditionNotify { all, .. }, 0) => *all = false,
         (op @ Op::Sleep(_), 0) => *op = Op::Turn,
         (op @ Op::Call(_), 0) => *op = Op::Turn,
         _ => {}
