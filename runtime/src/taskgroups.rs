@@ -394,13 +394,11 @@ impl<C> TaskGroup<C> {
     ///
     /// A block that is cut short by this has no value to give: the group then ends as cancelled.
     pub fn cancel(&self) {
-        if self.state.exiting.get() {
-            if !self.state.aborting.get() {
-                self.state.abort();
-            }
-        } else {
-            self.state.abort_with_parent();
+        let state = &self.state;
+        if state.exiting.get() && state.tasks.borrow().is_empty() {
+            return;
         }
+        state.abort_with_parent();
     }
 }
 

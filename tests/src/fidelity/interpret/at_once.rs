@@ -145,7 +145,8 @@ impl Run {
             }
             Op::State(thing) => {
                 let state = self.look(f, *thing);
-                log(format!("{thing:?} {state}").to_lowercase());
+                let name = format!("{thing:?}").to_lowercase();
+                log(format!("{name} {state}"));
             }
             Op::Reschedule(delay) => match f.timeouts.borrow().last() {
                 None => log("no timeout".into()),
