@@ -1,0 +1,137 @@
+//! asyncio.
+
+use std::future::Future;
+use std::time::Duration;
+
+use asyncio::{
+    Queue, StreamReader, StreamWriter, Task, catch_cancelled, create_task, open_connection, sleep,
+    start_server,
+};
+
+use crate::engine::{Cancel, Channel, Echo, Engine, Lock, MESSAGE, Sleep, Synchronise};
+use crate::workloads::Cases;
+
+/// asyncio.
+struct Ours;
+
+/// What it can do.
+pub(crate) fn cases() -> Cases {
+    Cases::of::<Ours>("asyncio")
+        .synchronise::<Ours>()
+        .cancel::<Ours>()
+        .sleep::<Ours>()
+        .cancel_sleeping::<Ours>()
+        .echo::<Ours>()
+}
+
+impl Engine for Ours {
+    type Task<T: 'static> = Task<T>;
+
+    fn run<T: 'static>(main: impl Future<Output = T> + 'static) -> T {
+        asyncio::run(main)
+    }
+
+    fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
+        create_task(future)
+    }
+
+    async fn join<T: 'static>(task: Task<T>) -> T {
+        task.await
+    }
+
+    async fn gather<T: 'static, F: Future<Output = T> + 'static>(
+        futures: impl Iterator<Item = F>,
+    ) -> Vec<T> {
+        asyncio::gather(futures).await
+    }
+
+    async fn yield_now() {
+        sleep(0).await;
+    }
+}
+
+impl Cancel for Ours {
+    async fn cancel(tasks: Vec<Task<()>>) {
+        for task in &tasks {
+            task.cancel();
+        }
+        for task in tasks {
+            let outcome = catch_cancelled(task).await;
+            assert!(outcome.is_err());
+        }
+    }
+}
+
+impl Synchronise for Ours {
+    type Channel = Queue<u64>;
+    type Lock = asyncio::Lock;
+}
+
+impl Channel for Queue<u64> {
+    type Sender = Queue<u64>;
+    type Receiver = Queue<u64>;
+
+    fn channel() -> (Self, Self) {
+        let queue = Queue::with_maxsize(1);
+        (queue.clone(), queue)
+    }
+
+    async fn put(sender: &Self, item: u64) {
+        sender.put(item).await.expect("it is open");
+    }
+
+    async fn get(receiver: &mut Self) -> u64 {
+        receiver.get().await.expect("it is open")
+    }
+}
+
+impl Lock for asyncio::Lock {
+    fn new() -> Self {
+        asyncio::Lock::new()
+    }
+
+    async fn with(&self, inside: impl Future<Output = ()>) {
+        let _guard = self.acquire().await;
+        inside.await;
+    }
+}
+
+impl Sleep for Ours {
+    async fn sleep(delay: Duration) {
+        sleep(delay).await;
+    }
+}
+
+impl Echo for Ours {
+    async fn serve() -> u16 {
+        let server = start_server(
+            async |reader: StreamReader, writer: StreamWriter| {
+                loop {
+                    let data = reader.read(MESSAGE).await.expect("it can be read");
+                    if data.is_empty() {
+                        break;
+                    }
+                    writer.write(&data);
+                    writer.drain().await.expect("it can be written");
+                }
+            },
+            "127.0.0.1",
+            0,
+        )
+        .await
+        .expect("a port is free");
+        server.addresses()[0].port()
+    }
+
+    async fn call(port: u16, times: u64) {
+        let (reader, writer) = open_connection("127.0.0.1", port)
+            .await
+            .expect("it is served");
+        for _ in 0..times {
+            writer.write([b'x'; MESSAGE]);
+            writer.drain().await.expect("it can be written");
+            let echoed = reader.readexactly(MESSAGE).await.expect("it comes back");
+            assert_eq!(echoed.len(), MESSAGE);
+        }
+    }
+}
