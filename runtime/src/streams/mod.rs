@@ -110,7 +110,7 @@ fn tcp_connection(socket: Async<TcpStream>, limit: usize) -> Arc<Connection> {
         peer: socket.get_ref().peer_addr().ok(),
         own: socket.get_ref().local_addr().ok(),
     };
-    connection(socket, limit, names)
+    connection::<TcpStream>(socket, limit, names)
 }
 
 fn ends(connection: &Arc<Connection>) -> (StreamReader, StreamWriter) {

@@ -85,7 +85,7 @@ impl IntoFuture for OpenUnixConnection {
                 let doing = format!("Connect call failed {}", self.path.display());
                 context(&error, doing)
             })?;
-            Ok(ends(&connection(socket, self.limit, Names::default())))
+            Ok(ends(&connection::<UnixStream>(socket, self.limit, Names::default())))
         })
     }
 }
@@ -189,7 +189,7 @@ impl Listen for UnixListening {
     fn accept(&self) -> io::Result<()> {
         let (socket, _) = self.socket.get_ref().accept()?;
         let socket = Async::new(socket)?;
-        (self.serve)(connection(socket, self.limit, Names::default()));
+        (self.serve)(connection::<UnixStream>(socket, self.limit, Names::default()));
         Ok(())
     }
 
