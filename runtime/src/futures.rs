@@ -8,11 +8,11 @@ use std::cell::{Cell, Ref, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::event_loop::ready::{Callback, Ready};
-use crate::event_loop::{EventLoop, LoopState, context, get_event_loop, wake};
+use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, wake};
 use crate::exceptions::{CancelledError, Exception};
 use crate::tasks::{self, Suspended, Task, TaskKey, cancellation};
 
@@ -48,7 +48,7 @@ pub(crate) struct CallbackId(u64);
 
 /// The untyped part of a future.
 pub(crate) struct FutureCore {
-    event_loop: Weak<LoopState>,
+    event_loop: Address,
     state: Cell<State>,
     /// Why it has no value, when it is done without.
     failure: RefCell<Option<Exception>>,
@@ -61,7 +61,7 @@ pub(crate) struct FutureCore {
 impl FutureCore {
     pub(crate) fn new(event_loop: &Rc<LoopState>) -> Self {
         Self {
-            event_loop: Rc::downgrade(event_loop),
+            event_loop: event_loop.address(),
             state: Cell::new(State::Pending),
             failure: RefCell::default(),
             is_unseen: Cell::new(false),
@@ -70,8 +70,8 @@ impl FutureCore {
         }
     }
 
-    pub(crate) fn event_loop(&self) -> Weak<LoopState> {
-        self.event_loop.clone()
+    pub(crate) fn event_loop(&self) -> Address {
+        self.event_loop
     }
 
     pub(crate) fn state(&self) -> State {
@@ -203,18 +203,19 @@ impl FutureCore {
 
     /// What is pending is awaited on its own loop: no other one would end the wait.
     fn check_loop(&self, target: impl Fn() -> Rc<dyn Cancel>) {
-        match context::running() {
-            None => panic!("no running event loop: a task or future can only be awaited in one"),
-            Some(running) if !std::ptr::eq(Rc::as_ptr(&running), self.event_loop.as_ptr()) => {
-                let task = tasks::current_task().map(|task| format!("{task:?}"));
-                panic!(
-                    "Task {} got Future {} attached to a different loop",
-                    task.unwrap_or_default(),
-                    target().repr().unwrap_or_default()
-                );
-            }
-            Some(_) => {}
+        if self.event_loop.is_running() {
+            return;
         }
+        assert!(
+            context::running().is_some(),
+            "no running event loop: a task or future can only be awaited in one"
+        );
+        let task = tasks::current_task().map(|task| format!("{task:?}"));
+        panic!(
+            "Task {} got Future {} attached to a different loop",
+            task.unwrap_or_default(),
+            target().repr().unwrap_or_default()
+        );
     }
 
     /// Drops what waits, of a future that will never be done.
@@ -295,10 +296,7 @@ impl AwaitedHandle<'_> {
     }
 
     pub(crate) fn belongs_to(&self, event_loop: &Rc<LoopState>) -> bool {
-        std::ptr::eq(
-            self.0.future_core().event_loop.as_ptr(),
-            Rc::as_ptr(event_loop),
-        )
+        self.0.future_core().event_loop.is_of(event_loop)
     }
 
     /// Whether awaiting it raises a cancellation: also a gather that was cancelled, which says of

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::event_loop::EventLoop;
-use crate::event_loop::context;
-use crate::event_loop::remote::{Message, Remote};
+use crate::event_loop::remote::Message;
 use crate::exceptions::{CancelledError, KeyboardInterrupt};
 use crate::tasks::{TaskKey, TaskRef};
 
@@ -21,7 +20,6 @@ const INTERRUPTED: i32 = 130;
 /// The run that Ctrl-C is for.
 #[derive(Clone)]
 struct Target {
-    remote: Arc<Remote>,
     main: TaskKey,
     interrupts: Arc<Interrupts>,
 }
@@ -53,7 +51,6 @@ pub(crate) fn with_ctrl_c<F: Future>(
     let aimed = Aimed;
     let ended = event_loop.run_main(main, called_at, |main| {
         *target() = Some(Target {
-            remote: event_loop.inner.remote.clone(),
             main: main.core().key,
             interrupts: interrupts.clone(),
         });
@@ -121,18 +118,14 @@ fn on_ctrl_c() {
     if TAKEN.load(Ordering::SeqCst) > 0 {
         return;
     }
-    let Some(Target {
-        remote,
-        main,
-        interrupts,
-    }) = target().clone()
-    else {
+    let Some(Target { main, interrupts }) = target().clone() else {
         std::process::exit(INTERRUPTED);
     };
+    let address = main.address;
     let message: Box<dyn FnOnce() + Send> = match interrupts.count.fetch_add(1, Ordering::SeqCst) {
         0 => Box::new(move || {
             interrupts.is_taken.store(true, Ordering::SeqCst);
-            let task = context::find(main.loop_id).and_then(|event_loop| event_loop.task(main));
+            let task = main.task();
             match task {
                 Some(task) => {
                     task.cancel(CancelledError::new());
@@ -149,5 +142,5 @@ fn on_ctrl_c() {
         }
     };
     // A loop that has closed meanwhile needs no ending.
-    let _ = remote.send(Message::Call(message));
+    let _ = address.send(Message::Call(message));
 }

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::delay::{Timeout, duration};
-use crate::event_loop::remote::{Message, Remote};
+use crate::event_loop::remote::Message;
 use crate::event_loop::{EventLoop, LoopClosed, RemoteLoop, context};
 use crate::exceptions::{CancelledError, Exception, Panic, TimeoutError};
 use crate::futures::{Future as AsyncioFuture, current_loop};
@@ -605,7 +605,7 @@ fn wrap<T: Send + 'static>(event_loop: &EventLoop, outer: ConcurrentFuture<T>) -
             }
         }
     });
-    let remote = event_loop.inner.remote.clone();
+    let remote = event_loop.inner.address();
     outer.add_done_callback(move || {
         // A closed loop has dropped what was parked.
         let _ = remote.send(Message::Call(Box::new(move || parked.call())));
@@ -642,7 +642,6 @@ where
     F::Output: Send + 'static,
 {
     let (promise, future) = ConcurrentFuture::new();
-    let remote = event_loop.0.clone();
     event_loop.call_soon_threadsafe(move || {
         if promise.is_cancelled() {
             return;
@@ -651,7 +650,7 @@ where
             return;
         };
         let task = Task::spawn(&event_loop, coroutine.into_future());
-        cancel_with(&promise, task.erased().core().key, remote);
+        cancel_with(&promise, task.erased().core().key);
         task.add_done_callback(move |task| match task.exception() {
             None => promise.set(Ok(crate::event_loop::take_ready(task.clone()))),
             Some(Exception::CancelledError(_)) => drop(promise),
@@ -666,7 +665,7 @@ where
 }
 
 /// Has the task cancelled when what stands for it is.
-fn cancel_with<T: Send + 'static>(promise: &Promise<T>, task: TaskKey, remote: Arc<Remote>) {
+fn cancel_with<T: Send + 'static>(promise: &Promise<T>, task: TaskKey) {
     let shared = Arc::downgrade(&promise.shared);
     let callback = move || {
         let is_cancelled = shared
@@ -676,9 +675,8 @@ fn cancel_with<T: Send + 'static>(promise: &Promise<T>, task: TaskKey, remote: A
             return;
         }
         // A closed loop has nothing to cancel.
-        let _ = remote.send(Message::Call(Box::new(move || {
-            let found = context::find(task.loop_id).and_then(|event_loop| event_loop.task(task));
-            if let Some(task) = found {
+        let _ = task.address.send(Message::Call(Box::new(move || {
+            if let Some(task) = task.task() {
                 task.cancel(CancelledError::new());
             }
         })));

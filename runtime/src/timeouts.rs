@@ -131,7 +131,7 @@ impl Timeout {
                 }
             }
         };
-        let (Some(when), Some(event_loop)) = (when, context::find(task.loop_id)) else {
+        let (Some(when), Some(event_loop)) = (when, task.address.upgrade()) else {
             return;
         };
         let this = self.clone();
@@ -148,11 +148,11 @@ impl Timeout {
 
     fn disarm(&self) {
         let armed = match &mut self.state().place {
-            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.loop_id, key)),
+            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.address, key)),
             _ => None,
         };
-        if let Some((loop_id, key)) = armed {
-            if let Some(event_loop) = context::find(loop_id) {
+        if let Some((address, key)) = armed {
+            if let Some(event_loop) = address.upgrade() {
                 event_loop.cancel_timer(key);
             }
         }
@@ -170,7 +170,7 @@ impl Timeout {
             _ => None,
         };
         if let Some((task, frame)) = place {
-            if let Some(task) = context::task(task) {
+            if let Some(task) = task.task() {
                 task.cancel_within(frame, CancelledError::new());
             }
         }
@@ -225,7 +225,7 @@ impl Timeout {
                     task, cancelling, ..
                 },
             ) => {
-                let left = context::task(task).map(|task| task.core().cancellation.uncancel());
+                let left = task.task().map(|task| task.core().cancellation.uncancel());
                 left.is_some_and(|left| left <= cancelling)
             }
             _ => false,

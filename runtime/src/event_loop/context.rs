@@ -1,143 +1,159 @@
 //! What a thread knows of its loops and of the task that it runs.
 //!
-//! Every access is a `try_with`: wakers and handles may be dropped while the thread itself ends.
+//! Wakers and handles may be dropped while the thread itself ends: what has a destructor is accessed
+//! by `try_with`, and the rest has none.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{EventLoop, LoopState};
-use crate::tasks::{TaskKey, TaskRef};
+use crate::tasks::TaskRef;
 
-#[derive(Default)]
-struct ThreadState {
-    running: Option<Rc<LoopState>>,
-    /// `set_event_loop`'s.
-    set: Option<EventLoop>,
-    /// Every loop of the thread, for wakes that come while none or another one runs.
-    loops: Vec<Weak<LoopState>>,
+/// What every step looks at. It has no destructor, so it is there to the very end of the thread, and
+/// an access is a plain load.
+struct Local {
+    /// See [`thread_number`].
+    thread: Cell<u64>,
+    /// The number of the running loop; zero when there is none.
+    running_id: Cell<u64>,
+    /// The running loop: [`Running`] keeps it alive and takes this back.
+    running: Cell<*const LoopState>,
+    /// The current task: [`Entered`] keeps it alive and takes this back.
+    current: Cell<Option<NonNull<TaskRef>>>,
 }
 
 thread_local! {
-    static STATE: RefCell<ThreadState> = RefCell::default();
-    static CURRENT_TASK: RefCell<Option<TaskRef>> = const { RefCell::new(None) };
-    static THREAD: Cell<u64> = const { Cell::new(0) };
+    static LOCAL: Local = const {
+        Local {
+            thread: Cell::new(0),
+            running_id: Cell::new(0),
+            running: Cell::new(std::ptr::null()),
+            current: Cell::new(None),
+        }
+    };
+    /// `set_event_loop`'s.
+    static SET: RefCell<Option<EventLoop>> = const { RefCell::new(None) };
 }
 
-/// A number for the current thread that no other one ever has: what a waker compares to know
-/// whether it is at home. Zero when the thread is at its end and can no longer tell.
+/// A number for the current thread that no other one ever has: with it what travels between threads
+/// knows whether it is at home.
 pub(crate) fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    THREAD
-        .try_with(|number| {
-            if number.get() == 0 {
-                number.set(NEXT.fetch_add(1, Ordering::Relaxed));
-            }
-            number.get()
-        })
-        .unwrap_or(0)
+    LOCAL.with(|local| {
+        if local.thread.get() == 0 {
+            local.thread.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        local.thread.get()
+    })
 }
 
-fn with<R>(f: impl FnOnce(&mut ThreadState) -> R) -> Option<R> {
-    STATE
-        .try_with(|state| state.try_borrow_mut().ok().map(|mut state| f(&mut state)))
+/// The running loop, if it has this number.
+#[inline]
+pub(super) fn running_if(id: u64) -> Option<*const LoopState> {
+    LOCAL.with(|local| (local.running_id.get() == id).then(|| local.running.get()))
+}
+
+/// Without a clone of the handle.
+#[inline]
+pub(crate) fn with_running<R>(f: impl FnOnce(&LoopState) -> R) -> Option<R> {
+    let running = LOCAL.with(|local| local.running.get());
+    // SAFETY: it is null, or what `Running` keeps alive; that is a guard on a stack frame beneath
+    // this one, and so outlives the call.
+    unsafe { running.as_ref() }.map(f)
+}
+
+pub(crate) fn running() -> Option<Rc<LoopState>> {
+    with_running(|running| {
+        let running: *const LoopState = running;
+        // SAFETY: the pointer is `Rc::as_ptr`'s, and the loop is alive.
+        unsafe {
+            Rc::increment_strong_count(running);
+            Rc::from_raw(running)
+        }
+    })
+}
+
+pub(crate) fn set() -> Option<EventLoop> {
+    SET.try_with(|set| set.try_borrow().ok().and_then(|set| set.clone()))
         .ok()
         .flatten()
 }
 
-pub(crate) fn register(event_loop: &Rc<LoopState>) {
-    with(|state| {
-        state.loops.retain(|known| known.strong_count() > 0);
-        state.loops.push(Rc::downgrade(event_loop));
-    });
-}
-
-/// A loop of this thread, by its number.
-pub(crate) fn find(id: u64) -> Option<Rc<LoopState>> {
-    with(|state| match &state.running {
-        Some(running) if running.id == id => Some(running.clone()),
-        _ => state
-            .loops
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|known| known.id == id),
-    })
-    .flatten()
-}
-
-/// A task of a loop of this thread, that is not done.
-pub(crate) fn task(key: TaskKey) -> Option<TaskRef> {
-    if thread_number() != key.thread {
-        return None;
-    }
-    find(key.loop_id)?.task(key)
-}
-
-pub(crate) fn running() -> Option<Rc<LoopState>> {
-    with(|state| state.running.clone()).flatten()
-}
-
-pub(crate) fn set() -> Option<EventLoop> {
-    with(|state| state.set.clone()).flatten()
-}
-
 pub(crate) fn replace_set(event_loop: Option<EventLoop>) {
     // The old one is dropped outside the borrow: with it its tasks may go.
-    let old = with(|state| std::mem::replace(&mut state.set, event_loop));
+    let old = SET.try_with(|set| match set.try_borrow_mut() {
+        Ok(mut set) => std::mem::replace(&mut *set, event_loop),
+        Err(_) => event_loop,
+    });
     drop(old);
 }
 
 /// A loop runs until this is dropped.
-pub(crate) struct Running;
+///
+/// A guard of one stack frame: guards of a thread are dropped in the reverse of their order.
+pub(crate) struct Running {
+    _event_loop: Rc<LoopState>,
+}
 
 impl Running {
     pub(crate) fn enter(event_loop: &Rc<LoopState>) -> Self {
-        with(|state| state.running = Some(event_loop.clone()));
-        Self
+        LOCAL.with(|local| {
+            debug_assert!(local.running.get().is_null());
+            local.running_id.set(event_loop.id);
+            local.running.set(Rc::as_ptr(event_loop));
+        });
+        Self {
+            _event_loop: event_loop.clone(),
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let old = with(|state| state.running.take());
-        drop(old);
+        LOCAL.with(|local| {
+            local.running_id.set(0);
+            local.running.set(std::ptr::null());
+        });
     }
 }
 
 /// A task is the current one until this is dropped.
-pub(crate) struct Entered {
-    outer: Option<TaskRef>,
+///
+/// A guard of one stack frame, as [`Running`] is: the reference that it borrows outlives it.
+pub(crate) struct Entered<'a> {
+    outer: Option<NonNull<TaskRef>>,
+    of: PhantomData<&'a TaskRef>,
 }
 
-impl Entered {
-    pub(crate) fn task(task: Option<TaskRef>) -> Self {
-        let outer = CURRENT_TASK
-            .try_with(|current| current.replace(task))
-            .ok()
-            .flatten();
-        Self { outer }
+impl<'a> Entered<'a> {
+    #[inline]
+    pub(crate) fn task(task: Option<&'a TaskRef>) -> Self {
+        Self {
+            outer: LOCAL.with(|local| local.current.replace(task.map(NonNull::from))),
+            of: PhantomData,
+        }
     }
 }
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        let inner = CURRENT_TASK.try_with(|current| current.replace(outer));
-        drop(inner);
+        LOCAL.with(|local| local.current.set(self.outer));
     }
 }
 
 pub(crate) fn current_task() -> Option<TaskRef> {
-    CURRENT_TASK
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten()
+    with_current_task(TaskRef::clone)
 }
 
 /// Without a clone of the handle: for the leaves, on every poll.
+#[inline]
 pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
-    CURRENT_TASK
-        .try_with(|current| current.borrow().as_ref().map(f))
-        .ok()
-        .flatten()
+    let current = LOCAL.with(|local| local.current.get());
+    // SAFETY: it is what an `Entered` borrows, which is a guard on a stack frame beneath this one: it
+    // outlives the call, and so does what it borrows.
+    current.map(|current| f(unsafe { current.as_ref() }))
 }

@@ -7,33 +7,52 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 
 use crate::delay::duration;
 
-/// How many iterations may pass, and how many callbacks may run in them, before input is polled
-/// again. CPython polls before every iteration; here a poll of the reactor costs as much as
-/// twenty task switches, and no program can tell, since input arrives when it will.
+/// How long a loop runs before input is polled for again, as near as is seen. CPython polls before
+/// every iteration; here a poll of the reactor costs as much as fifty task switches, and no program
+/// can tell, since input arrives when it will.
+const SLICE: Duration = Duration::from_micros(50);
+
+/// How many iterations may pass, and how many callbacks may run in them, before it looks at the time.
 const ITERATIONS: u32 = 16;
 const CALLBACKS: u32 = 256;
 
 /// Says when it is time to poll for input.
-#[derive(Default)]
 pub(crate) struct Budget {
     iterations: u32,
     callbacks: u32,
+    since: Option<Instant>,
 }
 
 impl Budget {
+    pub(crate) fn new() -> Self {
+        Self {
+            iterations: 0,
+            callbacks: 0,
+            since: None,
+        }
+    }
+
     /// Counts an iteration; false when input is to be polled before the next one.
+    #[inline]
     pub(crate) fn spend(&mut self, callbacks: usize) -> bool {
         self.iterations += 1;
         self.callbacks = self
             .callbacks
             .saturating_add(u32::try_from(callbacks).unwrap_or(u32::MAX));
-        self.iterations < ITERATIONS && self.callbacks < CALLBACKS
+        (self.iterations < ITERATIONS && self.callbacks < CALLBACKS) || self.has_time()
+    }
+
+    fn has_time(&mut self) -> bool {
+        (self.iterations, self.callbacks) = (0, 0);
+        let now = Instant::now();
+        // The first slice begins with the first look: a loop with little to do pays for none.
+        now.duration_since(*self.since.get_or_insert(now)) < SLICE
     }
 }
 

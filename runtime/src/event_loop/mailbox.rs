@@ -13,7 +13,8 @@ struct Inbox<M> {
     messages: Vec<M>,
     /// What ends the wait for input, while the loop runs.
     unpark: Option<Waker>,
-    closed: bool,
+    /// The number of the loop that it is for; zero when that is closed.
+    reader: u64,
 }
 
 pub(crate) struct Mailbox<M> {
@@ -28,7 +29,7 @@ impl<M> Default for Mailbox<M> {
             inbox: Mutex::new(Inbox {
                 messages: Vec::new(),
                 unpark: None,
-                closed: false,
+                reader: 0,
             }),
             waiting: AtomicBool::new(false),
         }
@@ -41,11 +42,17 @@ impl<M> Mailbox<M> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a message in and ends the loop's wait; gives it back when the loop is closed.
-    pub(crate) fn send(&self, message: M) -> Result<(), M> {
+    /// Takes messages for the loop of this number from now on.
+    pub(crate) fn open(&self, reader: u64) {
+        self.inbox().reader = reader;
+    }
+
+    /// Puts a message in and ends the loop's wait; gives it back when the loop that it is for is
+    /// closed, even if the mailbox is another one's now.
+    pub(crate) fn send(&self, reader: u64, message: M) -> Result<(), M> {
         let unpark = {
             let mut inbox = self.inbox();
-            if inbox.closed {
+            if inbox.reader != reader {
                 return Err(message);
             }
             inbox.messages.push(message);
@@ -79,7 +86,8 @@ impl<M> Mailbox<M> {
     /// its destructor may wake.
     pub(crate) fn close(&self) -> Vec<M> {
         let mut inbox = self.inbox();
-        inbox.closed = true;
+        inbox.reader = 0;
+        self.waiting.store(false, Ordering::Relaxed);
         let unpark = inbox.unpark.take();
         let messages = std::mem::take(&mut inbox.messages);
         drop(inbox);

@@ -3,12 +3,14 @@
 //! - [`ready`]: what waits to be run, and the handles to it;
 //! - [`timers`]: what is to be run later;
 //! - [`clock`]: what time it is, really or virtually;
+//! - [`address`]: where a loop is found, from any thread;
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`watches`]: what it waits for without a task;
 //! - [`input`]: callbacks for input and signals, on it;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
+mod address;
 mod clock;
 pub(crate) mod context;
 mod driver;
@@ -32,12 +34,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+pub(crate) use address::Address;
+use address::Tenancy;
 pub use clock::Clock;
 pub use ready::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
@@ -50,7 +53,7 @@ use crate::futures::{Future as AsyncioFuture, handle_of};
 use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef};
 use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
-use remote::{Message, Remote};
+use remote::Message;
 use timers::{TimerKey, Timers};
 
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
@@ -65,17 +68,17 @@ const STOPPED: &str = "Event loop stopped before Future completed.";
 /// A loop's state; every handle to the loop, and nothing else, keeps it alive.
 pub(crate) struct LoopState {
     pub(crate) id: u64,
-    /// Of the thread it was made on and stays on.
-    thread: u64,
     pub(crate) clock: Clock,
     ready: RefCell<VecDeque<Ready>>,
     timers: RefCell<Timers>,
     /// Every task that is not done: the loop owns them.
     tasks: RefCell<Slab<TaskRef>>,
-    pub(crate) remote: Arc<Remote>,
+    tenancy: Tenancy,
     alarm: driver::Alarm,
     /// Ends the wait for input; there while the loop may be waiting.
     parked: RefCell<Option<Waker>>,
+    /// Whether that is there.
+    is_parked: Cell<bool>,
     stopping: Cell<bool>,
     closed: Cell<bool>,
     debug: Cell<bool>,
@@ -124,16 +127,17 @@ impl ExceptionContext {
 impl LoopState {
     fn new(clock: Clock) -> Rc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Rc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            thread: context::thread_number(),
+            id,
             clock,
             ready: RefCell::default(),
             timers: RefCell::default(),
             tasks: RefCell::default(),
-            remote: Arc::default(),
+            tenancy: Tenancy::begin(id),
             alarm: driver::Alarm::default(),
             parked: RefCell::default(),
+            is_parked: Cell::new(false),
             stopping: Cell::new(false),
             closed: Cell::new(false),
             debug: Cell::new(
@@ -149,7 +153,7 @@ impl LoopState {
             exception_handler: RefCell::default(),
             interrupt: RefCell::default(),
         });
-        context::register(&state);
+        state.tenancy.move_in(Rc::as_ptr(&state));
         state
     }
 
@@ -162,6 +166,10 @@ impl LoopState {
         self.closed.get()
     }
 
+    pub(crate) fn address(&self) -> Address {
+        self.tenancy.address()
+    }
+
     /// Queues an entry and, if the loop waits for input, ends the wait.
     pub(crate) fn push(&self, entry: Ready) {
         self.ready.borrow_mut().push_back(entry);
@@ -169,9 +177,12 @@ impl LoopState {
     }
 
     fn unpark(&self) {
-        let parked = self.parked.borrow_mut().take();
-        if let Some(waker) = parked {
-            waker.wake();
+        if self.is_parked.get() {
+            self.is_parked.set(false);
+            let parked = self.parked.borrow_mut().take();
+            if let Some(waker) = parked {
+                waker.wake();
+            }
         }
     }
 
@@ -182,8 +193,7 @@ impl LoopState {
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
         let task = make(TaskKey {
-            loop_id: self.id,
-            thread: self.thread,
+            address: self.tenancy.address(),
             slot: entry.key(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         });
@@ -241,7 +251,7 @@ impl LoopState {
     pub(crate) fn park(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
         self.add_outside_wait();
         ParkedKey {
-            loop_id: self.id,
+            address: self.address(),
             slot: self.parked_callbacks.borrow_mut().insert(callback),
         }
     }
@@ -339,8 +349,8 @@ impl LoopState {
     /// Some iterations, between two polls for input; ready when the loop is stopped.
     fn drive(self: &Rc<Self>, cx: &mut Context<'_>, main: &mut Option<&mut Main<'_>>) -> Poll<()> {
         drop(self.parked.borrow_mut().take());
-        self.remote.set_unpark(Some(cx.waker().clone()));
-        let mut budget = driver::Budget::default();
+        self.tenancy.mailbox().set_unpark(Some(cx.waker().clone()));
+        let mut budget = driver::Budget::new();
         loop {
             self.receive();
             self.take_due_timers();
@@ -374,6 +384,7 @@ impl LoopState {
     fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
         let next = self.timers.borrow_mut().next_deadline();
         *self.parked.borrow_mut() = Some(cx.waker().clone());
+        self.is_parked.set(true);
         // A timer that is never due is not waited for.
         let Some(when) = next.filter(|when| when.is_finite()) else {
             return Poll::Pending;
@@ -396,7 +407,7 @@ impl LoopState {
 
     /// Takes in what other threads have sent.
     fn receive(&self) {
-        for message in self.remote.receive() {
+        for message in self.tenancy.mailbox().receive() {
             match message {
                 Message::Wake(key) => self.wake_task(key),
                 Message::Call(callback) => self.push(Ready::Call(callback)),
@@ -548,14 +559,14 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
 
 /// Stands for a callback that is kept on its loop's thread. It is called once.
 pub(crate) struct ParkedKey {
-    loop_id: u64,
+    address: Address,
     slot: usize,
 }
 
 impl ParkedKey {
     /// On the loop's thread: calls it, unless the loop is closed.
     pub(crate) fn call(&self) {
-        if let Some(event_loop) = context::find(self.loop_id) {
+        if let Some(event_loop) = self.address.upgrade() {
             event_loop.unpark_callback(self);
         }
     }
@@ -578,14 +589,14 @@ struct Unparking<'a>(&'a LoopState);
 
 impl Drop for Unparking<'_> {
     fn drop(&mut self) {
-        self.0.remote.set_unpark(None);
+        self.0.tenancy.mailbox().set_unpark(None);
         drop(self.0.parked.borrow_mut().take());
     }
 }
 
 impl Drop for LoopState {
     fn drop(&mut self) {
-        drop(self.remote.close());
+        self.tenancy.end();
         // Each in a statement of its own: what is dropped may look at the loop's state again.
         drop(std::mem::take(&mut *self.ready.borrow_mut()));
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
@@ -777,7 +788,7 @@ impl EventLoop {
         if self.inner.closed.replace(true) {
             return;
         }
-        drop(self.inner.remote.close());
+        drop(self.inner.tenancy.mailbox().close());
         let ready = std::mem::take(&mut *self.inner.ready.borrow_mut());
         drop(ready);
         let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
@@ -843,7 +854,7 @@ impl EventLoop {
 
     /// The part of this loop that other threads may hold.
     pub fn remote(&self) -> RemoteLoop {
-        RemoteLoop(self.inner.remote.clone())
+        RemoteLoop(self.inner.address())
     }
 
     /// Has `callback` called after `delay`. Mirrors `loop.call_later`.

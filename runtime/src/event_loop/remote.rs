@@ -1,18 +1,14 @@
 //! The way into a loop from other threads: what they may send, and the handle they send it by.
 
 use std::fmt;
-use std::sync::Arc;
 
-use super::mailbox::Mailbox;
+use super::address::Address;
 use crate::tasks::TaskKey;
 
 pub(crate) enum Message {
     Wake(TaskKey),
     Call(Box<dyn FnOnce() + Send>),
 }
-
-/// Shared by the loop and every waker that was given out.
-pub(crate) type Remote = Mailbox<Message>;
 
 /// A loop, as another thread may hold it: it takes callbacks from anywhere.
 ///
@@ -30,7 +26,7 @@ pub(crate) type Remote = Mailbox<Message>;
 /// # });
 /// ```
 #[derive(Clone)]
-pub struct RemoteLoop(pub(crate) Arc<Remote>);
+pub struct RemoteLoop(pub(crate) Address);
 
 impl RemoteLoop {
     /// Has the loop call `callback` in its next iteration, on its own thread.

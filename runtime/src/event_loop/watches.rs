@@ -14,11 +14,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use slab::Slab;
 
 use super::LoopState;
-use super::context;
+use super::address::Address;
 #[cfg(unix)]
 use super::input::Watched;
 use super::ready::Ready;
-use super::remote::{Message, Remote};
+use super::remote::Message;
 
 /// How often in a row a watch runs before others have their turn.
 const BURST: usize = 100;
@@ -42,15 +42,13 @@ struct Watch {
 /// Where a watch is found; it outlives its watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WatchKey {
-    loop_id: u64,
-    thread: u64,
+    address: Address,
     slot: usize,
     id: u64,
 }
 
 struct WatchWaker {
     key: WatchKey,
-    remote: Arc<Remote>,
     is_queued: AtomicBool,
 }
 
@@ -67,19 +65,17 @@ impl Wake for WatchWaker {
             let this = self.clone();
             move || {
                 this.is_queued.store(false, Ordering::Release);
-                if let Some(event_loop) = context::find(this.key.loop_id) {
+                if let Some(event_loop) = this.key.address.upgrade() {
                     event_loop.run_watch(this.key);
                 }
             }
         };
-        if context::thread_number() == self.key.thread {
-            if let Some(event_loop) = context::find(self.key.loop_id) {
-                event_loop.push(Ready::Call(Box::new(run)));
-                return;
-            }
+        if let Some(event_loop) = self.key.address.upgrade() {
+            event_loop.push(Ready::Call(Box::new(run)));
+            return;
         }
         // A closed loop watches nothing.
-        let _ = self.remote.send(Message::Call(Box::new(run)));
+        let _ = self.key.address.send(Message::Call(Box::new(run)));
     }
 }
 
@@ -106,8 +102,7 @@ impl LoopState {
             let mut watches = self.watches.all.borrow_mut();
             let entry = watches.vacant_entry();
             let key = WatchKey {
-                loop_id: self.id,
-                thread: self.thread,
+                address: self.address(),
                 slot: entry.key(),
                 id: NEXT.fetch_add(1, Ordering::Relaxed),
             };
@@ -115,7 +110,6 @@ impl LoopState {
                 id: key.id,
                 waker: Waker::from(Arc::new(WatchWaker {
                     key,
-                    remote: self.remote.clone(),
                     is_queued: AtomicBool::new(false),
                 })),
                 function: Rc::new(RefCell::new(function)),

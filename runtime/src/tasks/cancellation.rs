@@ -665,7 +665,7 @@ impl Suspended {
         });
         if let Some(Some(point)) = here {
             drop(point);
-        } else if let Some(task) = context::task(key) {
+        } else if let Some(task) = key.task() {
             let point = task.core().cancellation.remove(id);
             drop(point);
         }

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::cancellation::{Cancellation, Frame, Leftover};
@@ -12,18 +12,24 @@ use super::waker;
 use crate::contextvars::{self, Values};
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
-use crate::event_loop::{ExceptionContext, LoopState, default_exception_handler};
+use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Awaited, Cancel, FutureCore, State};
 
 /// Where a task is found, from any thread: a key that outlives its task finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskKey {
-    pub(crate) loop_id: u64,
-    pub(crate) thread: u64,
+    pub(crate) address: Address,
     pub(crate) slot: usize,
     /// Never used again.
     pub(crate) id: u64,
+}
+
+impl TaskKey {
+    /// The task, on its own thread, until it is done.
+    pub(crate) fn task(self) -> Option<TaskRef> {
+        self.address.upgrade()?.task(self)
+    }
 }
 
 /// The untyped part of a task.
@@ -93,14 +99,13 @@ impl std::fmt::Display for Name {
 impl TaskCore {
     pub(crate) fn new(
         key: TaskKey,
-        event_loop: &Rc<LoopState>,
         coroutine: &'static str,
         created_at: &'static Location<'static>,
         is_main: bool,
     ) -> Self {
         Self {
             key,
-            waker: waker::of(key, event_loop.remote.clone()),
+            waker: waker::of(key),
             name: RefCell::new(Name::next()),
             coroutine,
             created_at,
@@ -212,7 +217,7 @@ impl TaskRef {
         self.core().key.id == other.core().key.id
     }
 
-    pub(crate) fn event_loop(&self) -> Weak<LoopState> {
+    pub(crate) fn event_loop(&self) -> Address {
         self.future().event_loop()
     }
 
@@ -228,7 +233,7 @@ impl TaskRef {
             main: main.filter(|main| main.task.is(self)),
         };
         core.cancellation.begin_step();
-        let entered = Entered::task(Some(self.clone()));
+        let entered = Entered::task(Some(self));
         let outcome = core.in_context(|| coroutine.run(core));
         drop(entered);
         match outcome {
@@ -300,7 +305,7 @@ impl TaskRef {
                 task: Some(super::AnyTask(self.clone())),
             });
         }
-        let _entered = Entered::task(Some(self.clone()));
+        let _entered = Entered::task(Some(self));
         let dropped = catch_unwind(AssertUnwindSafe(|| {
             self.0.drop_future();
             // Those that hold the task itself would keep it, and it them.

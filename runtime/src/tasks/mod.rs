@@ -174,7 +174,7 @@ impl<T: 'static> Task<T> {
         let task = event_loop.insert_task(|key| {
             let made = Rc::new(TaskState {
                 future: FutureCore::new(event_loop),
-                core: TaskCore::new(key, event_loop, coroutine, created_at, future.is_none()),
+                core: TaskCore::new(key, coroutine, created_at, future.is_none()),
                 coroutine: RefCell::new(future),
                 value: RefCell::default(),
             });

@@ -9,7 +9,7 @@ use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::ready::Callback;
 use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{Clock, context};
+use crate::event_loop::{Address, Clock, context};
 
 /// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
 ///
@@ -63,7 +63,7 @@ enum State {
     Turned,
     /// A timer of a loop of ours.
     Timer {
-        loop_id: u64,
+        address: Address,
         key: TimerKey,
         /// When it ends on the real clock, if it goes by that.
         real: Option<f64>,
@@ -84,7 +84,7 @@ impl Sleep {
             let when = event_loop.time() + self.delay;
             let key = event_loop.insert_timer(when, Callback::Wake(cx.waker().clone()));
             self.state = State::Timer {
-                loop_id: event_loop.id,
+                address: event_loop.address(),
                 key,
                 real: (!event_loop.clock.is_virtual()).then_some(when),
             };
@@ -101,7 +101,7 @@ impl Sleep {
             State::New => self.start(cx),
             State::Turned | State::Done => Poll::Ready(()),
             State::Elsewhere(timer) => Pin::new(timer).poll(cx).map(|_| ()),
-            State::Timer { loop_id, key, real } => match context::find(*loop_id) {
+            State::Timer { address, key, real } => match address.upgrade() {
                 Some(event_loop) if event_loop.has_timer(*key) => {
                     event_loop.rewake_timer(*key, cx.waker());
                     Poll::Pending
@@ -121,8 +121,8 @@ impl Sleep {
     }
 
     fn stop(&mut self) {
-        if let State::Timer { loop_id, key, .. } = self.state {
-            if let Some(event_loop) = context::find(loop_id) {
+        if let State::Timer { address, key, .. } = self.state {
+            if let Some(event_loop) = address.upgrade() {
                 event_loop.cancel_timer(key);
             }
         }

@@ -7,16 +7,14 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::TaskKey;
-use crate::event_loop::context;
-use crate::event_loop::remote::{Message, Remote};
+use crate::event_loop::remote::Message;
 
 struct TaskWaker {
     key: TaskKey,
-    remote: Arc<Remote>,
 }
 
-pub(super) fn of(key: TaskKey, remote: Arc<Remote>) -> Waker {
-    Waker::from(Arc::new(TaskWaker { key, remote }))
+pub(super) fn of(key: TaskKey) -> Waker {
+    Waker::from(Arc::new(TaskWaker { key }))
 }
 
 impl Wake for TaskWaker {
@@ -25,13 +23,11 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if context::thread_number() == self.key.thread {
-            if let Some(event_loop) = context::find(self.key.loop_id) {
-                event_loop.wake_task(self.key);
-                return;
-            }
+        if let Some(event_loop) = self.key.address.upgrade() {
+            event_loop.wake_task(self.key);
+            return;
         }
         // A closed loop has no use for it.
-        let _ = self.remote.send(Message::Wake(self.key));
+        let _ = self.key.address.send(Message::Wake(self.key));
     }
 }
