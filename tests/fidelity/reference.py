@@ -926,6 +926,10 @@ def execute(program):
     for number in sorted(run.slots):
         slot = run.slots[number]
         run.trace.append(f"s{number} {run.outcome(slot)} {slot.task.cancelling()}")
+    for kind in ("lock", "event", "condition", "semaphore", "bounded", "barrier", "queue"):
+        things = getattr(run, kind + "s" if kind != "bounded" else kind)
+        for number in range(len(things)):
+            run.trace.append(f"{kind}({number}) {getattr(run, 'state_of_' + kind)(number)}")
     return run.trace
 
 

@@ -1,8 +1,10 @@
 //! The corpus: programs whose traces CPython 3.13 recorded, and what we do with them.
 
+use std::collections::BTreeSet;
 use tests::fidelity::compare::{first_difference, side_by_side};
 use tests::fidelity::corpus;
 use tests::fidelity::interpret::{execute, quietly};
+use tests::fidelity::program::Block;
 
 #[test]
 fn every_recorded_program_runs_as_on_cpython() {
@@ -26,6 +28,40 @@ fn every_recorded_program_runs_as_on_cpython() {
                 "{name}: {program}\n{}",
                 side_by_side("CPython", &one.trace, "asyncio", ours)
             );
+        }
+    }
+}
+
+/// Every operation there is, as `reference.py` names them, is in the corpus.
+#[test]
+fn every_operation_is_in_the_corpus() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let reference = std::fs::read_to_string(root.join("fidelity/reference.py")).expect("readable");
+    let operations: BTreeSet<&str> = reference
+        .split("def op_")
+        .skip(1)
+        .filter_map(|rest| rest.split('(').next())
+        .collect();
+    let mut recorded = BTreeSet::new();
+    for (_, one) in corpus::read().expect("the corpus is readable") {
+        for block in &one.program.coros {
+            names(block, &mut recorded);
+        }
+    }
+    let recorded: BTreeSet<&str> = recorded.iter().map(String::as_str).collect();
+    assert!(operations.len() > 60, "{operations:?}");
+    assert_eq!(recorded, operations);
+}
+
+fn names(block: &Block, found: &mut BTreeSet<String>) {
+    for op in block {
+        found.insert(match serde_json::to_value(op).expect("it is data") {
+            serde_json::Value::String(name) => name,
+            serde_json::Value::Object(fields) => fields.into_iter().next().expect("its name").0,
+            other => panic!("{other} is no operation"),
+        });
+        for block in op.blocks() {
+            names(block, found);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::thread;
 use tests::fidelity::compare::{first_difference, side_by_side};
 use tests::fidelity::corpus::{self, Recorded};
-use tests::fidelity::generate::{Feature, generate};
+use tests::fidelity::generate::{Feature, Profile, generate};
 use tests::fidelity::interpret::{execute, quietly};
 use tests::fidelity::program::Program;
 use tests::fidelity::python::{Python, Trace};
@@ -29,7 +29,10 @@ struct Arguments {
     /// A CPython 3.13; by default one on PATH or under pyenv.
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Features programs may have; by default all.
+    /// What the programs are about.
+    #[arg(long, default_value = "all")]
+    profile: Profile,
+    /// Features programs may have; by default all that the profile has.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Feature>,
     /// Features programs may not have.
@@ -50,7 +53,9 @@ const BATCH: u64 = 250;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let features: Vec<Feature> = Feature::ALL
+    let features: Vec<Feature> = arguments
+        .profile
+        .features()
         .iter()
         .copied()
         .filter(|feature| arguments.only.is_empty() || arguments.only.contains(feature))
@@ -77,7 +82,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let seeds = arguments.seed + start..arguments.seed + arguments.count.min(start + BATCH);
         let programs: Vec<Program> = seeds
             .clone()
-            .map(|seed| generate(seed, &features))
+            .map(|seed| generate(seed, arguments.profile, &features))
             .collect();
         let traces = both(&mut python, &programs)?;
         for ((seed, program), (theirs, ours)) in seeds.zip(&programs).zip(traces) {
@@ -153,32 +158,46 @@ fn record(
     arguments: &Arguments,
     features: &[Feature],
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let mut recorded = Vec::new();
-    let mut seed = arguments.seed;
-    while (recorded.len() as u64) < arguments.count {
-        let programs: Vec<Program> = (seed..seed + BATCH)
-            .map(|seed| generate(seed, features))
+    let mut total = 0;
+    let files = [
+        ("random", Profile::All, arguments.count),
+        ("primitives", Profile::Primitives, arguments.count / 3),
+    ];
+    for (file, profile, count) in files {
+        let features: Vec<Feature> = profile
+            .features()
+            .iter()
+            .copied()
+            .filter(|feature| features.contains(feature))
             .collect();
-        seed += BATCH;
-        let traces = python.run(&programs)?;
-        let all = programs
-            .into_iter()
-            .zip(traces)
-            .map(|(program, trace)| Recorded { program, trace });
-        recorded.extend(
-            all.filter(|one| one.program.len() <= 50 && (20..=80).contains(&one.trace.len())),
-        );
+        let mut recorded = Vec::new();
+        let mut seed = arguments.seed;
+        while (recorded.len() as u64) < count {
+            let programs: Vec<Program> = (seed..seed + BATCH)
+                .map(|seed| generate(seed, profile, &features))
+                .collect();
+            seed += BATCH;
+            recorded.extend(
+                run(python, programs)?
+                    .into_iter()
+                    .filter(|one| one.program.len() <= 50 && (20..=80).contains(&one.trace.len())),
+            );
+        }
+        recorded.truncate(count as usize);
+        corpus::write(file, &recorded)?;
+        total += recorded.len();
     }
-    recorded.truncate(arguments.count as usize);
-    corpus::write("random", &recorded)?;
     // What the fuzzer once found stays what it is; only its traces are recorded again.
-    let programs = corpus::programs("found")?;
-    let traces = python.run(&programs)?;
-    let found = programs.into_iter().zip(traces);
-    let found: Vec<_> = found
-        .map(|(program, trace)| Recorded { program, trace })
-        .collect();
+    let found = run(python, corpus::programs("found")?)?;
     corpus::write("found", &found)?;
-    println!("{} programs recorded", recorded.len() + found.len());
+    println!("{} programs recorded", total + found.len());
     Ok(ExitCode::SUCCESS)
+}
+
+fn run(python: &mut Python, programs: Vec<Program>) -> std::io::Result<Vec<Recorded>> {
+    let traces = python.run(&programs)?;
+    let all = programs.into_iter().zip(traces);
+    Ok(all
+        .map(|(program, trace)| Recorded { program, trace })
+        .collect())
 }

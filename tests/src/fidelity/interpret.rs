@@ -57,6 +57,12 @@ pub fn execute(program: &Program) -> Trace {
         let line = format!("s{number} {} {}", run.outcome(slot), slot.task.cancelling());
         run.trace.borrow_mut().push(line);
     }
+    let mut trace = run.trace.borrow_mut();
+    for thing in program.things() {
+        let state = run.state(thing).expect("it is one of those");
+        trace.push(format!("{thing} {state}"));
+    }
+    drop(trace);
     // Tasks that hold the run, and slots of the run that hold tasks, would keep each other alive.
     run.slots.borrow_mut().clear();
     run.gathers.borrow_mut().clear();

@@ -8,6 +8,7 @@
 //! What each operation does is told by the two interpreters, `interpret.rs` and `reference.py`.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// How a failure travels: as a panic, Python's exception, or as the `Err` of the `try_` words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -378,7 +379,29 @@ impl Op {
     }
 }
 
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
+}
+
 impl Program {
+    /// Every lock, queue and so on.
+    pub fn things(&self) -> impl Iterator<Item = Thing> {
+        let kinds: [(usize, fn(usize) -> Thing); 7] = [
+            (self.locks, Thing::Lock),
+            (self.events, Thing::Event),
+            (self.conditions, Thing::Condition),
+            (self.semaphores.len(), Thing::Semaphore),
+            (self.bounded.len(), Thing::Bounded),
+            (self.barriers.len(), Thing::Barrier),
+            (self.queues.len(), Thing::Queue),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|(count, thing)| (0..count).map(thing))
+    }
+
     /// How many operations there are, at any depth.
     pub fn len(&self) -> usize {
         fn count(block: &Block) -> usize {

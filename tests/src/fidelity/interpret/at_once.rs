@@ -145,8 +145,7 @@ impl Run {
             }
             Op::State(thing) => {
                 let state = self.look(f, *thing);
-                let name = format!("{thing:?}").to_lowercase();
-                log(format!("{name} {state}"));
+                log(format!("{thing} {state}"));
             }
             Op::Reschedule(delay) => match f.timeouts.borrow().last() {
                 None => log("no timeout".into()),
