@@ -562,7 +562,7 @@ fn generator_block(
     let make_words = if is_async {
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
-            let #words = &unsafe { exchange.async_words() }.await;
+            let #words = unsafe { exchange.async_words() }.await;
         }
     } else {
         quote_spanned! {span=>
@@ -578,8 +578,9 @@ fn generator_block(
             unsafe { current.run(async move { #inner }) }.await
         },
         (true, true) => quote_spanned! {span=>
-            let #checked = #words.checked();
-            #words.run(async move { #inner }).await
+            let current = #private::AsyncCurrent::new();
+            let #checked = current.words(#words);
+            unsafe { current.run(async move { #inner }) }.await
         },
     };
     let block = quote_spanned! {span=>

@@ -7,11 +7,13 @@
 //! is a future that leaves its value in that slot and is ready the second time it is polled.
 //!
 //! - [`frame`]: the slot, and the frames that run a body, pinned;
+//! - [`places`]: where a frame can be: in the generator itself, in a box, where its owner pinned it;
 //! - [`words`]: the futures that `yield_!` and `yield_from!` become;
 //! - [`delegation`]: the chain of generators that delegate to one another, of which only the innermost is resumed.
 
 pub(crate) mod delegation;
 pub(crate) mod frame;
+pub(crate) mod places;
 pub(crate) mod words;
 
 use std::fmt;
@@ -19,7 +21,8 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use frame::{Body, Frame, State};
+use frame::{Frame, State};
+use places::Body;
 
 /// A generator: yields values of `Y`, is sent values of `S`, returns an `R`.
 ///

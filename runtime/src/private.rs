@@ -6,15 +6,17 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::generators::delegation::Chain;
-use crate::generators::frame::{Function, Inline};
+use crate::generators::frame::Function;
+use crate::generators::places::Inline;
 use crate::{AsyncGenerator, Coroutine, Generator};
 
 pub use crate::async_generators::{
-    AsyncBody, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator,
+    AsyncBody, AsyncCurrent, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator,
 };
 pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;
-pub use crate::generators::frame::{Body, Frame, Named};
+pub use crate::generators::frame::{Frame, Named};
+pub use crate::generators::places::Body;
 pub use crate::generators::words::{Current, Delegate, Exchange, ExchangeAny, From};
 pub use crate::generators::{Erased, ErasedSend};
 pub use crate::managers::{AsyncExit, Ended, Leave, guard};
@@ -53,7 +55,7 @@ pub fn generator<N: Named, Y, S, F: Future>(
     _: Exchange<Y, S>,
     body: F,
 ) -> Generator<Y, S, F::Output, Yielding<F, N>> {
-    Generator::new(Inline::new(body))
+    Generator::new(Inline::Here(Function::new(body)))
 }
 
 /// A generator whose body delegates.
@@ -62,7 +64,7 @@ pub fn delegating_generator<N: Named, Y, S, F: Future>(
     _: Exchange<Y, S>,
     body: F,
 ) -> Generator<Y, S, F::Output, Delegating<F, N>> {
-    Generator::new(Inline::new(body))
+    Generator::new(Inline::Here(Function::new(body)))
 }
 
 #[diagnostic::on_unimplemented(

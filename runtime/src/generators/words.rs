@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 
 use super::Generator;
 use super::delegation::Delegation;
-use super::frame::{Body, Frame, Slot};
+use super::frame::{Frame, Slot};
+use super::places::Body;
 
 /// What a `yield_!` evaluates to.
 pub trait Receives<S> {

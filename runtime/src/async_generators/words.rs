@@ -1,0 +1,258 @@
+//! What `yield_!` is inside an async generator.
+//!
+//! The first thing that a body awaits gives it its [`AsyncWords`], which are the address of the slot in its own frame. What the body
+//! awaits sees the caller's own waker, so the slot cannot be found by way of that, as a [`Generator`](crate::Generator)'s is.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use super::closing::raise_exit;
+use super::frame::{Slot, Stage, handed_over};
+use crate::generators::words::{Exchange, Nothing, Receives, Something, this_thread};
+
+/// The words of an async generator that yields `Y` and is sent `S`; `K` is what it receives.
+pub struct AsyncWords<Y, S, K> {
+    slot: NonNull<Slot<Y, S>>,
+    receives: PhantomData<fn(K)>,
+}
+
+impl<Y, S, K> Clone for AsyncWords<Y, S, K> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S, K> Copy for AsyncWords<Y, S, K> {}
+
+// SAFETY: the body that keeps the words goes to another thread only together with the slot, which holds values of these types.
+unsafe impl<Y: Send, S: Send, K> Send for AsyncWords<Y, S, K> {}
+// SAFETY: the words are nothing but an address. It is followed only by the body itself, or where it is checked that the body is running
+// on this thread.
+unsafe impl<Y: Send, S: Send, K> Sync for AsyncWords<Y, S, K> {}
+
+impl<Y> Exchange<Y, ()> {
+    /// The words of an async generator that is sent nothing: the first thing its body awaits. This inherent method is found before the
+    /// trait's.
+    ///
+    /// # Safety
+    ///
+    /// It is awaited first, directly in the body of an async generator of these types; and the words are used only in that body, each
+    /// future they give awaited where it is made.
+    #[must_use]
+    #[inline]
+    pub unsafe fn async_words(self) -> TakeAddress<Y, (), Nothing> {
+        TakeAddress(PhantomData)
+    }
+}
+
+/// The words of any other async generator.
+pub trait AsyncExchangeAny<Y, S> {
+    /// The words of an async generator that is sent an `S`.
+    ///
+    /// # Safety
+    ///
+    /// As of the inherent method.
+    unsafe fn async_words(self) -> TakeAddress<Y, S, Something>;
+}
+
+impl<Y, S> AsyncExchangeAny<Y, S> for Exchange<Y, S> {
+    #[inline]
+    unsafe fn async_words(self) -> TakeAddress<Y, S, Something> {
+        TakeAddress(PhantomData)
+    }
+}
+
+/// The future that gives an async generator's body its words.
+#[must_use]
+pub struct TakeAddress<Y, S, K>(PhantomData<fn(Y, S, K)>);
+
+impl<Y, S, K> Future for TakeAddress<Y, S, K> {
+    type Output = AsyncWords<Y, S, K>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let slot = NonNull::new(handed_over().cast::<Slot<Y, S>>().cast_mut());
+        Poll::Ready(AsyncWords {
+            slot: slot.expect("the first poll of a body takes the address"),
+            receives: PhantomData,
+        })
+    }
+}
+
+impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
+    /// `yield_!(value)`.
+    #[inline(always)]
+    pub fn yield_(self, value: Y) -> AsyncYield<Y, S, K> {
+        // SAFETY: by the contract of `async_words`, it is the running body that calls this: the slot is alive, and only the body reaches
+        // it now.
+        unsafe { &mut *self.slot.as_ptr() }.yield_(value);
+        AsyncYield { words: self }
+    }
+
+    /// What was sent; raises if the generator is being closed.
+    ///
+    /// # Safety
+    ///
+    /// The body is running, on this thread.
+    #[inline(always)]
+    unsafe fn receive(self, cx: &Context<'_>) -> Poll<K::Sent> {
+        // SAFETY: the slot is alive while its body runs, and only the body reaches it then.
+        let slot = unsafe { &mut *self.slot.as_ptr() };
+        if slot.closing {
+            return raise_exit(cx);
+        }
+        Poll::Ready(K::receive(slot.sent.take()))
+    }
+}
+
+/// The future of a `yield_!` in an async generator: the value is in the slot already.
+#[must_use]
+pub struct AsyncYield<Y, S, K> {
+    words: AsyncWords<Y, S, K>,
+}
+
+impl<Y, S, K: Receives<S>> Future for AsyncYield<Y, S, K> {
+    type Output = K::Sent;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        // SAFETY: by the contract of `async_words`, it is the running body that polls this.
+        unsafe {
+            // The value is still there: this is the first time.
+            if (*self.words.slot.as_ptr()).stage == Stage::Yielded {
+                return Poll::Pending;
+            }
+            self.words.receive(cx)
+        }
+    }
+}
+
+/// Which thread an async generator's body is running on, for the words that have to check.
+///
+/// It lives in the body's own frame.
+#[derive(Default)]
+pub struct AsyncCurrent {
+    /// Zero but while the body runs.
+    thread: AtomicUsize,
+}
+
+impl AsyncCurrent {
+    /// Not running.
+    #[must_use]
+    pub const fn new() -> Self {
+        AsyncCurrent {
+            thread: AtomicUsize::new(0),
+        }
+    }
+
+    /// The words that look here first.
+    pub const fn words<Y, S, K>(&self, words: AsyncWords<Y, S, K>) -> AsyncChecked<'_, Y, S, K> {
+        AsyncChecked {
+            current: self,
+            words,
+        }
+    }
+
+    /// The body, keeping up to date which thread it runs on.
+    ///
+    /// # Safety
+    ///
+    /// The future is awaited directly in the body of the async generator whose words look here.
+    pub const unsafe fn run<F>(&self, body: F) -> AsyncRunning<'_, F> {
+        AsyncRunning {
+            current: self,
+            body,
+        }
+    }
+}
+
+/// The words of an async generator in the arguments of other macros.
+pub struct AsyncChecked<'c, Y, S, K> {
+    current: &'c AsyncCurrent,
+    words: AsyncWords<Y, S, K>,
+}
+
+impl<Y, S, K> Clone for AsyncChecked<'_, Y, S, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S, K> Copy for AsyncChecked<'_, Y, S, K> {}
+
+impl<'c, Y, S, K: Receives<S>> AsyncChecked<'c, Y, S, K> {
+    /// `yield_!(value)`.
+    pub fn yield_(self, value: Y) -> AsyncCheckedYield<'c, Y, S, K> {
+        AsyncCheckedYield {
+            value: Some(value),
+            words: self,
+        }
+    }
+}
+
+/// The future of a `yield_!` in another macro's argument.
+#[must_use]
+pub struct AsyncCheckedYield<'c, Y, S, K> {
+    value: Option<Y>,
+    words: AsyncChecked<'c, Y, S, K>,
+}
+
+/// The value is moved to the slot, never pinned.
+impl<Y, S, K> Unpin for AsyncCheckedYield<'_, Y, S, K> {}
+
+impl<Y, S, K: Receives<S>> Future for AsyncCheckedYield<'_, Y, S, K> {
+    type Output = K::Sent;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+        let Self { value, words } = &mut *self;
+        assert!(
+            words.current.thread.load(Relaxed) == this_thread(),
+            "`yield_!` was polled by something else than its own generator: a macro moved it elsewhere"
+        );
+        let words = words.words;
+        // SAFETY: the number is that of the thread the body runs on, for as long as it runs, so it is running here, and whoever polls
+        // this is called by it.
+        unsafe {
+            match value.take() {
+                Some(value) => {
+                    (*words.slot.as_ptr()).yield_(value);
+                    Poll::Pending
+                }
+                // Not resumed yet.
+                None if (*words.slot.as_ptr()).stage == Stage::Yielded => Poll::Pending,
+                None => words.receive(cx),
+            }
+        }
+    }
+}
+
+/// The future of a body that has words in other macros' arguments.
+#[must_use]
+pub struct AsyncRunning<'c, F> {
+    current: &'c AsyncCurrent,
+    body: F,
+}
+
+impl<F: Future> Future for AsyncRunning<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        struct Leave<'c>(&'c AsyncCurrent);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.thread.store(0, Relaxed);
+            }
+        }
+        let current = self.current;
+        // SAFETY: `body` is pinned with the future.
+        let body = unsafe { self.map_unchecked_mut(|this| &mut this.body) };
+        current.thread.store(this_thread(), Relaxed);
+        let _leave = Leave(current);
+        body.poll(cx)
+    }
+}

@@ -1,0 +1,211 @@
+//! Where a frame can be: in the generator itself until it is resumed, in a box, typed or erased, or where its owner has pinned it.
+//!
+//! Both kinds of generators have the same places; their frames differ.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::delegation::Chain;
+use super::frame::{Frame, State};
+use super::{Erased, ErasedSend};
+
+/// What a [`Generator`](super::Generator) holds: a frame, or what becomes one when it is first resumed.
+pub trait Body<Y, S, R>: Frame<Y, S, R> {
+    /// The frame.
+    type Pinned: Frame<Y, S, R> + ?Sized;
+
+    /// The frame, in the place it will not move from.
+    fn frame(&mut self) -> Pin<&mut Self::Pinned>;
+
+    /// Drops the body.
+    fn close(&mut self);
+
+    /// A box of any type of frame.
+    fn erase<'a>(self) -> Erased<'a, Y, S, R>
+    where
+        Self: 'a;
+
+    /// A box of any type of frame that is `Send`.
+    fn erase_send<'a>(self) -> ErasedSend<'a, Y, S, R>
+    where
+        Self: Send + 'a;
+}
+
+/// The body of a generator as its function returns it: in place until it is resumed, in a box from then on, or pinned by its owner.
+pub enum Inline<C> {
+    /// Not resumed yet, or resumed only where it is pinned.
+    Here(C),
+    /// Resumed without having been pinned.
+    Away(Pin<Box<C>>),
+    /// Between the two: only a panic of the allocator would leave it.
+    Moving,
+}
+
+impl<C> Inline<C> {
+    /// The frame of a body that is pinned.
+    #[inline]
+    pub(crate) fn project(self: Pin<&mut Self>) -> Pin<&mut C> {
+        // SAFETY: `Here` is pinned with the enum and only left by `move_away`, which takes an unpinned one.
+        unsafe {
+            match self.get_unchecked_mut() {
+                Inline::Here(frame) => Pin::new_unchecked(frame),
+                Inline::Away(frame) => frame.as_mut(),
+                Inline::Moving => unreachable!(),
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> &C {
+        match self {
+            Inline::Here(frame) => frame,
+            Inline::Away(frame) => frame,
+            Inline::Moving => unreachable!(),
+        }
+    }
+
+    /// The frame of a body that is not pinned: from here on, and for the rest of its life, it is in a box.
+    #[inline]
+    pub(crate) fn move_away(&mut self) -> Pin<&mut C> {
+        if let Inline::Here(_) = self {
+            if let Inline::Here(frame) = std::mem::replace(self, Inline::Moving) {
+                *self = Inline::Away(Box::pin(frame));
+            }
+        }
+        match self {
+            Inline::Away(frame) => frame.as_mut(),
+            Inline::Here(_) | Inline::Moving => unreachable!(),
+        }
+    }
+
+    /// The frame where it is, to be ended.
+    pub(crate) fn to_end(&mut self) -> Pin<&mut C> {
+        match self {
+            // SAFETY: it is only ended there; that it was pinned for this matters to nobody afterwards, as an ended frame holds nothing
+            // that is sensitive to its address.
+            Inline::Here(frame) => unsafe { Pin::new_unchecked(frame) },
+            Inline::Away(frame) => frame.as_mut(),
+            Inline::Moving => unreachable!(),
+        }
+    }
+}
+
+/// The places of the frames of one kind of generator, which exchanges values of the types in brackets.
+macro_rules! places {
+    ($Body:ident, $Frame:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*]) => {
+        impl<$($T,)* C: $Frame<$($T),*>> $Body<$($T),*> for Inline<C> {
+            type Pinned = C;
+
+            #[inline]
+            fn frame(&mut self) -> Pin<&mut C> {
+                self.move_away()
+            }
+
+            fn close(&mut self) {
+                self.to_end().finish();
+            }
+
+            fn erase<'a>(self) -> $Erased<'a, $($T),*>
+            where
+                Self: 'a,
+            {
+                match self {
+                    Inline::Here(frame) => Box::pin(frame),
+                    Inline::Away(frame) => frame,
+                    Inline::Moving => unreachable!(),
+                }
+            }
+
+            fn erase_send<'a>(self) -> $ErasedSend<'a, $($T),*>
+            where
+                Self: Send + 'a,
+            {
+                Box::pin(self)
+            }
+        }
+
+        // A typed box.
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], [C: $Frame<$($T),*>] Pin<Box<C>>, C, |this| this, |this| Box::pin(this));
+        // A place that its owner has pinned.
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['p, C: $Frame<$($T),*> + ?Sized] Pin<&'p mut C>, C, |this| Box::pin(this), |this| Box::pin(this));
+        // Boxes that are erased already.
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $Erased<'x, $($T),*>, dyn $Frame<$($T),*> + 'x, |this| this, |this| Box::pin(this));
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $ErasedSend<'x, $($T),*>, dyn $Frame<$($T),*> + Send + 'x, |this| this, |this| this);
+    };
+    (
+        @pointer $Body:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*],
+        [$($generics:tt)*] $pointer:ty, $pinned:ty, |$this:ident| $erase:expr, |$that:ident| $erase_send:expr
+    ) => {
+        impl<$($generics)*, $($T),*> $Body<$($T),*> for $pointer {
+            type Pinned = $pinned;
+
+            #[inline]
+            fn frame(&mut self) -> Pin<&mut Self::Pinned> {
+                self.as_mut()
+            }
+
+            fn close(&mut self) {
+                self.as_mut().finish();
+            }
+
+            fn erase<'a>(self) -> $Erased<'a, $($T),*>
+            where
+                Self: 'a,
+            {
+                let $this = self;
+                $erase
+            }
+
+            fn erase_send<'a>(self) -> $ErasedSend<'a, $($T),*>
+            where
+                Self: Send + 'a,
+            {
+                let $that = self;
+                $erase_send
+            }
+        }
+    };
+}
+pub(crate) use places;
+
+places!(Body, Frame, Erased, ErasedSend, [Y, S, R]);
+
+/// A frame that is reached through something else.
+macro_rules! frame_through {
+    ([$($generics:tt)*] $place:ty, $get_mut:expr, $get:expr) => {
+        impl<$($generics)*, Y, S, R> Frame<Y, S, R> for $place
+        {
+            #[inline]
+            fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+                $get_mut(self).resume(sent)
+            }
+
+            #[inline]
+            unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+                // SAFETY: as by our own contract.
+                unsafe { $get_mut(self).poll_delegated(cx) }
+            }
+
+            fn surrender(self: Pin<&mut Self>) -> Chain {
+                $get_mut(self).surrender()
+            }
+
+            fn finish(self: Pin<&mut Self>) {
+                $get_mut(self).finish();
+            }
+
+            #[inline]
+            fn state(&self) -> State {
+                $get(self).state()
+            }
+
+            fn name(&self) -> &'static str {
+                $get(self).name()
+            }
+        }
+    };
+}
+
+frame_through!([C: Frame<Y, S, R>] Inline<C>, Inline::project, Inline::get);
+frame_through!([C: Frame<Y, S, R> + ?Sized] Pin<Box<C>>, Pin::as_deref_mut, std::ops::Deref::deref);
+frame_through!(['p, C: Frame<Y, S, R> + ?Sized] Pin<&'p mut C>, Pin::as_deref_mut, std::ops::Deref::deref);
