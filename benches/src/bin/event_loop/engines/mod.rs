@@ -1,7 +1,12 @@
 //! The engines.
 
 mod bare;
+mod common;
+mod compio_ring;
+mod local_pool;
+mod monoio_ring;
 mod ours;
+mod smol_local;
 mod tokio_current;
 
 use crate::workloads::{Case, Cases};
@@ -10,6 +15,12 @@ use crate::workloads::{Case, Cases};
 pub(crate) fn cases() -> Vec<Case> {
     let mut all = vec![ours::cases()];
     all.extend(tokio_current::cases());
-    all.push(bare::cases());
+    all.extend([
+        smol_local::cases(),
+        compio_ring::cases(),
+        monoio_ring::cases(),
+        local_pool::cases(),
+        bare::cases(),
+    ]);
     all.into_iter().flat_map(Cases::all).collect()
 }

@@ -1,4 +1,4 @@
-//! tokio's `current_thread` runtime, in its two ways: tasks of a `LocalSet`, and tasks that are `Send`.
+//! tokio's `current_thread` runtime, in its three ways: tasks of a `LocalSet`, tasks of a `LocalRuntime`, and tasks that are `Send`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
 
@@ -15,13 +15,16 @@ use crate::engine::{Cancel, Channel, Echo, Engine, Lock, MESSAGE, Sleep, Synchro
 use crate::workloads::Cases;
 
 /// Tasks of a `LocalSet`.
+struct Set;
+
+/// Tasks of a `LocalRuntime`.
 struct Local;
 
 /// Tasks of the runtime itself.
 struct Plain;
 
-/// What both can do.
-pub(crate) fn cases() -> [Cases; 2] {
+/// What all can do.
+pub(crate) fn cases() -> [Cases; 3] {
     fn all<E: Sleep + Echo + Cancel + Synchronise>(name: &'static str) -> Cases {
         Cases::of::<E>(name)
             .synchronise::<E>()
@@ -30,7 +33,11 @@ pub(crate) fn cases() -> [Cases; 2] {
             .cancel_sleeping::<E>()
             .echo::<E>()
     }
-    [all::<Local>("tokio LocalSet"), all::<Plain>("tokio")]
+    [
+        all::<Plain>("tokio"),
+        all::<Set>("tokio LocalSet"),
+        all::<Local>("tokio LocalRuntime"),
+    ]
 }
 
 fn runtime() -> Runtime {
@@ -55,7 +62,7 @@ impl<F: Future> Future for OneThread<F> {
     }
 }
 
-/// What differs between the two.
+/// What differs between them.
 macro_rules! engine {
     ($engine:ident, $task:ty, |$main:ident| $run:expr, |$future:ident| $spawn:expr, |$value:ident| $unwrap:expr) => {
         impl Engine for $engine {
@@ -129,6 +136,17 @@ macro_rules! engine {
 
 engine!(
     Local,
+    JoinHandle<T>,
+    |main| Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .expect("a runtime can be made")
+        .block_on(main),
+    |future| spawn_local(future),
+    |value| value
+);
+engine!(
+    Set,
     JoinHandle<T>,
     |main| LocalSet::new().block_on(&runtime(), main),
     |future| spawn_local(future),
