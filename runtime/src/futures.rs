@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::event_loop::ready::{Callback, Ready};
 use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, wake};
 use crate::exceptions::{CancelledError, Exception};
+use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, cancellation};
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
@@ -29,7 +30,11 @@ pub(crate) enum State {
 /// What a cancellation can be passed on to.
 pub(crate) trait Cancel {
     /// False when it is done, or nothing in it can be cancelled.
-    fn cancel(&self, error: &CancelledError) -> bool;
+    fn cancel(&self, error: &CancelledError) -> bool {
+        Onward::from(error, |onward| self.cancel_onward(error, onward))
+    }
+    /// As `cancel`; the tasks that it is to be passed on to are left for the caller to cancel.
+    fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool;
     /// Whether to wait for it is to wait for this task.
     fn awaits(&self, _task: TaskKey) -> bool {
         false
@@ -554,7 +559,7 @@ impl<T> Default for Future<T> {
 }
 
 impl<T> Cancel for Promise<T> {
-    fn cancel(&self, error: &CancelledError) -> bool {
+    fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
         if self.core.is_done() {
             return false;
         }

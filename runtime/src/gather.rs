@@ -15,6 +15,7 @@ use crate::event_loop::ready::Callback;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, current_loop};
+use crate::tasks::cancellation::Onward;
 use crate::tasks::{AnyTask, Task, TaskKey, ensure_future};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
@@ -99,14 +100,13 @@ impl GatherState {
 
 impl Cancel for GatherState {
     /// Mirrors `_GatheringFuture.cancel`.
-    fn cancel(&self, error: &CancelledError) -> bool {
+    fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
         if self.future.is_done() {
             return false;
         }
-        let children = self.children.borrow().clone();
         let mut any = false;
-        for child in children {
-            any |= child.0.cancel(error.clone());
+        for child in &*self.children.borrow() {
+            any |= onward.push(&child.0);
         }
         if any {
             self.cancel_requested.set(true);

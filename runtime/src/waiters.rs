@@ -11,7 +11,8 @@ use std::task::Poll;
 use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::{Cancel, State};
-use crate::tasks::{Suspended, cancellation};
+use crate::tasks::Suspended;
+use crate::tasks::cancellation::{self, Onward};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -99,7 +100,7 @@ impl Waiter {
 }
 
 impl Cancel for Waiter {
-    fn cancel(&self, error: &CancelledError) -> bool {
+    fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
         if self.is_done() {
             return false;
         }

@@ -45,8 +45,6 @@ pub(crate) struct Cancellation {
     held_back: Cell<(*const (), usize)>,
     /// Whether a cancellation is on its way down through this task.
     is_passing_on: Cell<bool>,
-    /// Whether a repr is being made of what the task waits for.
-    is_shown: Cell<bool>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
 }
@@ -56,9 +54,63 @@ pub(crate) type Frame = u64;
 
 /// A cancellation, and the frame that it is meant for what is beneath of.
 #[derive(Clone)]
-struct Wish {
+pub(super) struct Wish {
     error: CancelledError,
     scope: Option<Frame>,
+}
+
+impl Wish {
+    pub(super) fn new(error: &CancelledError, scope: Option<Frame>) -> Self {
+        Self {
+            error: error.clone(),
+            scope,
+        }
+    }
+}
+
+/// The tasks that a cancellation is still to be passed on to: tasks that await each other may be
+/// many, more than calls may nest.
+#[derive(Default)]
+pub(crate) struct Onward {
+    /// What comes next is last.
+    steps: Vec<Onwards>,
+}
+
+enum Onwards {
+    Cancel(TaskRef),
+    /// Everything that this one waits for has been told.
+    Told(TaskRef),
+}
+
+impl Onward {
+    /// Cancels what `cancel` cancels, and then what that waits for, one after the other and each as
+    /// far down as it goes: the order in which calls would.
+    pub(crate) fn from(error: &CancelledError, cancel: impl FnOnce(&mut Onward) -> bool) -> bool {
+        let mut onward = Self::default();
+        let cancelled = cancel(&mut onward);
+        onward.steps.reverse();
+        while let Some(step) = onward.steps.pop() {
+            match step {
+                Onwards::Told(task) => task.core().cancellation.is_passing_on.set(false),
+                Onwards::Cancel(task) => {
+                    let first = onward.steps.len();
+                    task.cancel_here(None, error, &mut onward);
+                    onward.steps[first..].reverse();
+                }
+            }
+        }
+        cancelled
+    }
+
+    /// Passes it on to this task; false when that is done.
+    pub(crate) fn push(&mut self, task: &TaskRef) -> bool {
+        task.future().see();
+        let is_pending = !task.future().is_done();
+        if is_pending {
+            self.steps.push(Onwards::Cancel(task.clone()));
+        }
+        is_pending
+    }
 }
 
 impl Default for Cancellation {
@@ -70,7 +122,6 @@ impl Default for Cancellation {
             points: RefCell::default(),
             held_back: Cell::new((std::ptr::null(), 0)),
             is_passing_on: Cell::new(false),
-            is_shown: Cell::new(false),
             frame: Cell::new(None),
         }
     }
@@ -244,24 +295,29 @@ impl Cancellation {
         &self,
         task: &TaskRef,
         event_loop: &Rc<LoopState>,
-        error: CancelledError,
-        scope: Option<Frame>,
+        wish: Wish,
         is_running: bool,
+        onward: &mut Onward,
     ) {
-        let wish = Wish { error, scope };
-        if self.is_passing_on.replace(true) {
+        if self.is_passing_on.get() {
             // It has come back, through tasks that await each other: it goes no further.
-            let point = self.points.borrow().top_within(scope).map(|(id, _)| id);
+            let points = self.points.borrow();
+            let point = points.top_within(wish.scope).map(|(id, _)| id);
+            drop(points);
             if !self.raise_at(point, task, event_loop, &wish) {
                 self.must_cancel.replace(Some(wish));
             }
             return;
         }
         self.requested.set(self.requested.get() + 1);
-        if is_running || !self.deliver(task, event_loop, &wish) {
+        let first = onward.steps.len();
+        if is_running || !self.deliver(task, event_loop, &wish, onward) {
             self.must_cancel.replace(Some(wish));
         }
-        self.is_passing_on.set(false);
+        if onward.steps.len() > first {
+            self.is_passing_on.set(true);
+            onward.steps.push(Onwards::Told(task.clone()));
+        }
     }
 
     /// After a step: a cancellation that came during it goes to what the task now waits for.
@@ -275,19 +331,30 @@ impl Cancellation {
             event_loop.schedule(task);
             return;
         };
-        if !self.deliver(task, event_loop, &wish) {
-            self.must_cancel.replace(Some(wish));
-        }
+        let error = wish.error.clone();
+        Onward::from(&error, |onward| {
+            let is_delivered = self.deliver(task, event_loop, &wish, onward);
+            if !is_delivered {
+                self.must_cancel.replace(Some(wish));
+            }
+            is_delivered
+        });
     }
 
     /// Cancels what the suspended task waits for; false when it is about to step anyway.
-    fn deliver(&self, task: &TaskRef, event_loop: &Rc<LoopState>, wish: &Wish) -> bool {
+    fn deliver(
+        &self,
+        task: &TaskRef,
+        event_loop: &Rc<LoopState>,
+        wish: &Wish,
+        onward: &mut Onward,
+    ) -> bool {
         let (point, target) = match self.points.borrow().top_within(wish.scope) {
             Some((id, point)) => (Some(id), point.target.clone()),
             None => (None, None),
         };
         if let Some(target) = target {
-            return target.cancel(&wish.error);
+            return target.cancel_onward(&wish.error, onward);
         }
         self.raise_at(point, task, event_loop, wish)
     }
@@ -429,13 +496,9 @@ impl Cancellation {
     /// The repr of what the task waits for.
     pub(super) fn waits_for(&self) -> Option<String> {
         let target = self.points.borrow().top()?.1.target.clone()?;
-        if self.is_shown.replace(true) {
-            // As Python's reprs do where they would go round in circles.
-            return Some("...".to_owned());
-        }
-        let text = target.repr();
-        self.is_shown.set(false);
-        text
+        // As Python's reprs do where they would go round in circles; here also where they would go on
+        // for as long as the tasks are that await each other.
+        super::repr::nested(|| target.repr()).or_else(|| Some("...".to_owned()))
     }
 
     /// Whether this point is the one to raise: it is named, or it is new and the one that is

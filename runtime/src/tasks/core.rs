@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::cancellation::{Cancellation, Frame, Leftover};
+use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
 use super::errors::Errors;
 use super::waker;
 use crate::contextvars::{self, Values};
@@ -183,8 +183,8 @@ impl<'a> Main<'a> {
 pub(crate) struct TaskRef(pub(crate) Rc<dyn RawTask>);
 
 impl Cancel for TaskRef {
-    fn cancel(&self, error: &CancelledError) -> bool {
-        TaskRef::cancel(self, error.clone())
+    fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
+        onward.push(self)
     }
 
     fn awaits(&self, task: TaskKey) -> bool {
@@ -280,15 +280,25 @@ impl TaskRef {
 
     /// Cancels what the task waits for beneath one of its frames.
     pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
+        Onward::from(&error, |onward| self.cancel_here(scope, &error, onward))
+    }
+
+    /// Cancels this task alone; those that it waits for are left to `onward`.
+    pub(super) fn cancel_here(
+        &self,
+        scope: Option<Frame>,
+        error: &CancelledError,
+        onward: &mut Onward,
+    ) -> bool {
         self.future().see();
         if self.future().is_done() {
             return false;
         }
         if let Some(event_loop) = self.event_loop().upgrade() {
             let is_running = context::with_current_task(|current| current.is(self)) == Some(true);
-            self.core()
-                .cancellation
-                .request(self, &event_loop, error, scope, is_running);
+            let cancellation = &self.core().cancellation;
+            let wish = Wish::new(error, scope);
+            cancellation.request(self, &event_loop, wish, is_running, onward);
         }
         true
     }

@@ -29,6 +29,7 @@ use std::rc::Rc;
 use std::task::{self, Poll};
 
 pub use self::call_graph::{format_call_graph, print_call_graph};
+use self::cancellation::Onward;
 pub(crate) use self::cancellation::Suspended;
 use self::core::Name;
 pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
@@ -386,7 +387,7 @@ impl<T> Task<T> {
 }
 
 impl<T> Cancel for TaskState<T> {
-    fn cancel(&self, error: &CancelledError) -> bool {
+    fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
         self.future.see();
         if self.future.is_done() {
             return false;
@@ -395,7 +396,7 @@ impl<T> Cancel for TaskState<T> {
             return false;
         };
         match event_loop.task(self.core.key) {
-            Some(task) => task.cancel(error.clone()),
+            Some(task) => onward.push(&task),
             None => false,
         }
     }

@@ -1,5 +1,6 @@
 //! Python's reprs of tasks and futures.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use super::TaskRef;
@@ -38,6 +39,27 @@ pub(crate) fn task(task: &TaskRef) -> String {
         None => ending(&mut text, future, || task.0.repr_value()),
     }
     text
+}
+
+/// How deep the reprs of what waits for what are nested.
+const DEEPEST: usize = 8;
+
+/// What `repr` gives, unless it is nested too deep.
+pub(super) fn nested(repr: impl FnOnce() -> Option<String>) -> Option<String> {
+    thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+    }
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+        }
+    }
+    let depth = DEPTH
+        .try_with(|depth| depth.replace(depth.get() + 1))
+        .ok()?;
+    let _leave = Leave;
+    if depth < DEEPEST { repr() } else { None }
 }
 
 /// `<Future finished result=42>`.
