@@ -1,11 +1,17 @@
 //! How fast the event loop is, beside its peers: see the README.
 
+mod chart;
+mod compare;
 mod engine;
 mod engines;
 mod measure;
+mod page;
+mod python;
+mod table;
 mod workloads;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use compare::{Choice, Comparison};
 use measure::Plan;
 use workloads::{WORKLOADS, Workload};
 
@@ -18,6 +24,10 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// All workloads on all engines in turn: a table, a JSON file and a chart.
+    Compare(Chosen),
+    /// The same in instructions an operation, as valgrind counts them.
+    Instructions(Chosen),
     /// One workload on one engine, in this process, as a line of JSON: what all other commands start, and what a profiler wants.
     One {
         /// As `list` says.
@@ -38,8 +48,26 @@ enum Command {
     List,
 }
 
+#[derive(Args)]
+struct Chosen {
+    /// How many times over.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// These engines alone.
+    #[arg(long, value_delimiter = ',')]
+    engine: Vec<String>,
+    /// These workloads alone.
+    #[arg(long, value_delimiter = ',')]
+    workload: Vec<String>,
+    /// Writes the tables and charts into the repository's pages.
+    #[arg(long)]
+    publish: bool,
+}
+
 fn main() {
     match Options::parse().command {
+        Command::Compare(chosen) => compare(chosen, false),
+        Command::Instructions(chosen) => compare(chosen, true),
         Command::One {
             engine,
             workload,
@@ -56,6 +84,46 @@ fn main() {
             one(&engine, &workload, plan);
         }
         Command::List => list(),
+    }
+}
+
+fn compare(chosen: Chosen, instructions: bool) {
+    let comparison = Comparison::measure(&Choice {
+        rounds: chosen.rounds.unwrap_or(if instructions { 1 } else { 5 }),
+        engines: chosen.engine,
+        workloads: chosen.workload,
+        instructions,
+    });
+    let name = if instructions {
+        "instructions"
+    } else {
+        "compare"
+    };
+    let rows = comparison.shown();
+    print!("{}", table::terminal(&rows));
+    let circumstances = comparison.circumstances();
+    println!("{circumstances}");
+    let json = compare::target().join(format!("event_loop-{name}.json"));
+    let text = serde_json::to_string_pretty(&comparison.json()).expect("it is JSON");
+    std::fs::write(&json, text).expect("the target directory can be written");
+    println!("written to {}", json.display());
+    let chart = if chosen.publish {
+        page::repository(&format!("benches/charts/{name}.svg"))
+    } else {
+        json.with_extension("svg")
+    };
+    chart::bars(&chart, &circumstances, &rows).expect("a chart can be drawn");
+    println!("drawn to {}", chart.display());
+    if chosen.publish {
+        let full = format!(
+            "{circumstances}.\n\n![the figures as bars](charts/{name}.svg)\n\n{}",
+            table::full(&rows)
+        );
+        page::renew("benches/README.md", name, &full);
+        if !instructions {
+            let summary = format!("{}\n{circumstances}.\n", table::summary(&rows));
+            page::renew("README.md", name, &summary);
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Figure {
     Processor,
     /// Bytes an operation.
     Bytes,
+    /// Instructions an operation.
+    Instructions,
 }
 
 /// What is told of a workload.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
 
+use super::raw_epoll;
 use crate::engine::{Cancel, Channel, Engine, Lock, Sleep, Synchronise};
 use crate::workloads::Cases;
 
@@ -23,6 +24,8 @@ pub(crate) fn cases() -> Cases {
         .cancel::<Bare>()
         .sleep::<Bare>()
         .cancel_sleeping::<Bare>()
+        .case("echo_100", |plan| raw_epoll::echo(100, plan))
+        .case("echo_1", |plan| raw_epoll::echo(1, plan))
 }
 
 thread_local! {

@@ -6,6 +6,7 @@ mod compio_ring;
 mod local_pool;
 mod monoio_ring;
 mod ours;
+mod raw_epoll;
 mod smol_local;
 mod tokio_current;
 
