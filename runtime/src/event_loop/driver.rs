@@ -92,6 +92,19 @@ impl Alarm {
     }
 }
 
+/// Takes in what has come for the streams of this thread: one cheap system call, where the reactor
+/// makes five.
+pub(crate) fn look() {
+    #[cfg(target_os = "linux")]
+    crate::streams::edge::poll_here();
+}
+
+/// What [`look`] would take in ends the sleep that comes now.
+pub(crate) fn rest() {
+    #[cfg(target_os = "linux")]
+    crate::streams::edge::rest();
+}
+
 /// Drives the reactor on this thread until `step` says that it is done.
 pub(crate) fn drive(step: impl FnMut(&mut Context<'_>) -> Poll<()>) {
     async_io::block_on(std::future::poll_fn(step));

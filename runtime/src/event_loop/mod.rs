@@ -353,6 +353,9 @@ impl LoopState {
         let mut budget = driver::Budget::new();
         loop {
             self.receive();
+            if self.ready.borrow().is_empty() {
+                driver::look();
+            }
             self.take_due_timers();
             let snapshot = self.ready.borrow().len();
             if snapshot == 0 && !self.stopping.get() {
@@ -374,6 +377,7 @@ impl LoopState {
                 return Poll::Ready(());
             }
             if !budget.spend(snapshot) {
+                driver::look();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -385,6 +389,7 @@ impl LoopState {
         let next = self.timers.borrow_mut().next_deadline();
         *self.parked.borrow_mut() = Some(cx.waker().clone());
         self.is_parked.set(true);
+        driver::rest();
         // A timer that is never due is not waited for.
         let Some(when) = next.filter(|when| when.is_finite()) else {
             return Poll::Pending;

@@ -8,6 +8,7 @@
 //! the lock is released. A wake that comes while it is locked is noted, and seen to by who holds
 //! the lock.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -23,7 +24,10 @@ use super::server::Attached;
 use crate::tasks::outside::outside;
 
 /// As much as one read takes in.
-const CHUNK: usize = 16 * 1024;
+const CHUNK: usize = 64 * 1024;
+
+/// As much room as a connection keeps when there is nothing in it.
+const KEPT: usize = 1024;
 
 /// `drain` waits while more is buffered than the first, until it is no more than the second.
 const HIGH_WATER: usize = 64 * 1024;
@@ -78,6 +82,12 @@ pub(super) struct Received {
     start: usize,
 }
 
+thread_local! {
+    /// Where reads go first, so that a connection that is idle has no room of its own, and none is
+    /// cleared before each read.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl Received {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..]
@@ -91,33 +101,36 @@ impl Received {
         self.start += n;
         if self.start == self.bytes.len() {
             self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
             self.start = 0;
         }
     }
 
     pub(super) fn take(&mut self, n: usize) -> Vec<u8> {
+        if n == self.bytes.len() && self.bytes.capacity() > KEPT {
+            return std::mem::take(&mut self.bytes);
+        }
         let taken = self.bytes()[..n].to_vec();
         self.consume(n);
         taken
     }
 
-    /// Has `read` fill the room behind what is there.
+    /// Appends what `read` gives.
     fn fill(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if self.start > 0 {
-            self.bytes.drain(..self.start);
-            self.start = 0;
+        let mut room = ROOM.try_with(Cell::take).unwrap_or_default();
+        room.resize(CHUNK, 0);
+        let polled = read(&mut room);
+        if let Poll::Ready(Ok(n)) = polled {
+            if self.start > 0 {
+                self.bytes.drain(..self.start);
+                self.start = 0;
+            }
+            self.bytes.extend_from_slice(&room[..n]);
         }
-        let len = self.bytes.len();
-        self.bytes.resize(len + CHUNK, 0);
-        let polled = read(&mut self.bytes[len..]);
-        let n = match &polled {
-            Poll::Ready(Ok(n)) => *n,
-            _ => 0,
-        };
-        self.bytes.truncate(len + n);
+        let _ = ROOM.try_with(|kept| kept.set(room));
         polled
     }
 }

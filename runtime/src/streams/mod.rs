@@ -10,8 +10,11 @@
 //! Mirrors `asyncio/streams.py`.
 
 pub(crate) mod connection;
+#[cfg(target_os = "linux")]
+pub(crate) mod edge;
 mod reader;
 mod server;
+mod socket;
 #[cfg(unix)]
 mod unix;
 mod writer;
@@ -23,7 +26,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAdd
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -41,12 +44,13 @@ use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
 use connection::{Connection, Names};
 use server::{Clients, Listen};
+use socket::{Io, Socket};
 
 /// How long a line may be, unless told otherwise: 64 KiB, as in Python.
 pub(crate) const DEFAULT_LIMIT: usize = 64 * 1024;
 
 /// A socket, one of the two that share it.
-struct Half<T>(Arc<Async<T>>);
+struct Half<T: Io>(Arc<Socket<T>>);
 
 /// A socket that can tell its peer that nothing more comes.
 trait HalfClose {
@@ -59,7 +63,7 @@ impl HalfClose for TcpStream {
     }
 }
 
-impl<T> AsyncRead for Half<T>
+impl<T: Io> AsyncRead for Half<T>
 where
     for<'a> &'a T: Read,
 {
@@ -68,11 +72,11 @@ where
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_read(cx, into)
+        self.0.poll_read(cx, into)
     }
 }
 
-impl<T: HalfClose> AsyncWrite for Half<T>
+impl<T: Io + HalfClose> AsyncWrite for Half<T>
 where
     for<'a> &'a T: Write,
 {
@@ -81,7 +85,7 @@ where
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_write(cx, data)
+        self.0.poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -93,9 +97,9 @@ where
     }
 }
 
-fn connection<T>(socket: Async<T>, limit: usize, names: Names) -> Arc<Connection>
+fn connection<T>(socket: Socket<T>, limit: usize, names: Names) -> Arc<Connection>
 where
-    T: HalfClose + Send + Sync + 'static,
+    T: Io + HalfClose,
     for<'a> &'a T: Read + Write,
 {
     let socket = Arc::new(socket);
@@ -103,7 +107,7 @@ where
     Connection::new(Some(source), Some(Box::new(Half(socket))), limit, names)
 }
 
-fn tcp_connection(socket: Async<TcpStream>, limit: usize) -> Arc<Connection> {
+fn tcp_connection(socket: Socket<TcpStream>, limit: usize) -> Arc<Connection> {
     // As CPython does; a socket that cannot is none the worse.
     let _ = socket.get_ref().set_nodelay(true);
     let names = Names {
@@ -195,7 +199,7 @@ impl OpenConnection {
         let mut failed: Vec<io::Error> = Vec::new();
         for address in resolve(self.host, self.port).await? {
             match outside_future(Async::<TcpStream>::connect(address)).await {
-                Ok(socket) => return Ok(ends(&tcp_connection(socket, self.limit))),
+                Ok(socket) => return Ok(ends(&tcp_connection(Socket::adopt(socket)?, self.limit))),
                 Err(error) => {
                     let doing = format!("Connect call failed {address}");
                     failed.push(context(&error, doing));
@@ -291,20 +295,17 @@ where
 }
 
 struct TcpListening {
-    socket: Async<TcpListener>,
+    socket: Socket<TcpListener>,
     serve: Serve,
     limit: usize,
 }
 
 impl Listen for TcpListening {
-    fn accept(&self) -> io::Result<()> {
-        let (socket, _) = self.socket.get_ref().accept()?;
-        (self.serve)(tcp_connection(Async::new(socket)?, self.limit));
-        Ok(())
-    }
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_readable(cx)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (socket, _) = ready!(self.socket.poll_input(cx, TcpListener::accept))?;
+        socket.set_nonblocking(true)?;
+        (self.serve)(tcp_connection(Socket::new(socket)?, self.limit));
+        Poll::Ready(Ok(()))
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -429,15 +430,16 @@ impl<H> StartServer<H> {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<Async<TcpListener>> {
-    Async::<TcpListener>::bind(address).map_err(|error| {
+fn bind(address: SocketAddr) -> io::Result<Socket<TcpListener>> {
+    let bound = Async::<TcpListener>::bind(address);
+    bound.and_then(Socket::adopt).map_err(|error| {
         let doing = format!("error while attempting to bind on address {address}");
         context(&error, doing)
     })
 }
 
 /// One socket for both families where there are both.
-fn bind_everywhere(port: u16) -> io::Result<Async<TcpListener>> {
+fn bind_everywhere(port: u16) -> io::Result<Socket<TcpListener>> {
     bind((std::net::Ipv6Addr::UNSPECIFIED, port).into())
         .or_else(|_| bind((std::net::Ipv4Addr::UNSPECIFIED, port).into()))
 }

@@ -25,9 +25,7 @@ const RETRY_DELAY: f64 = 1.0;
 /// A socket that listens.
 pub(super) trait Listen {
     /// Accepts a connection and has it served.
-    fn accept(&self) -> io::Result<()>;
-    /// Ready when it may be tried again.
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn address(&self) -> Option<SocketAddr>;
 }
 
@@ -303,13 +301,9 @@ impl Drop for Serving<'_> {
 /// Accepts what comes in. Mirrors `_accept_connection`.
 fn accept_from(event_loop: &Rc<LoopState>, listener: Rc<dyn Listen>) -> WatchKey {
     let this = Rc::downgrade(event_loop);
-    event_loop.watch(move |cx| match listener.accept() {
-        Ok(()) => Poll::Ready(()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            // An error of the wait comes back from `accept`.
-            listener.poll_ready(cx).map(drop)
-        }
-        Err(error) if is_out_of_resources(&error) => {
+    event_loop.watch(move |cx| match listener.poll_accept(cx) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(Err(error)) if is_out_of_resources(&error) => {
             diagnostics::error(format_args!(
                 "socket.accept() out of system resource: {error}"
             ));
@@ -319,8 +313,8 @@ fn accept_from(event_loop: &Rc<LoopState>, listener: Rc<dyn Listen>) -> WatchKey
             }
             Poll::Pending
         }
-        // One that was gone before it was accepted, say.
-        Err(_) => Poll::Ready(()),
+        // An error may be that of one that was gone before it was accepted, say.
+        Poll::Ready(_) => Poll::Ready(()),
     })
 }
 

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 
 use super::connection::Names;
 use super::server::{Clients, Listen};
+use super::socket::Socket;
 use super::{
     DEFAULT_LIMIT, HalfClose, HandlerOutput, Serve, Server, StreamReader, StreamWriter,
     check_limit, connection, context, ends, serve,
@@ -85,7 +86,11 @@ impl IntoFuture for OpenUnixConnection {
                 let doing = format!("Connect call failed {}", self.path.display());
                 context(&error, doing)
             })?;
-            Ok(ends(&connection::<UnixStream>(socket, self.limit, Names::default())))
+            Ok(ends(&connection::<UnixStream>(
+                Socket::adopt(socket)?,
+                self.limit,
+                Names::default(),
+            )))
         })
     }
 }
@@ -170,15 +175,16 @@ where
     }
 }
 
-fn bind(path: &Path) -> io::Result<Async<UnixListener>> {
-    Async::<UnixListener>::bind(path).map_err(|error| {
+fn bind(path: &Path) -> io::Result<Socket<UnixListener>> {
+    let bound = Async::<UnixListener>::bind(path);
+    bound.and_then(Socket::adopt).map_err(|error| {
         let doing = format!("error while attempting to bind on {}", path.display());
         context(&error, doing)
     })
 }
 
 struct UnixListening {
-    socket: Async<UnixListener>,
+    socket: Socket<UnixListener>,
     /// Removed when the socket is closed.
     file: SocketFile,
     serve: Serve,
@@ -186,15 +192,16 @@ struct UnixListening {
 }
 
 impl Listen for UnixListening {
-    fn accept(&self) -> io::Result<()> {
-        let (socket, _) = self.socket.get_ref().accept()?;
-        let socket = Async::new(socket)?;
-        (self.serve)(connection::<UnixStream>(socket, self.limit, Names::default()));
-        Ok(())
-    }
-
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_readable(cx)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (socket, _) = ready!(self.socket.poll_input(cx, UnixListener::accept))?;
+        socket.set_nonblocking(true)?;
+        let socket = Socket::new(socket)?;
+        (self.serve)(connection::<UnixStream>(
+            socket,
+            self.limit,
+            Names::default(),
+        ));
+        Poll::Ready(Ok(()))
     }
 
     fn address(&self) -> Option<SocketAddr> {

@@ -1,0 +1,617 @@
+//! Readiness by an epoll of our own, edge-triggered; on Linux.
+//!
+//! A socket is registered once, when it is made, and not again at every wait. What came is
+//! remembered, and a read that took less than it had room for has emptied the socket: so a message
+//! costs its own system calls and its share of one `epoll_wait`.
+//!
+//! There is one epoll per thread that runs loops. The loop [polls](poll_here) it when it has
+//! nothing else to do. It is itself a source of async-io's, whose reactor looks after it while the
+//! loop [sleeps](rest), and from then on for good when a socket is waited for anywhere else, on
+//! another thread or without a loop. So a stream works wherever it is taken.
+//!
+//! What must stay true:
+//!
+//! - An event is never lost: it sets the bit first and takes the waker then; who waits leaves the
+//!   waker first and looks at the bit then, under the same lock. Who tries the socket takes the bit
+//!   *before* the try.
+//! - The end of the input sets a bit that stays, since what comes before it may be read short.
+//! - A descriptor leaves the epoll before it is closed, and its key is not used again, so that what
+//!   was reported for one socket does not reach another one that got its number.
+//! - Wakers are called without any lock.
+
+use std::cell::OnceCell;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use async_io::Async;
+use rustix::event::{Timespec, epoll};
+use slab::Slab;
+
+use crate::event_loop::context;
+
+/// How many events one call takes in.
+const BATCH: usize = 256;
+
+/// The direction of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Read,
+    Write,
+}
+
+/// What is known of a socket, as bits.
+mod bits {
+    pub(super) const READ: u8 = 1;
+    pub(super) const WRITE: u8 = 2;
+    /// It stays readable until it says that it is not: the input has ended, the socket has failed,
+    /// or there is a mark in what came, at which a read stops short.
+    pub(super) const READ_SURE: u8 = 4;
+    /// It stays writable: the socket has failed.
+    pub(super) const WRITE_SURE: u8 = 8;
+}
+
+impl Direction {
+    fn bit(self) -> u8 {
+        match self {
+            Direction::Read => bits::READ,
+            Direction::Write => bits::WRITE,
+        }
+    }
+
+    /// Those of which one is enough to try.
+    fn ready(self) -> u8 {
+        match self {
+            Direction::Read => bits::READ | bits::READ_SURE,
+            Direction::Write => bits::WRITE | bits::WRITE_SURE,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of these.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An epoll and those that are registered with it.
+struct Edge {
+    epoll: Async<OwnedFd>,
+    watched: Mutex<Table>,
+    /// How many there are.
+    count: AtomicUsize,
+    /// What async-io wakes.
+    nested: Waker,
+    /// async-io looks after it.
+    is_armed: AtomicBool,
+    /// Somebody waits where the loop of this thread does not look: async-io always looks after it.
+    is_roaming: AtomicBool,
+    /// The thread whose loop looks.
+    thread: u64,
+}
+
+#[derive(Default)]
+struct Table {
+    slots: Slab<(u32, Arc<Readiness>)>,
+    /// Tells one use of a slot from the next.
+    uses: u32,
+}
+
+impl Table {
+    /// A socket may be gone when what the kernel has reported for it is looked at.
+    fn deliver(&self, key: u64, flags: epoll::EventFlags, to_wake: &mut Vec<Waker>) {
+        let (slot, number) = slot_of(key);
+        let found = self.slots.get(slot).filter(|(used, _)| *used == number);
+        if let Some((_, readiness)) = found {
+            readiness.note(flags, to_wake);
+        }
+    }
+}
+
+/// What has come for one socket, and who waits for more.
+struct Readiness {
+    bits: AtomicU8,
+    waiting: Mutex<[Option<Waker>; 2]>,
+}
+
+/// Has the epoll looked at when async-io says that something came.
+struct Nested(Weak<Edge>);
+
+impl Wake for Nested {
+    fn wake(self: Arc<Self>) {
+        if let Some(edge) = self.0.upgrade() {
+            edge.is_armed.store(false, Ordering::SeqCst);
+            edge.dispatch();
+            if edge.is_roaming.load(Ordering::SeqCst) {
+                edge.arm();
+            }
+        }
+    }
+}
+
+thread_local! {
+    static HERE: OnceCell<Arc<Edge>> = const { OnceCell::new() };
+}
+
+/// Takes in what has come for the sockets that were made on this thread, without waiting; whether
+/// anything has.
+pub(crate) fn poll_here() -> bool {
+    with_used(Edge::dispatch).unwrap_or(false)
+}
+
+/// The loop of this thread is about to sleep, in async-io.
+pub(crate) fn rest() {
+    with_used(Edge::arm);
+}
+
+/// This thread's, if it has sockets.
+fn with_used<R>(f: impl FnOnce(&Edge) -> R) -> Option<R> {
+    let edge = HERE.try_with(|here| {
+        let edge = here.get()?;
+        (edge.count.load(Ordering::Relaxed) > 0).then(|| edge.clone())
+    });
+    edge.ok().flatten().map(|edge| f(&edge))
+}
+
+impl Edge {
+    /// This thread's.
+    fn here() -> io::Result<Arc<Self>> {
+        let known = HERE.try_with(|here| here.get().cloned());
+        let Ok(known) = known else {
+            return Err(io::Error::other("the thread is at its end"));
+        };
+        if let Some(edge) = known {
+            return Ok(edge);
+        }
+        let epoll = Async::new_nonblocking(epoll::create(epoll::CreateFlags::CLOEXEC)?)?;
+        let edge = Arc::new_cyclic(|edge| Self {
+            epoll,
+            watched: Mutex::default(),
+            count: AtomicUsize::new(0),
+            nested: Waker::from(Arc::new(Nested(edge.clone()))),
+            is_armed: AtomicBool::new(false),
+            is_roaming: AtomicBool::new(false),
+            thread: context::thread_number(),
+        });
+        // No code of others has run since we looked.
+        let _ = HERE.try_with(|here| here.set(edge.clone()));
+        Ok(edge)
+    }
+
+    /// Has async-io look after it.
+    fn arm(&self) {
+        if self.is_armed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut cx = Context::from_waker(&self.nested);
+        // Ready means that it was reported before: the second time registers.
+        while let Poll::Ready(Ok(())) = self.epoll.poll_readable(&mut cx) {}
+    }
+
+    /// Wakes who waits for what has come; whether anything has.
+    fn dispatch(&self) -> bool {
+        let mut room = [const { MaybeUninit::uninit() }; BATCH];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // It fails only when it is interrupted.
+        let Ok((events, _)) = epoll::wait(self.epoll.get_ref(), &mut room, Some(&now)) else {
+            return false;
+        };
+        if events.is_empty() {
+            return false;
+        }
+        let mut to_wake = Vec::with_capacity(events.len());
+        let table = lock(&self.watched);
+        for event in &*events {
+            table.deliver(event.data.u64(), event.flags, &mut to_wake);
+        }
+        drop(table);
+        for waker in to_wake {
+            waker.wake();
+        }
+        true
+    }
+
+    fn insert(&self, readiness: Arc<Readiness>) -> u64 {
+        let mut table = lock(&self.watched);
+        table.uses = table.uses.wrapping_add(1);
+        let number = table.uses;
+        let slot = table.slots.insert((number, readiness));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        key_of(slot, number)
+    }
+
+    fn remove(&self, key: u64) {
+        let (slot, _) = slot_of(key);
+        let removed = lock(&self.watched).slots.remove(slot);
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        drop(removed);
+    }
+}
+
+/// There are fewer than 2^32 descriptors in a process.
+fn key_of(slot: usize, number: u32) -> u64 {
+    (slot as u64) << 32 | u64::from(number)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it takes the key apart")]
+fn slot_of(key: u64) -> (usize, u32) {
+    ((key >> 32) as usize, key as u32)
+}
+
+impl Readiness {
+    fn note(&self, flags: epoll::EventFlags, to_wake: &mut Vec<Waker>) {
+        use epoll::EventFlags as Flags;
+        let mut came = 0;
+        if flags.contains(Flags::IN) {
+            came |= bits::READ;
+        }
+        if flags.contains(Flags::OUT) {
+            came |= bits::WRITE;
+        }
+        if flags.intersects(Flags::RDHUP | Flags::HUP | Flags::ERR | Flags::PRI) {
+            came |= bits::READ_SURE;
+        }
+        if flags.intersects(Flags::HUP | Flags::ERR) {
+            came |= bits::WRITE_SURE;
+        }
+        self.bits.fetch_or(came, Ordering::SeqCst);
+        let mut waiting = lock(&self.waiting);
+        for direction in [Direction::Read, Direction::Write] {
+            if came & direction.ready() != 0 {
+                to_wake.extend(waiting[direction as usize].take());
+            }
+        }
+    }
+}
+
+/// A socket in this thread's epoll. It must not block.
+pub(super) struct Watched<T: AsFd> {
+    edge: Arc<Edge>,
+    readiness: Arc<Readiness>,
+    key: u64,
+    /// Closed when `Drop` has taken it out.
+    io: T,
+}
+
+/// What is asked of the epoll, for all of a socket's life; `OUT` only from the first write on for
+/// which there was no room, for a Unix socket reports every read of its peer's as room.
+const INPUT: epoll::EventFlags = epoll::EventFlags::IN
+    .union(epoll::EventFlags::PRI)
+    .union(epoll::EventFlags::RDHUP)
+    .union(epoll::EventFlags::ET);
+
+impl<T: AsFd> Watched<T> {
+    pub(super) fn new(io: T) -> io::Result<Self> {
+        let edge = Edge::here()?;
+        // Whoever comes first tries; what has come already is reported too.
+        let readiness = Arc::new(Readiness {
+            bits: AtomicU8::new(bits::READ | bits::WRITE),
+            waiting: Mutex::default(),
+        });
+        let key = edge.insert(readiness.clone());
+        if let Err(error) = epoll::add(
+            edge.epoll.get_ref(),
+            &io,
+            epoll::EventData::new_u64(key),
+            INPUT,
+        ) {
+            edge.remove(key);
+            return Err(error.into());
+        }
+        Ok(Self {
+            edge,
+            readiness,
+            key,
+            io,
+        })
+    }
+
+    pub(super) fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// Tries `op` when it may succeed, and is pending as long as it would block. `is_more` says
+    /// of what it gave whether the next try may succeed at once.
+    pub(super) fn poll<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+        is_more: impl Fn(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let bits = &self.readiness.bits;
+        loop {
+            if bits.load(Ordering::SeqCst) & direction.ready() == 0
+                && self.wait(direction, cx.waker())
+            {
+                return Poll::Pending;
+            }
+            let had = bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready();
+            let done = op(&self.io);
+            match &done {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if direction == Direction::Write {
+                        self.watch_for_room()?;
+                    }
+                    continue;
+                }
+                Ok(done) if !is_more(done) => {
+                    bits.fetch_or(had & !direction.bit(), Ordering::SeqCst);
+                }
+                _ => {
+                    bits.fetch_or(had | direction.bit(), Ordering::SeqCst);
+                }
+            }
+            match done {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    /// Leaves a waker; false when there is no need to wait any more.
+    fn wait(&self, direction: Direction, waker: &Waker) -> bool {
+        let is_home = context::thread_number() == self.edge.thread && context::running().is_some();
+        if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
+            self.edge.arm();
+        }
+        let mut waiting = lock(&self.readiness.waiting);
+        let place = &mut waiting[direction as usize];
+        let old = match place {
+            Some(old) if old.will_wake(waker) => None,
+            _ => place.replace(waker.clone()),
+        };
+        let is_ready = self.readiness.bits.load(Ordering::SeqCst) & direction.ready() != 0;
+        let own = if is_ready { place.take() } else { None };
+        drop(waiting);
+        drop(own);
+        if let Some(old) = old {
+            // Somebody else's, who would wait for ever.
+            old.wake();
+        }
+        !is_ready
+    }
+
+    /// The epoll tells at once if there is room already.
+    fn watch_for_room(&self) -> io::Result<()> {
+        epoll::modify(
+            self.edge.epoll.get_ref(),
+            &self.io,
+            epoll::EventData::new_u64(self.key),
+            INPUT | epoll::EventFlags::OUT,
+        )?;
+        Ok(())
+    }
+}
+
+impl<T: AsFd> Drop for Watched<T> {
+    fn drop(&mut self) {
+        // A descriptor of which there are duplicates stays in the epoll when it is closed.
+        let _ = epoll::delete(self.edge.epoll.get_ref(), &self.io);
+        self.edge.remove(self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Count {
+        fn get(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    /// One end in the epoll, and the other.
+    fn pair() -> (Watched<UnixStream>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("a socket");
+        (Watched::new(ours).expect("registered"), theirs)
+    }
+
+    fn poll_read(watched: &Watched<UnixStream>, waker: &Waker) -> Poll<Vec<u8>> {
+        let mut room = [0; 8];
+        let mut cx = Context::from_waker(waker);
+        let polled = watched.poll(
+            Direction::Read,
+            &mut cx,
+            |mut io| io.read(&mut room),
+            |&n| n == 0 || n == 8,
+        );
+        polled.map(|read| room[..read.expect("it reads")].to_vec())
+    }
+
+    /// As if a loop ran here, which looks by itself.
+    fn wait_at_home(watched: &Watched<UnixStream>, waker: &Waker) {
+        watched.edge.is_roaming.store(true, Ordering::SeqCst);
+        watched.edge.is_armed.store(true, Ordering::SeqCst);
+        assert!(poll_read(watched, waker).is_pending());
+    }
+
+    #[test]
+    fn what_comes_wakes_who_waits_and_is_told_once() {
+        let (watched, mut theirs) = pair();
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(count.clone());
+        wait_at_home(&watched, &waker);
+        assert!(!poll_here());
+        theirs.write_all(b"hello").expect("written");
+        assert!(poll_here());
+        assert_eq!(count.get(), 1);
+        assert!(!poll_here());
+        assert_eq!(poll_read(&watched, &waker), Poll::Ready(b"hello".to_vec()));
+        // The read was short: there is no need to ask the socket again.
+        let asked = watched.poll(
+            Direction::Read,
+            &mut Context::from_waker(&waker),
+            |_| -> io::Result<()> { panic!("it was asked") },
+            |()| true,
+        );
+        assert!(asked.is_pending());
+    }
+
+    #[test]
+    fn an_end_that_comes_with_the_last_bytes_is_not_lost() {
+        let (watched, mut theirs) = pair();
+        let waker = Waker::noop();
+        wait_at_home(&watched, waker);
+        theirs.write_all(b"over").expect("written");
+        drop(theirs);
+        assert!(poll_here());
+        assert_eq!(poll_read(&watched, waker), Poll::Ready(b"over".to_vec()));
+        for _ in 0..2 {
+            assert_eq!(poll_read(&watched, waker), Poll::Ready(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn what_comes_between_the_try_and_the_wait_is_not_lost() {
+        let (watched, mut theirs) = pair();
+        let mut tries = 0;
+        let polled = watched.poll(
+            Direction::Read,
+            &mut Context::from_waker(Waker::noop()),
+            |mut io| {
+                tries += 1;
+                let mut room = [0; 8];
+                let read = io.read(&mut room);
+                if tries == 1 {
+                    theirs.write_all(b"late").expect("written");
+                    assert!(poll_here());
+                }
+                read
+            },
+            |_| false,
+        );
+        assert!(matches!(polled, Poll::Ready(Ok(4))));
+    }
+
+    #[test]
+    fn room_for_more_wakes_the_writer() {
+        let (watched, mut theirs) = pair();
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(count.clone());
+        watched.edge.is_roaming.store(true, Ordering::SeqCst);
+        watched.edge.is_armed.store(true, Ordering::SeqCst);
+        let block = [7; 4096];
+        let mut sent = 0;
+        let write = |cx: &mut Context<'_>| {
+            watched.poll(Direction::Write, cx, |mut io| io.write(&block), |_| true)
+        };
+        let mut cx = Context::from_waker(&waker);
+        while let Poll::Ready(written) = write(&mut cx) {
+            sent += written.expect("it writes");
+        }
+        poll_here();
+        let before = count.get();
+        theirs
+            .read_exact(&mut vec![0; sent])
+            .expect("all that was sent");
+        assert!(poll_here());
+        assert_eq!(count.get(), before + 1);
+        assert!(write(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
+        let (first, mut theirs) = pair();
+        let old = first.key;
+        theirs.write_all(b"for the first").expect("written");
+        drop(first);
+        let (second, _theirs) = pair();
+        assert_eq!(slot_of(second.key).0, slot_of(old).0, "the slot is reused");
+        assert_ne!(second.key, old);
+        let count = Arc::<Count>::default();
+        wait_at_home(&second, &Waker::from(count.clone()));
+        assert!(!poll_here());
+        let mut to_wake = Vec::new();
+        lock(&second.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
+        assert!(to_wake.is_empty());
+        assert_eq!(count.get(), 0);
+    }
+
+    #[test]
+    fn a_duplicate_that_stays_open_reports_nothing() {
+        let (watched, mut theirs) = pair();
+        let duplicate = watched.get_ref().try_clone().expect("a descriptor");
+        let edge = watched.edge.clone();
+        drop(watched);
+        theirs.write_all(b"x").expect("written");
+        assert!(!edge.dispatch());
+        drop(duplicate);
+    }
+
+    #[test]
+    fn a_socket_that_is_dropped_while_it_is_waited_for_drops_its_waker() {
+        let (watched, _theirs) = pair();
+        let count = Arc::<Count>::default();
+        let edge = watched.edge.clone();
+        wait_at_home(&watched, &Waker::from(count.clone()));
+        assert_eq!(Arc::strong_count(&count), 2);
+        drop(watched);
+        assert_eq!(Arc::strong_count(&count), 1);
+        assert_eq!(edge.count.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn more_events_than_one_call_takes_in_all_come() {
+        let pairs: Vec<_> = (0..BATCH + 50).map(|_| pair()).collect();
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(count.clone());
+        for (watched, _) in &pairs {
+            wait_at_home(watched, &waker);
+        }
+        for (_, theirs) in &pairs {
+            (&*theirs).write_all(b"x").expect("written");
+        }
+        while poll_here() {}
+        assert_eq!(count.get(), pairs.len());
+    }
+
+    #[test]
+    fn another_waker_takes_the_place_of_the_first_and_wakes_it() {
+        let (watched, _theirs) = pair();
+        let [first, second] = [(); 2].map(|()| Arc::<Count>::default());
+        wait_at_home(&watched, &Waker::from(first.clone()));
+        assert!(poll_read(&watched, &Waker::from(second.clone())).is_pending());
+        assert_eq!((first.get(), second.get()), (1, 0));
+    }
+
+    #[test]
+    fn async_io_looks_after_it_where_no_loop_does() {
+        let (watched, mut theirs) = pair();
+        let read = std::thread::spawn(move || {
+            async_io::block_on(std::future::poll_fn(|cx| poll_read(&watched, cx.waker())))
+        });
+        theirs.write_all(b"hello").expect("written");
+        assert_eq!(read.join().expect("it reads"), b"hello");
+    }
+
+    #[test]
+    fn an_epoll_that_nobody_uses_is_closed() {
+        let (watched, _theirs) = std::thread::spawn(pair).join().expect("a pair");
+        let edge = Arc::downgrade(&watched.edge);
+        assert!(poll_read(&watched, Waker::noop()).is_pending());
+        assert!(edge.upgrade().is_some());
+        drop(watched);
+        assert!(edge.upgrade().is_none());
+    }
+}

@@ -1,0 +1,128 @@
+//! A socket that does not block, and how it is waited for: by [an epoll of our own](super::edge)
+//! if it is made on a thread that runs a loop, on Linux; by async-io otherwise.
+
+use std::io::{self, Read, Write};
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+#[cfg(target_os = "linux")]
+use super::edge::{Direction, Watched};
+
+/// What async-io and an epoll can wait for.
+#[cfg(unix)]
+pub(super) trait Io: std::os::fd::AsFd + Send + Sync + 'static {}
+#[cfg(unix)]
+impl<T: std::os::fd::AsFd + Send + Sync + 'static> Io for T {}
+
+/// What async-io can wait for.
+#[cfg(windows)]
+pub(super) trait Io: std::os::windows::io::AsSocket + Send + Sync + 'static {}
+#[cfg(windows)]
+impl<T: std::os::windows::io::AsSocket + Send + Sync + 'static> Io for T {}
+
+pub(super) enum Socket<T: Io> {
+    #[cfg(target_os = "linux")]
+    Edge(Watched<T>),
+    Plain(Async<T>),
+}
+
+impl<T: Io> Socket<T> {
+    /// Takes one that does not block already.
+    pub(super) fn new(io: T) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if crate::event_loop::context::running().is_some() {
+            return Watched::new(io).map(Socket::Edge);
+        }
+        Async::new_nonblocking(io).map(Socket::Plain)
+    }
+
+    /// Takes one from async-io, on whose reactor it was connected or bound.
+    pub(super) fn adopt(io: Async<T>) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if crate::event_loop::context::running().is_some() {
+            return Watched::new(io.into_inner()?).map(Socket::Edge);
+        }
+        Ok(Socket::Plain(io))
+    }
+
+    pub(super) fn get_ref(&self) -> &T {
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.get_ref(),
+            Socket::Plain(plain) => plain.get_ref(),
+        }
+    }
+
+    /// Tries `op` until it does not block: what brings something in.
+    pub(super) fn poll_input<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.poll(Direction::Read, cx, op, |_| true),
+            Socket::Plain(plain) => poll_plain(plain, cx, Async::poll_readable, op),
+        }
+    }
+
+    /// Tries `op` until it does not block: what sends something out.
+    pub(super) fn poll_output<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.poll(Direction::Write, cx, op, |_| true),
+            Socket::Plain(plain) => poll_plain(plain, cx, Async::poll_writable, op),
+        }
+    }
+
+    /// Of a stream, which a read that is shorter than its room has emptied.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a T: Read,
+    {
+        let room = into.len();
+        let op = |mut io: &T| io.read(into);
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => {
+                watched.poll(Direction::Read, cx, op, |&n| n == room || n == 0)
+            }
+            Socket::Plain(plain) => {
+                let _ = room;
+                poll_plain(plain, cx, Async::poll_readable, op)
+            }
+        }
+    }
+
+    /// Of a stream.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a T: Write,
+    {
+        self.poll_output(cx, |mut io| io.write(data))
+    }
+}
+
+fn poll_plain<T, R>(
+    io: &Async<T>,
+    cx: &mut Context<'_>,
+    poll_ready: fn(&Async<T>, &mut Context<'_>) -> Poll<io::Result<()>>,
+    mut op: impl FnMut(&T) -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    loop {
+        match op(io.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => return Poll::Ready(done),
+        }
+        match poll_ready(io, cx)? {
+            Poll::Ready(()) => {}
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
