@@ -7,7 +7,8 @@
 
 A program says in its first lines, as `uv` and `pipx` read them, which versions of Python run it
 (`requires-python`): those on generator-based coroutines run on 3.8, the others on 3.13. Both are
-looked for on the PATH and in pyenv. A recording holds what a terminal shows, standard output and
+looked for on the PATH and in pyenv. One with threads or processes has a comment there that says
+`real time`: they do not wait for a virtual clock. A recording holds what a terminal shows, standard output and
 standard error together; its first line says which version made it.
 """
 
@@ -22,6 +23,8 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = HERE / "recorded"
 TOOLS = {"record", "virtual_clock"}
+# These talk with the programs in Rust: tests run them.
+PEERS = {"cache_client", "cache_server", "chat", "fetch_all", "tcp_echo", "udp_echo"}
 OLD, NEW = "3.8", "3.13"
 ASK_VERSION = "import platform; print(platform.python_version())"
 
@@ -59,7 +62,7 @@ def wanted_version(program):
 
 def output(program, python, real_time):
     command = [python, "-u", "-W", "ignore::DeprecationWarning"]
-    if not real_time:
+    if not real_time and not re.search(r"^# .* in real time\.$", program.read_text(), re.MULTILINE):
         command.append(HERE / "virtual_clock.py")
     command.append(program.name)
     result = subprocess.run(
@@ -98,7 +101,7 @@ def main():
     arguments.add_argument("--real-time", action="store_true")
     arguments = arguments.parse_args()
 
-    names = arguments.names or sorted({path.stem for path in HERE.glob("*.py")} - TOOLS)
+    names = arguments.names or sorted({path.stem for path in HERE.glob("*.py")} - TOOLS - PEERS)
     pythons = interpreters()
     differences = 0
     for name in names:

@@ -4,6 +4,7 @@
 //! The programs themselves stand beside this package's manifest, each under the name it has in
 //! `python/`; `python/record.py` wrote the recordings.
 
+pub mod peers;
 pub mod programs;
 pub mod recordings;
 

@@ -29,14 +29,22 @@ pub fn recording(name: &str) -> (String, String) {
 
 /// Runs the example `name` and compares its output with the recording, line by line.
 ///
-/// It runs on the virtual clock; with `ASYNCIO_CLOCK=real` in the environment it really sleeps.
+/// It runs on the virtual clock, unless the Python program says that it runs in real time; with
+/// `ASYNCIO_CLOCK=real` in the environment it really sleeps.
 ///
 /// # Panics
 ///
 /// If they differ, with the difference.
 pub fn assert_prints_what_cpython_printed(name: &str) {
     let (heading, expected) = recording(name);
-    let clock = std::env::var("ASYNCIO_CLOCK").unwrap_or_else(|_| "virtual".to_owned());
+    let program = std::fs::read_to_string(python().join(name).with_extension("py"));
+    let is_real = program
+        .expect("a recorded program")
+        .contains(" in real time.\n\"\"\"");
+    let clock = std::env::var("ASYNCIO_CLOCK").unwrap_or_else(|_| {
+        let clock = if is_real { "real" } else { "virtual" };
+        clock.to_owned()
+    });
     let (status, shown) = terminal_output(
         Command::new(executable(name))
             .env("ASYNCIO_CLOCK", clock)

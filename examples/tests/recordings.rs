@@ -21,6 +21,7 @@ macro_rules! prints_what_cpython_printed {
 }
 
 prints_what_cpython_printed! {
+    as_completed_fuzz
     async_vs_sync
     await_coroutine
     blocking_the_loop
@@ -34,7 +35,9 @@ prints_what_cpython_printed! {
     hello_gather
     native_coroutines
     say_after
+    shell
     stock_quotes
+    threads
     unawaited_tasks
     wait_done_pending
     workers
@@ -58,10 +61,23 @@ fn every_python_program_has_a_recording_and_a_port_that_is_tested() {
     for tool in ["record", "virtual_clock"] {
         programs.remove(tool);
     }
+    // The other ends of connections, which are tested as such.
+    for peer in [
+        "cache_client",
+        "cache_server",
+        "chat",
+        "fetch_all",
+        "tcp_echo",
+        "udp_echo",
+    ] {
+        assert!(programs.remove(peer), "{peer}");
+    }
     assert_eq!(stems(&python().join("recorded"), "txt"), programs);
 
     // Tested in packages of their own, for what they depend on.
-    programs.remove("database_coroutine");
+    for elsewhere in ["database", "database_coroutine"] {
+        assert!(programs.remove(elsewhere), "{elsewhere}");
+    }
     let tested = PROGRAMS
         .iter()
         .map(|&name| name.to_owned())
