@@ -1,0 +1,42 @@
+#!/bin/sh
+# Runs the tests of the runtime and of this package under valgrind's memcheck: nothing that is freed is touched, and
+# nothing is lost. `tests/valgrind.sh [NAME ..]` takes only the test binaries whose names begin with one of NAME.
+#
+# Left out: what valgrind is too slow for (load), what measures the process it is in (descriptors), and what starts
+# other programs (their memory is not ours).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+failed=0
+
+binaries=$(cargo test -p asyncio -p tests --lib --tests --no-run 2>&1 | sed -n 's/^  Executable .*(\(.*\))$/\1/p')
+test -n "$binaries" || { echo "the tests do not build"; exit 1; }
+
+for binary in $binaries; do
+    name=$(basename "$binary" | sed 's/-[0-9a-f]*$//')
+    case $name in
+        load | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
+    esac
+    if [ $# -gt 0 ]; then
+        wanted=no
+        for prefix in "$@"; do
+            case $name in "$prefix"*) wanted=yes ;; esac
+        done
+        [ $wanted = yes ] || continue
+    fi
+    folder=tests
+    [ -e "runtime/tests/$name.rs" ] && folder=runtime
+    # One test after the other: valgrind runs one thread at a time, and a spinning one would starve the rest.
+    if (cd $folder && valgrind --quiet --error-exitcode=99 --fair-sched=yes --leak-check=full \
+        --errors-for-leak-kinds=definite --show-leak-kinds=definite --suppressions=../tests/valgrind.supp \
+        "$binary" --test-threads=1 --skip agree --skip rust_analyzer) >"$report" 2>&1; then
+        echo "$name: $(sed -n 's/^test result: //p' "$report")"
+    else
+        echo "$name: FAILED"
+        cat "$report"
+        failed=1
+    fi
+done
+exit $failed
