@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 
-use crate::event_loop::{Clock, EventLoop, ExceptionContext, context, set_event_loop};
-use crate::exceptions::{CancelledError, Exception, Panic};
+use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
 
 /// Runs `main` in a new event loop, and gives what it gives.
 ///
@@ -17,8 +16,10 @@ use crate::exceptions::{CancelledError, Exception, Panic};
 ///
 /// - `asyncio.run() cannot be called from a running event loop`;
 /// - with the payload of a panic in `main`;
-/// - with a [`CancelledError`] when `main` was cancelled, or a
-///   [`KeyboardInterrupt`](crate::KeyboardInterrupt) when that was by Ctrl-C.
+/// - with a [`CancelledError`](crate::CancelledError) when `main` was cancelled, or a
+///   [`KeyboardInterrupt`](crate::KeyboardInterrupt) when that was by Ctrl-C;
+/// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback panicked
+///   with: that ends the loop. `main` is cancelled with the others, and its cleanup awaited, before.
 ///
 /// ```
 /// let answer = asyncio::run(async {
@@ -101,7 +102,8 @@ impl Runner {
     }
 
     /// Runs `main`. Tasks that are left go on in the next run, or are cancelled when the runner is
-    /// closed.
+    /// closed; or at once, with `main`, when a [`KeyboardInterrupt`](crate::KeyboardInterrupt) ends
+    /// the loop.
     ///
     /// # Panics
     ///
@@ -129,7 +131,7 @@ impl Runner {
             return;
         };
         let _closing = Closing(&event_loop);
-        cancel_all_tasks(&event_loop);
+        event_loop.cancel_all_tasks();
         // CPython now shuts down the async generators, then the executor, a task each: what was
         // spawned during the shutdown gets as many turns here.
         event_loop.run_until_complete(async {});
@@ -144,33 +146,6 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         set_event_loop(None);
         self.0.close();
-    }
-}
-
-/// Mirrors `_cancel_all_tasks`.
-fn cancel_all_tasks(event_loop: &EventLoop) {
-    let tasks = event_loop.inner.all_tasks();
-    if tasks.is_empty() {
-        return;
-    }
-    for task in &tasks {
-        task.cancel(CancelledError::new());
-    }
-    let tasks: Vec<_> = tasks.into_iter().map(crate::tasks::AnyTask).collect();
-    event_loop.run_until_complete(crate::gather::all_done(event_loop, tasks.clone()));
-    for task in tasks {
-        let panic = match task.exception() {
-            Some(Exception::Panic(panic)) => Some(panic),
-            Some(Exception::CancelledError(_)) => None,
-            None => task.0.0.error().map(Panic::said),
-        };
-        if let Some(panic) = panic {
-            event_loop.inner.report(ExceptionContext {
-                message: "unhandled exception during asyncio.run() shutdown".to_owned(),
-                exception: Some(panic),
-                task: Some(task),
-            });
-        }
     }
 }
 

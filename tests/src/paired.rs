@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
 thread_local! {
@@ -25,7 +26,7 @@ pub fn py(truth: bool) -> &'static str {
     if truth { "True" } else { "False" }
 }
 
-/// Runs `main` on a virtual clock; what it logs must be what CPython printed for `tests/paired/NAME.py`.
+/// Runs `main` on a virtual clock; what it logs, and whether it was interrupted, must be what CPython printed for `tests/paired/NAME.py`.
 ///
 /// # Panics
 /// When it is not, or `main` panics.
@@ -41,10 +42,17 @@ pub fn check<T>(name: &str, main: impl Future<Output = T>) {
         )
     });
     LOGGED.take();
-    asyncio::Runner::new()
-        .clock(asyncio::testing::Clock::virtual_clock())
-        .run(main);
-    let (_, text) = LOGGED.take();
+    let runner = asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock());
+    // As in Python's `with Runner()`, the shutdown belongs to it.
+    let ended = catch_unwind(AssertUnwindSafe(move || runner.run(main)));
+    let (_, mut text) = LOGGED.take();
+    match ended {
+        Ok(_) => {}
+        Err(payload) if payload.is::<asyncio::KeyboardInterrupt>() => {
+            text.push_str("KeyboardInterrupt\n");
+        }
+        Err(payload) => resume_unwind(payload),
+    }
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (theirs, ours) = (lines(&expected), lines(&text));
     if theirs != ours {

@@ -293,18 +293,68 @@ fn a_keyboard_interrupt_ends_the_loop_itself_and_what_is_left_is_shut_down() {
                 } else {
                     create_task(async move { interrupt() });
                 }
-                sleep(100).await;
+                let told = other.clone();
+                let cleanup = async move {
+                    sleep(2).await;
+                    told.note("main cleaned up");
+                };
+                asyncio::finally(sleep(100), cleanup).await;
                 other.note("never");
             };
             let payload =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(main))).unwrap_err();
             assert!(payload.is::<KeyboardInterrupt>());
         });
-        assert_eq!(trace.take(), ["main is dropped", "cleaned up"]);
+        assert_eq!(
+            trace.take(),
+            ["cleaned up", "main cleaned up", "main is dropped"]
+        );
         assert!(messages.len() <= 1, "{messages:?}");
         // The thread is as before.
         assert_eq!(run(async { 1 }), 1);
     }
+}
+
+#[test]
+fn a_keyboard_interrupt_lets_the_coroutine_of_run_until_complete_clean_up_and_no_other() {
+    let trace = Trace::default();
+    let event_loop = new_event_loop();
+    let task = event_loop.create_task({
+        let trace = trace.clone();
+        async move {
+            settle().await;
+            trace.note("went on");
+        }
+    });
+    let main = async {
+        let interrupt = || std::panic::resume_unwind(Box::new(KeyboardInterrupt));
+        get_running_loop().call_soon(interrupt);
+        let cleanup = async { trace.note("main cleaned up") };
+        asyncio::finally(sleep(100), cleanup).await;
+    };
+    let run = std::panic::AssertUnwindSafe(|| event_loop.run_until_complete(main));
+    let payload = std::panic::catch_unwind(run).unwrap_err();
+    assert!(payload.is::<KeyboardInterrupt>());
+    assert_eq!(trace.take(), ["main cleaned up"]);
+    event_loop.run_until_complete(task);
+    assert_eq!(trace.take(), ["went on"]);
+    event_loop.close();
+}
+
+#[test]
+fn a_second_keyboard_interrupt_ends_a_main_that_does_not_end() {
+    let main = async {
+        let interrupt = || std::panic::resume_unwind(Box::new(KeyboardInterrupt));
+        get_running_loop().call_soon(interrupt);
+        loop {
+            if asyncio::catch_cancelled(sleep(1)).await.is_err() {
+                get_running_loop().call_later(5, interrupt);
+            }
+        }
+    };
+    let run = std::panic::AssertUnwindSafe(|| run::<()>(main));
+    let payload = std::panic::catch_unwind(run).unwrap_err();
+    assert!(payload.is::<KeyboardInterrupt>());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`watches`]: what it waits for without a task;
 //! - [`input`]: callbacks for input and signals, on it;
+//! - [`shutdown`]: how the tasks that are left are ended;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
 mod address;
@@ -19,6 +20,7 @@ mod input;
 mod mailbox;
 pub(crate) mod ready;
 pub(crate) mod remote;
+mod shutdown;
 pub(crate) mod timers;
 pub(crate) mod watches;
 
@@ -44,6 +46,7 @@ use address::Tenancy;
 pub use clock::Clock;
 pub use ready::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
+use shutdown::Interrupted;
 
 use crate::contextvars;
 use crate::delay::{Delay, seconds};
@@ -658,7 +661,9 @@ impl EventLoop {
     /// - `Event loop stopped before Future completed.`;
     /// - `The future belongs to a different loop ...`, when it is a handle of another one;
     /// - with the payload of a panic in `future`; with a [`CancelledError`](crate::CancelledError)
-    ///   when it was cancelled.
+    ///   when it was cancelled;
+    /// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback
+    ///   panicked with. A coroutine is cancelled, and its cleanup awaited, before that.
     #[track_caller]
     pub fn run_until_complete<F: IntoFuture>(&self, future: F) -> F::Output {
         self.check_runnable();
@@ -688,7 +693,13 @@ impl EventLoop {
         if is_handle {
             return take_ready(future);
         }
-        match self.run_task(future, Location::caller(), stop, |_| ()) {
+        match self.run_task(
+            future,
+            Location::caller(),
+            stop,
+            Interrupted::CancelsMain,
+            |_| (),
+        ) {
             Ok(value) => value,
             Err(cancelled) => std::panic::panic_any(cancelled),
         }
@@ -709,7 +720,7 @@ impl EventLoop {
                 inner.stopping.set(true);
             }
         };
-        self.run_task(future, called_at, stop, see)
+        self.run_task(future, called_at, stop, Interrupted::CancelsAll, see)
     }
 
     fn run_task<F: Future>(
@@ -717,17 +728,25 @@ impl EventLoop {
         future: F,
         called_at: &'static Location<'static>,
         stop: impl FnOnce() + 'static,
+        interrupted: Interrupted,
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
         let main = Task::<()>::main(&self.inner, std::any::type_name::<F>(), called_at);
         see(&main.erased());
-        main.add_stop(stop);
+        let stop = main.add_stop(stop);
         {
-            // Also when a Ctrl-C ends the loop by a panic.
             let _leave = Defer(|| main.leave(&self.inner));
             let mut on_stack = Main::new(&main, &mut body);
-            self.run(Some(&mut on_stack));
+            self.inner.run(Some(&mut on_stack));
+            let interrupt = self.inner.interrupt.borrow_mut().take();
+            if let Some(panic) = interrupt {
+                if !main.done() {
+                    main.core().remove_callback(stop);
+                    self.end_interrupted(interrupted, &main.erased(), &mut on_stack);
+                }
+                panic.resume();
+            }
         }
         match main.core().failure() {
             Some(Exception::CancelledError(error)) => Err(error),

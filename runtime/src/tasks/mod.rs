@@ -42,7 +42,9 @@ use crate::event_loop::{
     EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
 };
 use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, Read, current_loop, result_ref};
+use crate::futures::{
+    Awaited, Awaiting, CallbackId, Cancel, FutureCore, Read, current_loop, result_ref,
+};
 
 struct TaskState<T> {
     future: FutureCore,
@@ -257,10 +259,10 @@ impl Task<()> {
         Self::insert(event_loop, coroutine, called_at, None)
     }
 
-    pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) {
+    pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) -> CallbackId {
         self.state
             .future
-            .add_callback(Callback::Call(Box::new(stop)));
+            .add_callback(Callback::Call(Box::new(stop)))
     }
 
     /// Takes it out of the loop that no longer runs it.

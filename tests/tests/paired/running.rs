@@ -88,3 +88,23 @@ paired!(run_swallowed_at_shutdown, async {
     sleep(1).await;
     log!("main ends {}", py(keep.done()));
 });
+
+paired!(interrupted_by_a_task, async {
+    async fn left(name: &str, delay: u32) {
+        let cleanup = async {
+            log!("{name} cleans up");
+            sleep(delay).await;
+            log!("{name} clean");
+        };
+        finally(sleep(10), cleanup).await;
+    }
+    let keep = [("a", 2), ("b", 1)].map(|(name, delay)| create_task(left(name, delay)));
+    let interrupt = create_task(async {
+        sleep(1).await;
+        log!("interrupt");
+        std::panic::resume_unwind(Box::new(asyncio::KeyboardInterrupt))
+    });
+    left("main", 3).await;
+    let _: ([asyncio::Task<()>; 2], asyncio::Task<()>) = (keep, interrupt);
+    log!("never");
+});
