@@ -17,6 +17,12 @@ pub(crate) fn warn(message: impl Display) {
     say(Level::Warn, message);
 }
 
+/// Python's `logger.debug`; without a logger it is not said.
+#[cfg(feature = "tls")]
+pub(crate) fn debug(message: impl Display) {
+    log::debug!(target: LOGGER, "{message}");
+}
+
 fn say(level: Level, message: impl Display) {
     if log::max_level() == log::LevelFilter::Off {
         // No logger was set: as Python's handler of last resort does.

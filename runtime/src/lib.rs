@@ -126,6 +126,8 @@ pub use exceptions::{
     LimitOverrunError, Panic, QueueEmpty, QueueFull, QueueShutDown, ReadError, TimeoutError,
 };
 pub use futures::Future;
+#[cfg(feature = "tls")]
+pub use futures_rustls::rustls;
 pub use gather::{Gather, gather, try_gather};
 pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
 pub use locks::{
@@ -141,6 +143,8 @@ pub use streams::{
 };
 #[cfg(unix)]
 pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
+#[cfg(feature = "tls")]
+pub use streams::{StartTls, TlsInfo};
 pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use slab::Slab;
@@ -60,7 +60,14 @@ pub(super) struct State {
     reader: Option<Waker>,
     sink: Option<Sink>,
     unsent: VecDeque<u8>,
+    /// The sink has taken more than it has sent.
+    is_unflushed: bool,
     is_paused: bool,
+    /// Both ends are away, to come back encrypted.
+    #[cfg(feature = "tls")]
+    is_upgrading: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::TlsInfo>,
     /// No more is to be written: the sink is closed after what is unsent.
     is_ended: bool,
     /// The whole connection is to be closed after what is unsent.
@@ -189,7 +196,12 @@ impl Connection {
                 reader: None,
                 sink,
                 unsent: VecDeque::new(),
+                is_unflushed: false,
                 is_paused: false,
+                #[cfg(feature = "tls")]
+                is_upgrading: false,
+                #[cfg(feature = "tls")]
+                tls: None,
                 is_ended: false,
                 is_closing: false,
                 is_lost: false,
@@ -287,6 +299,63 @@ impl Connection {
             state.is_closing = true;
             state.lose(None);
         });
+    }
+
+    /// Takes both ends away, to be encrypted, and what was received and not read.
+    #[cfg(feature = "tls")]
+    pub(super) fn take_ends(self: &Arc<Self>) -> io::Result<(Vec<u8>, Source, Sink)> {
+        let taken = self.with(|state| {
+            if state.reader.is_some() {
+                return None;
+            }
+            if state.is_closing() || state.is_ended || state.is_upgrading {
+                return Some(Err(state.lost_error()));
+            }
+            Some(match (state.source.take(), state.sink.take()) {
+                (Some(source), Some(sink)) => {
+                    state.is_upgrading = true;
+                    let received = &mut state.received;
+                    Ok((received.take(received.len()), source, sink))
+                }
+                (source, sink) => {
+                    (state.source, state.sink) = (source, sink);
+                    let message = "start_tls() needs a connection that is read and written";
+                    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+                }
+            })
+        });
+        taken.unwrap_or_else(|| {
+            panic!(
+                "start_tls() called while another coroutine is already waiting for incoming data"
+            )
+        })
+    }
+
+    /// Brings the ends back that [`take_ends`](Self::take_ends) took.
+    #[cfg(feature = "tls")]
+    pub(super) fn give_ends(
+        self: &Arc<Self>,
+        source: Source,
+        sink: Sink,
+        info: super::tls::TlsInfo,
+    ) {
+        self.with(|state| {
+            if state.is_lost {
+                state.to_drop = (Some(source), Some(sink));
+                return;
+            }
+            (state.source, state.sink) = (Some(source), Some(sink));
+            state.is_upgrading = false;
+            state.tls = Some(info);
+            state.to_wake.extend(state.reader.clone());
+            state.send(&self.pump_waker());
+        });
+    }
+
+    /// It is lost by an error.
+    #[cfg(feature = "tls")]
+    pub(super) fn fail(self: &Arc<Self>, error: &io::Error) {
+        self.with(|state| state.lose(Some(Failure::new(error).error())));
     }
 
     /// Takes in more input; ready when there is more, or its end.
@@ -417,6 +486,16 @@ impl State {
         self.is_closing || self.is_lost
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn tls_info(&self) -> Option<super::tls::TlsInfo> {
+        self.tls.clone()
+    }
+
     pub(super) fn takes_more(&self) -> bool {
         !self.is_closing() && !self.is_ended
     }
@@ -437,6 +516,7 @@ impl State {
     /// What `flush` waits for.
     pub(super) fn flushed(&mut self) -> Option<io::Result<()>> {
         if self.unsent.is_empty()
+            && !self.is_unflushed
             && self.failure.is_none()
             && (!self.is_ended || self.sink.is_none())
         {
@@ -471,9 +551,18 @@ impl State {
             while let (false, Some(sink)) = (data.is_empty(), &mut self.sink) {
                 match Pin::new(sink).poll_write(&mut cx, data) {
                     Poll::Ready(Ok(0)) => return self.lose(Some(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => data = &data[n..],
+                    Poll::Ready(Ok(n)) => {
+                        data = &data[n..];
+                        self.is_unflushed = true;
+                    }
                     Poll::Ready(Err(error)) => return self.lose(Some(error)),
                     Poll::Pending => break,
+                }
+            }
+            if data.is_empty() {
+                // What is sent at once goes on its way at once.
+                if let Poll::Ready(Err(error)) = self.poll_flush(&mut cx) {
+                    return self.lose(Some(error));
                 }
             }
         }
@@ -481,6 +570,14 @@ impl State {
         if self.unsent.len() > HIGH_WATER {
             self.is_paused = true;
         }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let (true, Some(sink)) = (self.is_unflushed, &mut self.sink) {
+            ready!(Pin::new(sink).poll_flush(cx))?;
+            self.is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn send(&mut self, waker: &Waker) {
@@ -493,6 +590,7 @@ impl State {
                     Ok(0) => Err(io::ErrorKind::WriteZero.into()),
                     Ok(n) => {
                         self.unsent.drain(..n);
+                        self.is_unflushed = true;
                         Ok(true)
                     }
                     Err(error) => Err(error),
@@ -500,6 +598,8 @@ impl State {
             } else if self.is_ended || self.is_closing {
                 // A peer that has gone already needs no end.
                 sink.poll_close(&mut cx).map(|_| Ok(false))
+            } else if self.is_unflushed {
+                self.poll_flush(&mut cx).map_ok(|()| true)
             } else {
                 break;
             };
@@ -515,6 +615,7 @@ impl State {
         }
         if self.unsent.is_empty() {
             if self.is_closing && self.sink.is_none() {
+                // Also one that is being encrypted, and whose ends are away.
                 self.lose(None);
             }
             self.unsent.shrink_to(HIGH_WATER);
@@ -535,6 +636,8 @@ impl State {
             (None, Some(source)) if !self.is_eof => self
                 .received
                 .fill(|room| Pin::new(source).poll_read(cx, room)),
+            #[cfg(feature = "tls")]
+            (None, None) if self.is_upgrading => Poll::Pending,
             _ => Poll::Ready(Ok(0)),
         };
         match polled {

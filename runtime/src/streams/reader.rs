@@ -164,7 +164,7 @@ impl StreamReader {
     /// `InvalidData`) when the line is longer than the limit; it is dropped then, as far as it has
     /// come.
     pub async fn readline(&self) -> io::Result<Vec<u8>> {
-        match self.read_until("readline", b"\n").await {
+        match self.read_until("readline", &[b"\n"]).await {
             Ok(line) => Ok(line),
             Err(ReadError::IncompleteRead(error)) => Ok(error.partial),
             Err(ReadError::LimitOverrun(error)) => {
@@ -195,12 +195,48 @@ impl StreamReader {
     ///
     /// `Separator should be at least one-byte string`.
     pub async fn readuntil(&self, separator: impl AsRef<[u8]>) -> Result<Vec<u8>, ReadError> {
-        self.read_until("readuntil", separator.as_ref()).await
+        self.read_until("readuntil", &[separator.as_ref()]).await
     }
 
-    async fn read_until(&self, method: &str, separator: &[u8]) -> Result<Vec<u8>, ReadError> {
+    /// Reads until the first of several separators, the one that is complete first: Python's
+    /// `readuntil` with a tuple. As [`readuntil`](Self::readuntil) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`readuntil`](Self::readuntil).
+    ///
+    /// # Panics
+    ///
+    /// `Separator should contain at least one element`, and as [`readuntil`](Self::readuntil).
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> Result<(), asyncio::ReadError> {
+    /// # let server = asyncio::start_server(|_, writer| async move { writer.write("one;two.three") }, "127.0.0.1", 0).await?;
+    /// # let address = server.addresses()[0];
+    /// let (reader, _writer) = asyncio::open_connection("127.0.0.1", address.port()).await?;
+    /// assert_eq!(reader.readuntil_any([".", ";"]).await?, b"one;");
+    /// assert_eq!(reader.readuntil_any([".", ";"]).await?, b"two.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn readuntil_any<I>(&self, separators: I) -> Result<Vec<u8>, ReadError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let separators: Vec<_> = separators.into_iter().collect();
+        let separators: Vec<_> = separators.iter().map(AsRef::as_ref).collect();
+        self.read_until("readuntil_any", &separators).await
+    }
+
+    async fn read_until(&self, method: &str, separators: &[&[u8]]) -> Result<Vec<u8>, ReadError> {
         assert!(
-            !separator.is_empty(),
+            !separators.is_empty(),
+            "Separator should contain at least one element"
+        );
+        assert!(
+            separators.iter().all(|separator| !separator.is_empty()),
             "Separator should be at least one-byte string"
         );
         self.check()?;
@@ -209,7 +245,7 @@ impl StreamReader {
         loop {
             let found = self
                 .connection
-                .with(|state| self.find(state, separator, &mut offset));
+                .with(|state| self.find(state, separators, &mut offset));
             if let Some(read) = found {
                 return read;
             }
@@ -220,7 +256,7 @@ impl StreamReader {
     fn find(
         &self,
         state: &mut super::connection::State,
-        separator: &[u8],
+        separators: &[&[u8]],
         offset: &mut usize,
     ) -> Option<Result<Vec<u8>, ReadError>> {
         let limit = self.connection.limit;
@@ -232,20 +268,19 @@ impl StreamReader {
         };
         let bytes = state.received.bytes();
         let start = (*offset).min(bytes.len());
-        let found = match separator {
-            [byte] => bytes[start..].iter().position(|other| other == byte),
-            _ => bytes[start..]
-                .windows(separator.len())
-                .position(|window| window == separator),
-        };
-        if let Some(found) = found {
-            let end = start + found;
-            if end > limit {
-                return overrun("Separator is found, but chunk is longer than limit", end);
+        let found = separators.iter().filter_map(|separator| {
+            let found = position(&bytes[start..], separator)?;
+            Some((start + found + separator.len(), start + found))
+        });
+        // That which ends first; among those the one that Python finds first, the shortest.
+        if let Some((end, begin)) = found.min_by_key(|&(end, begin)| (end, end - begin)) {
+            if begin > limit {
+                return overrun("Separator is found, but chunk is longer than limit", begin);
             }
-            return Some(Ok(state.received.take(end + separator.len())));
+            return Some(Ok(state.received.take(end)));
         }
-        *offset = (bytes.len() + 1).saturating_sub(separator.len());
+        let longest = separators.iter().map(|separator| separator.len()).max();
+        *offset = (bytes.len() + 1).saturating_sub(longest.unwrap_or(1));
         if *offset > limit {
             return overrun(
                 "Separator is not found, and chunk exceed the limit",
@@ -266,6 +301,15 @@ impl StreamReader {
             state.look();
             state.is_eof && state.received.len() == 0
         })
+    }
+}
+
+fn position(bytes: &[u8], separator: &[u8]) -> Option<usize> {
+    match separator {
+        [byte] => bytes.iter().position(|other| other == byte),
+        _ => bytes
+            .windows(separator.len())
+            .position(|window| window == separator),
     }
 }
 
@@ -349,7 +393,7 @@ impl Stream for StreamReader {
             let mut offset = 0;
             let found = this.connection.with(|state| match state.failure() {
                 Some(error) => Some(Err(ReadError::Io(error))),
-                None => this.find(state, b"\n", &mut offset),
+                None => this.find(state, &[b"\n"], &mut offset),
             });
             match found {
                 Some(Ok(line)) => return Poll::Ready(Some(Ok(line))),

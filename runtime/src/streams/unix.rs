@@ -9,18 +9,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 
+use super::client::{ClientOptions, client_methods};
 use super::connection::Names;
-use super::server::{Clients, Listen};
+use super::serve::{HandlerOutput, Serve, ServeOptions, server_methods};
+use super::server::{Listen, Server};
 use super::socket::Socket;
-use super::{
-    DEFAULT_LIMIT, HalfClose, HandlerOutput, Serve, Server, StreamReader, StreamWriter,
-    check_limit, connection, context, ends, serve,
-};
+use super::{HalfClose, StreamReader, StreamWriter, connection, context};
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
 
@@ -50,7 +48,7 @@ impl HalfClose for UnixStream {
 pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
     OpenUnixConnection {
         path: path.into(),
-        limit: DEFAULT_LIMIT,
+        options: ClientOptions::new(None),
     }
 }
 
@@ -59,21 +57,10 @@ pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
 #[must_use = "it connects when it is awaited"]
 pub struct OpenUnixConnection {
     path: PathBuf,
-    limit: usize,
+    options: ClientOptions,
 }
 
-impl OpenUnixConnection {
-    /// How long a line may be: 64 KiB unless set.
-    ///
-    /// # Panics
-    ///
-    /// `Limit cannot be <= 0`.
-    #[track_caller]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = check_limit(limit);
-        self
-    }
-}
+client_methods!(OpenUnixConnection);
 
 impl IntoFuture for OpenUnixConnection {
     type Output = io::Result<(StreamReader, StreamWriter)>;
@@ -86,11 +73,9 @@ impl IntoFuture for OpenUnixConnection {
                 let doing = format!("Connect call failed {}", self.path.display());
                 context(&error, doing)
             })?;
-            Ok(ends(&connection::<UnixStream>(
-                Socket::adopt(socket)?,
-                self.limit,
-                Names::default(),
-            )))
+            let (socket, limit) = (Socket::adopt(socket)?, self.options.limit);
+            let connection = connection::<UnixStream>(socket, limit, Names::default());
+            self.options.finish(connection).await
         })
     }
 }
@@ -111,8 +96,7 @@ where
     StartUnixServer {
         handler,
         path: path.into(),
-        limit: DEFAULT_LIMIT,
-        start_serving: true,
+        options: ServeOptions::default(),
     }
 }
 
@@ -122,28 +106,10 @@ where
 pub struct StartUnixServer<H> {
     handler: H,
     path: PathBuf,
-    limit: usize,
-    start_serving: bool,
+    options: ServeOptions,
 }
 
-impl<H> StartUnixServer<H> {
-    /// How long a line may be: 64 KiB unless set.
-    ///
-    /// # Panics
-    ///
-    /// `Limit cannot be <= 0`.
-    #[track_caller]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = check_limit(limit);
-        self
-    }
-
-    /// Whether it accepts at once, or when it is told to.
-    pub fn start_serving(mut self, start_serving: bool) -> Self {
-        self.start_serving = start_serving;
-        self
-    }
-}
+server_methods!(StartUnixServer);
 
 impl<H, F> IntoFuture for StartUnixServer<H>
 where
@@ -157,19 +123,18 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let event_loop = current_loop();
-            let clients = Arc::<Clients>::default();
-            let listener = UnixListening {
-                file: SocketFile::replace(&self.path)?,
-                socket: bind(&self.path)?,
-                serve: serve(&event_loop, self.handler, clients.clone()),
-                limit: self.limit,
-            };
-            listener.file.note();
-            let server = Server::new(&event_loop, vec![Rc::new(listener)], clients);
-            if self.start_serving {
-                server.start_serving();
-            }
+            let file = SocketFile::replace(&self.path)?;
+            let socket = bind(&self.path)?;
+            file.note();
+            let limit = self.options.limit;
+            let server = self.options.start(&current_loop(), self.handler, |serve| {
+                vec![Rc::new(UnixListening {
+                    socket,
+                    file,
+                    serve: serve.clone(),
+                    limit,
+                })]
+            });
             Ok(server)
         })
     }
@@ -186,6 +151,7 @@ fn bind(path: &Path) -> io::Result<Socket<UnixListener>> {
 struct UnixListening {
     socket: Socket<UnixListener>,
     /// Removed when the socket is closed.
+    #[expect(dead_code, reason = "its destructor does the work")]
     file: SocketFile,
     serve: Serve,
     limit: usize,

@@ -1,0 +1,196 @@
+//! What is served: the handlers of connections, and what the servers of both kinds of addresses can
+//! be told.
+
+use std::fmt::Debug;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::server::{Clients, Listen, Server};
+use super::{DEFAULT_LIMIT, StreamReader, StreamWriter, ends};
+use crate::Task;
+use crate::event_loop::{ExceptionContext, LoopState, guarded};
+use crate::exceptions::{Exception, Panic};
+
+/// What a handler of connections may give: nothing, or a [`Result`] whose `Err` is reported.
+pub trait HandlerOutput: 'static {
+    /// What went wrong.
+    fn failure(&self) -> Option<String>;
+}
+
+impl HandlerOutput for () {
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: Debug + 'static> HandlerOutput for Result<(), E> {
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(|error| format!("{error:?}"))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ServeOptions {
+    pub(super) limit: usize,
+    pub(super) start_serving: bool,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::ServerTls,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            start_serving: true,
+            #[cfg(feature = "tls")]
+            tls: super::tls::ServerTls::default(),
+        }
+    }
+}
+
+impl ServeOptions {
+    /// A server, of listeners that are given what serves a connection.
+    pub(super) fn start<H, F>(
+        self,
+        event_loop: &Rc<LoopState>,
+        handler: H,
+        listeners: impl FnOnce(&Serve) -> Vec<Rc<dyn Listen>>,
+    ) -> Server
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + 'static,
+        F: IntoFuture + 'static,
+        F::IntoFuture: 'static,
+        F::Output: HandlerOutput,
+    {
+        let clients = Arc::<Clients>::default();
+        let start_serving = self.start_serving;
+        let serve = self.serve(event_loop, handler, clients.clone());
+        let server = Server::new(event_loop, listeners(&serve), clients);
+        if start_serving {
+            server.start_serving();
+        }
+        server
+    }
+
+    /// Mirrors `client_connected_cb` of `StreamReaderProtocol.connection_made`.
+    fn serve<H, F>(self, event_loop: &Rc<LoopState>, handler: H, clients: Arc<Clients>) -> Serve
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + 'static,
+        F: IntoFuture + 'static,
+        F::IntoFuture: 'static,
+        F::Output: HandlerOutput,
+    {
+        let event_loop: Weak<LoopState> = Rc::downgrade(event_loop);
+        let handler = Rc::new(handler);
+        Rc::new(move |connection| {
+            let Some(event_loop) = event_loop.upgrade() else {
+                return;
+            };
+            clients.attach(&connection);
+            let (reader, writer) = ends(&connection);
+            #[cfg(feature = "tls")]
+            if self.tls.config.is_some() {
+                let (tls, handler) = (self.tls.clone(), handler.clone());
+                let encrypted = connection.clone();
+                let task = Task::spawn(&event_loop, async move {
+                    if let Err(error) = tls.start(&encrypted).await {
+                        // As CPython does: it is the client's, and clients may be anything.
+                        crate::diagnostics::debug(format_args!("SSL handshake failed: {error}"));
+                        return None;
+                    }
+                    Some(handler(reader, writer).await)
+                });
+                return look_after(&task, &event_loop, connection, |output| {
+                    output.as_ref().and_then(HandlerOutput::failure)
+                });
+            }
+            let mut served = None;
+            guarded("Unhandled exception in client_connected_cb", || {
+                served = Some(handler(reader, writer).into_future());
+            });
+            let Some(served) = served else {
+                return connection.close();
+            };
+            let task = Task::spawn(&event_loop, served);
+            look_after(&task, &event_loop, connection, HandlerOutput::failure);
+        })
+    }
+}
+
+/// Starts a task for a connection.
+pub(super) type Serve = Rc<dyn Fn(Arc<Connection>)>;
+
+/// Reports what a handler fails with, and closes the connection then.
+fn look_after<T: 'static>(
+    task: &Task<T>,
+    event_loop: &Rc<LoopState>,
+    connection: Arc<Connection>,
+    failure: impl Fn(&T) -> Option<String> + 'static,
+) {
+    let event_loop = Rc::downgrade(event_loop);
+    task.add_done_callback(move |task| {
+        let failure = match task.exception() {
+            Some(Exception::CancelledError(_)) => return connection.close(),
+            Some(Exception::Panic(panic)) => Some(panic),
+            None => {
+                let failure = failure(&task.result());
+                failure.map(|failure| Panic::new(Box::new(failure)))
+            }
+        };
+        let Some(failure) = failure else { return };
+        connection.close();
+        if let Some(event_loop) = event_loop.upgrade() {
+            event_loop.report(ExceptionContext {
+                message: "Unhandled exception in client_connected_cb".to_owned(),
+                exception: Some(failure),
+                task: Some(task.any()),
+            });
+        }
+    });
+}
+
+/// The methods that all servers have.
+macro_rules! server_methods {
+    ($server:ident) => {
+        impl<H> $server<H> {
+            /// How long a line may be: 64 KiB unless set.
+            ///
+            /// # Panics
+            ///
+            /// `Limit cannot be <= 0`.
+            #[track_caller]
+            pub fn limit(mut self, limit: usize) -> Self {
+                self.options.limit = super::check_limit(limit);
+                self
+            }
+
+            /// Whether it accepts at once, or when it is told to.
+            pub fn start_serving(mut self, start_serving: bool) -> Self {
+                self.options.start_serving = start_serving;
+                self
+            }
+
+            /// Encrypts the connections by TLS; a handler is called when the handshake is done. One
+            /// that fails closes the connection, and is told in the log, for debugging. Python's
+            /// `ssl=`; with the feature `tls`. See
+            /// [`StreamWriter::start_tls`](crate::StreamWriter::start_tls) for an example.
+            #[cfg(feature = "tls")]
+            pub fn ssl(
+                mut self,
+                config: impl Into<std::sync::Arc<crate::rustls::ServerConfig>>,
+            ) -> Self {
+                self.options.tls.config = Some(config.into());
+                self
+            }
+
+            /// How long a handshake may take: 60 seconds unless set.
+            #[cfg(feature = "tls")]
+            pub fn ssl_handshake_timeout(mut self, timeout: impl crate::Delay) -> Self {
+                self.options.tls.handshake_timeout = timeout.as_seconds();
+                self
+            }
+        }
+    };
+}
+pub(super) use server_methods;
