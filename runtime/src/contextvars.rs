@@ -12,7 +12,23 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The values of a context; none stands for the empty map.
-pub(crate) type Values = Option<Rc<BTreeMap<u64, Rc<dyn Any>>>>;
+pub(crate) type Values = Option<Rc<BTreeMap<u64, Value>>>;
+
+/// A value, and how it is cloned for another thread, if it can go to one.
+#[derive(Clone)]
+pub(crate) struct Value {
+    value: Rc<dyn Any>,
+    clone_to_send: Option<CloneToSend>,
+}
+
+/// A clone of a variable's value, wrapped up for another thread.
+type CloneToSend = fn(&dyn Any) -> Option<Sent>;
+type Sent = Box<dyn FnOnce() -> Rc<dyn Any> + Send>;
+
+fn clone_to_send<T: Clone + Send + 'static>(value: &dyn Any) -> Option<Sent> {
+    let value = value.downcast_ref::<T>()?.clone();
+    Some(Box::new(move || Rc::new(value)))
+}
 
 thread_local! {
     static CURRENT: Cell<Values> = const { Cell::new(None) };
@@ -49,6 +65,36 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let inner = replace(self.outer.take());
         self.home.set(inner);
+    }
+}
+
+/// Has `function` run on another thread in a copy of the current context, without the values that
+/// cannot go there.
+pub(crate) fn carried<T>(
+    function: impl FnOnce() -> T + Send + 'static,
+) -> impl FnOnce() -> T + Send + 'static {
+    let values = copy();
+    let values = values.iter().flat_map(|values| values.iter());
+    let sent: Vec<(u64, CloneToSend, Sent)> = values
+        .filter_map(|(id, value)| {
+            let clone_to_send = value.clone_to_send?;
+            Some((*id, clone_to_send, clone_to_send(&*value.value)?))
+        })
+        .collect();
+    move || {
+        let values: BTreeMap<_, _> = sent
+            .into_iter()
+            .map(|(id, clone_to_send, sent)| {
+                let value = Value {
+                    value: sent(),
+                    clone_to_send: Some(clone_to_send),
+                };
+                (id, value)
+            })
+            .collect();
+        let values = Cell::new((!values.is_empty()).then(|| Rc::new(values)));
+        let _entered = Entered::new(&values);
+        function()
     }
 }
 
@@ -89,6 +135,10 @@ impl<F> Bound<F> {
 /// A task starts with a copy of the values that there were where it was created, and so do
 /// callbacks; what either sets, nobody else sees. A variable is declared once, as a `static`.
 ///
+/// A copy also goes with a function to another thread, by [`to_thread`](crate::to_thread), for which
+/// values have to be [`Send`]: those that are not belong in a [`local`](Self::local) variable, which
+/// stays behind.
+///
 /// Mirrors `contextvars.ContextVar`.
 ///
 /// ```
@@ -117,15 +167,17 @@ pub struct ContextVar<T> {
     /// Given at the first use; never used again.
     id: AtomicU64,
     default: Option<fn() -> T>,
+    clone_to_send: Option<CloneToSend>,
 }
 
-impl<T: 'static> ContextVar<T> {
+impl<T: Clone + Send + 'static> ContextVar<T> {
     /// A variable without a default.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
             id: AtomicU64::new(0),
             default: None,
+            clone_to_send: Some(clone_to_send::<T>),
         }
     }
 
@@ -142,6 +194,31 @@ impl<T: 'static> ContextVar<T> {
             name,
             id: AtomicU64::new(0),
             default: Some(default),
+            clone_to_send: Some(clone_to_send::<T>),
+        }
+    }
+}
+
+impl<T: 'static> ContextVar<T> {
+    /// A variable without a default, whose values may be of any type and stay on their thread.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    /// use std::rc::Rc;
+    ///
+    /// static CACHE: ContextVar<Rc<str>> = ContextVar::local("cache");
+    ///
+    /// # asyncio::run(async {
+    /// CACHE.set("here".into());
+    /// assert_eq!(asyncio::to_thread(|| CACHE.try_get().is_some()).await, false);
+    /// # });
+    /// ```
+    pub const fn local(name: &'static str) -> Self {
+        Self {
+            name,
+            id: AtomicU64::new(0),
+            default: None,
+            clone_to_send: None,
         }
     }
 
@@ -192,7 +269,10 @@ impl<T: 'static> ContextVar<T> {
     /// Sets the value in the current context. What this gives takes it back: see
     /// [`reset`](Self::reset).
     pub fn set(&self, value: T) -> ContextToken<T> {
-        let old = self.put(Some(Rc::new(value)));
+        let old = self.put(Some(Value {
+            value: Rc::new(value),
+            clone_to_send: self.clone_to_send,
+        }));
         ContextToken {
             id: self.id(),
             old,
@@ -216,7 +296,7 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// Puts a value in or takes it out, and gives the one that was there.
-    fn put(&self, value: Option<Rc<dyn Any>>) -> Option<Rc<dyn Any>> {
+    fn put(&self, value: Option<Value>) -> Option<Value> {
         let mut values = replace(None).unwrap_or_default();
         let map = Rc::make_mut(&mut values);
         let old = match value {
@@ -230,7 +310,7 @@ impl<T: 'static> ContextVar<T> {
 }
 
 fn value_of(values: &Values, id: u64) -> Option<Rc<dyn Any>> {
-    values.as_ref()?.get(&id).cloned()
+    Some(values.as_ref()?.get(&id)?.value.clone())
 }
 
 impl<T> fmt::Debug for ContextVar<T> {
@@ -242,7 +322,7 @@ impl<T> fmt::Debug for ContextVar<T> {
 /// What a [`ContextVar`] was before it was set. Mirrors `contextvars.Token`.
 pub struct ContextToken<T> {
     id: u64,
-    old: Option<Rc<dyn Any>>,
+    old: Option<Value>,
     of: PhantomData<T>,
 }
 

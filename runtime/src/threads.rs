@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use crate::contextvars;
 use crate::delay::{Timeout, duration};
 use crate::event_loop::remote::Message;
 use crate::event_loop::{EventLoop, LoopClosed, RemoteLoop, context};
@@ -44,7 +45,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Runs `function` on another thread, and gives what it gave.
 ///
 /// The thread is one of the loop's default executor; nothing starts before this is awaited. It is
-/// [`Send`] when `function` and its value are, and works off asyncio's loop too. Mirrors
+/// [`Send`] when `function` and its value are, and works off asyncio's loop too. `function` runs in
+/// a copy of the current context: see [`ContextVar`](crate::ContextVar). Mirrors
 /// `asyncio.to_thread`.
 ///
 /// # Panics
@@ -90,7 +92,7 @@ where
         Some(event_loop) => event_loop.default_executor(),
         None => ELSEWHERE.get_or_init(ThreadPoolExecutor::default).clone(),
     };
-    executor.submit(function)
+    executor.submit(contextvars::carried(function))
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -692,7 +694,8 @@ fn cancel_with<T: Send + 'static>(promise: &Promise<T>, task: TaskKey) {
 
 impl EventLoop {
     /// Has `function` called on a thread of `executor`, or of the loop's default one; at once,
-    /// whether or not the future that this gives is awaited.
+    /// whether or not the future that this gives is awaited. Context variables do not go with it,
+    /// as in Python.
     ///
     /// Mirrors `loop.run_in_executor`.
     ///

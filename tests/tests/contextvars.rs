@@ -155,7 +155,7 @@ fn the_context_is_restored_after_a_panic() {
 
 #[test]
 fn values_go_with_the_last_context_that_holds_them() {
-    static KEPT: ContextVar<std::rc::Rc<Token>> = ContextVar::new("kept");
+    static KEPT: ContextVar<std::rc::Rc<Token>> = ContextVar::local("kept");
     let counter = Counter::default();
     run(async {
         let token = counter.token();
