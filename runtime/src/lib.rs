@@ -149,8 +149,8 @@ pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_s
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{
-    AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_task, current_task, ensure_future,
-    format_call_graph, print_call_graph, sleep,
+    AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_eager_task, create_task, current_task,
+    eager_task_factory, ensure_future, format_call_graph, print_call_graph, sleep,
 };
 pub use threads::{
     ConcurrentFuture, ThreadPoolExecutor, run_coroutine_threadsafe, to_thread, wrap_future,

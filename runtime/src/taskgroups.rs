@@ -374,6 +374,12 @@ impl<C> TaskGroup<C> {
         assert!(!state.aborting.get(), "TaskGroup {self:?} is shutting down");
         let task = create_task(future);
         let any = task.any();
+        if task.done() {
+            // An eager one.
+            let gave_error = gave_error(&task);
+            state.child_done(&any, gave_error);
+            return task;
+        }
         state
             .tasks
             .borrow_mut()

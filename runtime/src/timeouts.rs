@@ -500,8 +500,7 @@ fn raises_cancellation<F: Future>(future: &F) -> bool {
 /// may borrow cannot be a task; another one takes its turns. On another executor nobody counts
 /// turns.
 fn stand_in() -> Option<Released> {
-    context::running()?;
-    let task = crate::create_task(async {});
+    let task = crate::Task::stand_in(&context::running()?);
     let released = Released::default();
     task.core().add_callback(released.callback());
     task.cancel();

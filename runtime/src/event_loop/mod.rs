@@ -85,6 +85,8 @@ pub(crate) struct LoopState {
     stopping: Cell<bool>,
     closed: Cell<bool>,
     debug: Cell<bool>,
+    /// Whether tasks take their first step as they are created.
+    pub(crate) eager_tasks: Cell<bool>,
     slow_callback_duration: Cell<f64>,
     iteration: Cell<u64>,
     /// How much is waited for that comes from outside of the loop: suspended tasks that wait for
@@ -143,6 +145,7 @@ impl LoopState {
             is_parked: Cell::new(false),
             stopping: Cell::new(false),
             closed: Cell::new(false),
+            eager_tasks: Cell::new(false),
             debug: Cell::new(
                 std::env::var_os("ASYNCIO_DEBUG")
                     .is_some_and(|value| value != "0" && !value.is_empty()),

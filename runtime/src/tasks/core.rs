@@ -122,6 +122,10 @@ impl TaskCore {
 }
 
 impl TaskCore {
+    pub(super) fn has_started(&self) -> bool {
+        self.started.get()
+    }
+
     fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
         let given = self.given_context.borrow().clone();
         match &given {

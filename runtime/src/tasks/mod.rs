@@ -3,6 +3,7 @@
 //! - [`core`]: what a task is beneath its type, and how it takes a step;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`waker`]: what wakes a task, from any thread;
+//! - [`eager`]: tasks that begin at once;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
@@ -12,6 +13,7 @@
 mod call_graph;
 pub(crate) mod cancellation;
 mod core;
+mod eager;
 pub(crate) mod errors;
 pub(crate) mod outside;
 pub(crate) mod repr;
@@ -33,6 +35,7 @@ use self::cancellation::Onward;
 pub(crate) use self::cancellation::Suspended;
 use self::core::Name;
 pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
+pub use self::eager::{create_eager_task, eager_task_factory};
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
@@ -163,8 +166,19 @@ impl<T: 'static> Task<T> {
         F: Future<Output = T> + 'static,
     {
         assert!(!event_loop.is_closed(), "Event loop is closed");
+        Self::spawn_with(event_loop, event_loop.eager_tasks.get(), future)
+    }
+
+    #[track_caller]
+    fn spawn_with<F>(event_loop: &Rc<LoopState>, is_eager: bool, future: F) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
         let name = std::any::type_name::<F>();
-        Self::insert(event_loop, name, Location::caller(), Some(Box::pin(future)))
+        let future = Some(Box::pin(future) as Pin<Box<dyn Future<Output = T>>>);
+        let task = Self::insert(event_loop, name, Location::caller(), future);
+        eager::begin(&task, event_loop, is_eager);
+        task
     }
 
     fn insert(
@@ -174,7 +188,7 @@ impl<T: 'static> Task<T> {
         future: Option<Pin<Box<dyn Future<Output = T>>>>,
     ) -> Self {
         let mut state = None;
-        let task = event_loop.insert_task(|key| {
+        event_loop.insert_task(|key| {
             let made = Rc::new(TaskState {
                 future: FutureCore::new(event_loop),
                 core: TaskCore::new(key, coroutine, created_at, future.is_none()),
@@ -184,7 +198,6 @@ impl<T: 'static> Task<T> {
             state = Some(made.clone());
             TaskRef(made)
         });
-        event_loop.schedule(&task);
         match state {
             Some(state) => Self {
                 state,
@@ -214,6 +227,11 @@ impl<T: 'static> Task<T> {
     /// Has the task run in `context` itself, and not in a copy of the current one: Python's
     /// `create_task(coro, context=ctx)`. To be said as the task is created.
     ///
+    /// # Panics
+    ///
+    /// When the task has begun: an eager one does so as it is created. There, create it inside of
+    /// [`Context::run`].
+    ///
     /// ```
     /// use asyncio::{Context, ContextVar};
     ///
@@ -225,7 +243,12 @@ impl<T: 'static> Task<T> {
     /// assert_eq!(context.run(|| USER.get()), "ada");
     /// # });
     /// ```
+    #[track_caller]
     pub fn context(self, context: &Context) -> Self {
+        assert!(
+            !self.state.core.has_started(),
+            "the task runs in another context already: say `context` as it is created"
+        );
         let old = self.state.core.given_context.replace(Some(context.clone()));
         drop(old);
         self
@@ -250,13 +273,20 @@ impl<T: 'static> Task<T> {
 }
 
 impl Task<()> {
+    /// A task that does nothing, for the turns that it takes. It is not eager.
+    pub(crate) fn stand_in(event_loop: &Rc<LoopState>) -> Self {
+        Self::spawn_with(event_loop, false, async {})
+    }
+
     /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
     pub(crate) fn main(
         event_loop: &Rc<LoopState>,
         coroutine: &'static str,
         called_at: &'static Location<'static>,
     ) -> Self {
-        Self::insert(event_loop, coroutine, called_at, None)
+        let task = Self::insert(event_loop, coroutine, called_at, None);
+        event_loop.schedule(&task.erased());
+        task
     }
 
     pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) -> CallbackId {

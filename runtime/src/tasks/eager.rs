@@ -1,0 +1,83 @@
+//! Eager tasks: they take their first step as they are created.
+//!
+//! Mirrors `Task(eager_start=True)` and `asyncio.eager_task_factory` of Python 3.12.
+
+use std::rc::Rc;
+
+use super::Task;
+use crate::event_loop::{EventLoop, LoopState, context};
+
+/// Makes a task of a future, and runs it at once, here, to its first suspension.
+///
+/// One that ends without suspending is done when this returns, and never goes through the loop. While
+/// it runs it is the [`current_task`](crate::current_task), in a copy of the context. Mirrors
+/// `Task(coro, eager_start=True)` of Python 3.12 and `create_task(coro, eager_start=True)` of 3.14;
+/// [`EventLoop::set_task_factory`] makes every task such a one.
+///
+/// Its [`name`](Task::name) is given when its first step is over.
+///
+/// # Panics
+///
+/// `no running event loop`, outside of one. A panic of the task is the task's.
+///
+/// # Cancellation
+///
+/// That of the task which makes it has no part in the first step: the new task has its own.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_eager_task(async { 6 * 7 });
+/// assert!(task.done());
+/// assert_eq!(task.await, 42);
+/// # });
+/// ```
+#[track_caller]
+pub fn create_eager_task<F: IntoFuture>(future: F) -> Task<F::Output>
+where
+    F::IntoFuture: 'static,
+    F::Output: 'static,
+{
+    match context::running() {
+        Some(event_loop) => Task::spawn_with(&event_loop, true, future.into_future()),
+        None => panic!("no running event loop"),
+    }
+}
+
+/// Has a loop make eager tasks: for [`EventLoop::set_task_factory`]. Mirrors
+/// `asyncio.eager_task_factory`.
+#[allow(non_camel_case_types, reason = "a function to who uses it")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct eager_task_factory;
+
+impl EventLoop {
+    /// Has every task that is created while the loop runs be an eager one, see
+    /// [`create_eager_task`]; `None` takes that back. Mirrors `loop.set_task_factory`, which takes
+    /// any function; a task of another type than [`Task`] there cannot be here.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// asyncio::get_running_loop().set_task_factory(asyncio::eager_task_factory);
+    /// let task = asyncio::create_task(async { 6 * 7 });
+    /// assert!(task.done());
+    /// # });
+    /// ```
+    pub fn set_task_factory(&self, factory: impl Into<Option<eager_task_factory>>) {
+        self.inner.eager_tasks.set(factory.into().is_some());
+    }
+
+    /// What [`set_task_factory`](Self::set_task_factory) set.
+    pub fn get_task_factory(&self) -> Option<eager_task_factory> {
+        self.inner.eager_tasks.get().then_some(eager_task_factory)
+    }
+}
+
+/// A new task's first step: queued, or taken now if it is eager and the loop runs.
+pub(super) fn begin<T: 'static>(task: &Task<T>, event_loop: &Rc<LoopState>, is_eager: bool) {
+    let task = task.erased();
+    let is_running = || context::running().is_some_and(|running| Rc::ptr_eq(&running, event_loop));
+    if is_eager && is_running() {
+        task.step(event_loop, None);
+    } else {
+        event_loop.schedule(&task);
+    }
+}
