@@ -12,6 +12,8 @@ use crate::diagnostic::Mistake;
 pub(crate) struct Args {
     /// `generator`: the return type is an alias of a generator.
     pub(crate) generator: bool,
+    /// `result`: the return type is an alias of a `Result`.
+    pub(crate) result: bool,
     /// `boxed`: what is returned is erased.
     pub(crate) boxed: bool,
     /// `send`: what is returned is `Send`.
@@ -45,7 +47,7 @@ impl Attribute {
     /// The arguments it takes, as a message lists them.
     fn takes(self) -> &'static str {
         match self {
-            Attribute::Coroutine => "`generator`, `boxed`, `send`, `crate = path`",
+            Attribute::Coroutine => "`generator`, `result`, `boxed`, `send`, `crate = path`",
             Attribute::Coroutines | Attribute::Main => "only `crate = path`",
             Attribute::Test => "`virtual_clock`, `crate = path`",
         }
@@ -73,6 +75,7 @@ pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> (Args, Vec<Mis
                     "say where the crate is: `crate = path::to::asyncio`",
                 )),
                 (Attribute::Coroutine, "generator", None) => args.generator = true,
+                (Attribute::Coroutine, "result", None) => args.result = true,
                 (Attribute::Coroutine, "boxed", None) => args.boxed = true,
                 (Attribute::Coroutine, "send", None) => args.send = true,
                 (Attribute::Test, "virtual_clock", None) => args.virtual_clock = true,

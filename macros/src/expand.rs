@@ -7,7 +7,7 @@ use syn::visit_mut::VisitMut;
 use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
 
 use crate::args::{self, Args, Attribute};
-use crate::body::{self, Found, Language, Names, Needs, Rewriter, Shows};
+use crate::body::{self, Language, Names, Needs, Rewriter, Shows, Source};
 use crate::diagnostic::Mistake;
 use crate::fallback;
 use crate::item::{self, Body, Function};
@@ -127,18 +127,14 @@ fn expand(args: &Args, mut function: Function) -> TokenStream {
             "a coroutine cannot take C's variable arguments",
         ));
     }
-    let found = match &function.body {
-        Body::Block(body) => Found::in_body(body.stream()),
-        Body::None(_) => Found::default(),
-    };
-    let expansion = match kind::of(&function.sig, args, &found) {
-        Ok(Kind::Coroutine(coroutine)) => expand_coroutine(args, function, &coroutine),
+    let source = Source::new(match &function.body {
+        Body::Block(body) => Some(body),
+        Body::None(_) => None,
+    });
+    let expansion = match kind::of(&function.sig, args, &source) {
+        Ok(Kind::Coroutine(coroutine)) => expand_coroutine(args, &function, &source, &coroutine),
         Ok(Kind::Generator(generator)) => {
-            let is_excused = match &function.body {
-                Body::Block(body) => found.yields_or_is_excused(&body.stream()),
-                Body::None(_) => true,
-            };
-            if !is_excused {
+            if !source.yields_or_is_excused() {
                 let message = format!(
                     "a generator without a `yield_!` in it: yield something, or, for a plain function that gives a generator made elsewhere, take \
                      `#[asyncio::coroutine]` off `{}`",
@@ -146,7 +142,7 @@ fn expand(args: &Args, mut function: Function) -> TokenStream {
                 );
                 mistakes.push(Mistake::at(function.sig.ident.span(), message));
             }
-            expand_generator(args, function, &generator)
+            expand_generator(args, &function, &source, &generator)
         }
         Err(mistake) => fallback::signature(&function, mistake),
     };
@@ -259,7 +255,7 @@ fn async_block(
     language: Language,
     parameters: &TokenStream,
     output: Option<&Type>,
-    body: &Group,
+    (body, source): (&Group, &Source<'_>),
     name: &Ident,
     own: Option<&Ident>,
 ) -> (TokenStream, Needs) {
@@ -270,7 +266,7 @@ fn async_block(
         Some(ty) => kind::opaque(ty).is_none().then(|| quote!(#ty)),
     };
     let mut rewriter = Rewriter::new(language, names, own, returned.clone());
-    let body = rewriter.body(body);
+    let body = rewriter.body(body, source);
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
@@ -317,22 +313,51 @@ fn traits(names: &Names, needs: &Needs) -> TokenStream {
 fn about(names: &Names, name: &Ident) -> TokenStream {
     let span = Span::mixed_site();
     let private = &names.private;
-    let here = span.located_at(name.span());
+    // With the user's own span, as these look where the macro was called that they come from: that would be the attribute.
+    let place = quote_spanned!(name.span()=> ::core::file!(), ::core::line!());
     let name = name.to_string();
     let name = name.trim_start_matches("r#");
-    quote_spanned! {here=>
-        const { &#private::About::unawaited(const { &#private::About::awaited(#name, ::core::file!(), ::core::line!()) }) }
+    quote_spanned! {span=>
+        const { &#private::About::unawaited(const { &#private::About::awaited(#name, #place) }) }
+    }
+}
+
+// Input:  async move { .. }
+// Output: private::fallible({ use ..; (&private::Output::<Result<T, E>>::new()).reports() }, async move { .. })
+fn fallible(
+    names: &Names,
+    output: Option<&Type>,
+    says_so: bool,
+    block: TokenStream,
+) -> TokenStream {
+    let Some(ty) = output.and_then(|ty| kind::result(ty, says_so)) else {
+        return block;
+    };
+    let private = &names.private;
+    quote_spanned! {Span::mixed_site()=>
+        #private::fallible(
+            {
+                use #private::{OutputOther as _, OutputResult as _};
+                (&#private::Output::<#ty>::new()).reports()
+            },
+            #block
+        )
     }
 }
 
 // Input:  async fn f(a: A) -> T { body }
 // Output: fn f(a: A) -> Coroutine<impl Future<Output = T>> { private::coroutine(about, async move { let a = a; body }) }
-fn expand_coroutine(args: &Args, function: Function, coroutine: &Coroutine) -> TokenStream {
+fn expand_coroutine(
+    args: &Args,
+    function: &Function,
+    source: &Source<'_>,
+    coroutine: &Coroutine,
+) -> TokenStream {
     let span = Span::mixed_site();
     let asyncio = args.asyncio();
     let names = Names::new(&asyncio);
     let private = &names.private;
-    let mut shell = Shell::new(&function);
+    let mut shell = Shell::new(function);
     let name = function.sig.ident.clone();
     let output = coroutine
         .output
@@ -369,11 +394,12 @@ fn expand_coroutine(args: &Args, function: Function, coroutine: &Coroutine) -> T
                 language,
                 &shell.parameters,
                 coroutine.output.as_ref(),
-                body,
+                (body, source),
                 &name,
                 own,
             );
             let about = about(&names, &name);
+            let block = fallible(&names, coroutine.output.as_ref(), args.result, block);
             let block = if args.boxed {
                 quote_spanned!(span=> ::std::boxed::Box::pin(#block))
             } else {
@@ -397,13 +423,18 @@ fn expand_coroutine(args: &Args, function: Function, coroutine: &Coroutine) -> T
 //                 returned
 //             })
 //         }
-fn expand_generator(args: &Args, function: Function, generator: &Generator) -> TokenStream {
+fn expand_generator(
+    args: &Args,
+    function: &Function,
+    source: &Source<'_>,
+    generator: &Generator,
+) -> TokenStream {
     let span = Span::mixed_site();
     let asyncio = args.asyncio();
     let names = Names::new(&asyncio);
     let private = &names.private;
     let unit = quote_spanned!(span=> ());
-    let mut shell = Shell::new(&function);
+    let mut shell = Shell::new(function);
     let send = args
         .send
         .then(|| quote_spanned!(span=> + ::core::marker::Send));
@@ -501,6 +532,7 @@ fn expand_generator(args: &Args, function: Function, generator: &Generator) -> T
             };
             let rewriter =
                 Rewriter::new(language, &names, own, Some(returns.clone())).showing(shows);
+            let body = (body, source);
             let block =
                 generator_block(&names, rewriter, &shell.parameters, &returns, written, body);
             let GeneratorBlock { block, constructor } = block;
@@ -535,12 +567,12 @@ fn generator_block(
     parameters: &TokenStream,
     returns: &TokenStream,
     written: Span,
-    body: &Group,
+    (body, source): (&Group, &Source<'_>),
 ) -> GeneratorBlock {
     let span = Span::mixed_site();
     let Names { private } = names;
     let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
-    let body = rewriter.body(body);
+    let body = rewriter.body(body, source);
     let is_async = rewriter.language == Language::AsyncGenerator;
     let Rewriter {
         needs, mistakes, ..
@@ -651,11 +683,11 @@ fn runner(
         language,
         &TokenStream::new(),
         output,
-        &body,
+        (&body, &Source::new(Some(&body))),
         &sig.ident,
         None,
     );
-    let run = run(block);
+    let run = run(fallible(&names, output, false, block));
     quote_spanned! {span=>
         #attribute
         #(#attrs)*

@@ -26,7 +26,19 @@ pub(crate) enum Body {
 impl Function {
     /// Reads a function; the error is for what is not one.
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
-        Function::read.parse2(ungrouped(tokens))
+        let tokens = ungrouped(tokens);
+        let mut trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+        // The parser is not shown the body: it would take it all apart, to no end but time.
+        if let Some(block) = trees.pop().as_ref().and_then(block) {
+            let signature = trees.into_iter().collect();
+            if let Ok(mut function) = Function::read.parse2(signature) {
+                if matches!(&function.body, Body::None(rest) if rest.is_empty()) {
+                    function.body = Body::Block(block);
+                    return Ok(function);
+                }
+            }
+        }
+        Function::read.parse2(tokens)
     }
 
     fn read(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -34,15 +46,11 @@ impl Function {
         let vis = input.parse()?;
         let sig = Signature::parse(input)?;
         let rest: TokenStream = input.parse()?;
-        let body = match block(&rest) {
-            Some(block) => Body::Block(block),
-            None => Body::None(rest),
-        };
         Ok(Function {
             attrs,
             vis,
             sig,
-            body,
+            body: Body::None(rest),
         })
     }
 }
@@ -59,14 +67,19 @@ fn ungrouped(tokens: TokenStream) -> TokenStream {
 }
 
 /// The block of a body, also when it reached us through a `macro_rules!` as one `$body:block`.
-fn block(rest: &TokenStream) -> Option<Group> {
-    let mut trees = rest.clone().into_iter();
-    match (trees.next(), trees.next()) {
-        (Some(TokenTree::Group(group)), None) => match group.delimiter() {
-            Delimiter::Brace => Some(group),
-            Delimiter::None => block(&group.stream()),
-            _ => None,
-        },
+fn block(tree: &TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = tree else {
+        return None;
+    };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group.clone()),
+        Delimiter::None => {
+            let mut trees = group.stream().into_iter();
+            match (trees.next(), trees.next()) {
+                (Some(tree), None) => block(&tree),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

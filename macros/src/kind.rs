@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use syn::{GenericArgument, Path, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
 use crate::args::Args;
-use crate::body::Found;
+use crate::body::Source;
 use crate::diagnostic::Mistake;
 
 /// What a function is.
@@ -61,7 +61,7 @@ pub(crate) enum Shown {
 }
 
 /// What the signature says a function is.
-pub(crate) fn of(sig: &Signature, args: &Args, found: &Found) -> Result<Kind, Mistake> {
+pub(crate) fn of(sig: &Signature, args: &Args, source: &Source<'_>) -> Result<Kind, Mistake> {
     let output = match &sig.output {
         ReturnType::Default => None,
         ReturnType::Type(_, ty) => Some(&**ty),
@@ -82,7 +82,7 @@ pub(crate) fn of(sig: &Signature, args: &Args, found: &Found) -> Result<Kind, Mi
             sig.ident.span(),
             "a generator's return type says what it yields: write `-> asyncio::Generator<Y>` or an alias of it",
         )),
-        Some(ty) => match generator(ty, found)? {
+        Some(ty) => match generator(ty, source)? {
             Some(generator) if !generator.is_async => {
                 refuse_async(sig, ty)?;
                 Ok(Kind::Generator(generator))
@@ -129,7 +129,7 @@ fn listed(ty: &Type) -> Option<String> {
 }
 
 /// The generator that a return type says, if it does.
-fn generator(ty: &Type, found: &Found) -> Result<Option<Generator>, Mistake> {
+fn generator(ty: &Type, source: &Source<'_>) -> Result<Option<Generator>, Mistake> {
     match ungrouped(ty) {
         Type::Path(path) if path.qself.is_none() => {
             let Some(last) = path.path.segments.last() else {
@@ -154,7 +154,7 @@ fn generator(ty: &Type, found: &Found) -> Result<Option<Generator>, Mistake> {
                 shown: Shown::Generator(shown),
             }))
         }
-        Type::ImplTrait(bounds) if found.yields() => Ok(bounds.bounds.iter().find_map(|bound| {
+        Type::ImplTrait(bounds) if source.yields() => Ok(bounds.bounds.iter().find_map(|bound| {
             let TypeParamBound::Trait(bound) = bound else {
                 return None;
             };
@@ -246,6 +246,37 @@ fn item_of(arguments: &PathArguments) -> Option<Type> {
         GenericArgument::AssocType(assoc) if assoc.ident == "Item" => Some(assoc.ty.clone()),
         _ => None,
     })
+}
+
+/// The type of what a function returns as its body may write it, if that says that it is a `Result`: `io::Result<T>`, `IoResult`, an alias
+/// of whose kind `says_so`. A name says little, so the expansion asks the type itself; this only keeps it from asking each.
+pub(crate) fn result(ty: &Type, says_so: bool) -> Option<Type> {
+    let Type::Path(path) = ungrouped(ty) else {
+        return says_so.then(|| ty.clone());
+    };
+    if !says_so
+        && !path
+            .path
+            .segments
+            .last()?
+            .ident
+            .to_string()
+            .ends_with("Result")
+    {
+        return None;
+    }
+    let mut path = path.clone();
+    if let PathArguments::AngleBracketed(arguments) = &mut path.path.segments.last_mut()?.arguments
+    {
+        // The compiler finds out what an `impl` in the first place is; from the error it has to tell whether that shows itself.
+        if let Some(GenericArgument::Type(value)) = arguments.args.first_mut() {
+            if opaque(value).is_some() {
+                *value = syn::parse_quote_spanned!(value.span()=> _);
+            }
+        }
+    }
+    let ty = Type::Path(path);
+    opaque(&ty).is_none().then_some(ty)
 }
 
 /// A type without the invisible groups of a `$t:ty`.

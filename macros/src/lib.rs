@@ -138,7 +138,8 @@ use proc_macro::TokenStream;
 ///
 /// `yield_from!` a generator passes what is yielded out, and what is sent and thrown in, and evaluates to what the inner generator
 /// returns; `Y` and `S` of the two must be the same. It costs the same at any depth, and neither running nor dropping a deep chain uses
-/// the stack.
+/// the stack. (In the argument of another macro, `vec![yield_from!(g)]`, it means the same, but each item passes through the generators in
+/// between: nothing is known there of what the other macro does with it.)
 ///
 /// ```
 /// use asyncio::Generator;
@@ -228,7 +229,8 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// An async generator is a manager, closed by `aclose`: Python's `aclosing`. In a block a variable can be
-/// changed, but not given its first value, and a `break` out of it takes no value.
+/// changed, but not given its first value, and a `break` out of it takes no value: the block becomes an `async` one, which borrows what is
+/// around it.
 ///
 /// # Everything a function can be
 ///
@@ -246,8 +248,33 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `boxed` | what is returned is erased: `Coroutine<Pin<Box<dyn Future<..>>>>`, `BoxGenerator`, `BoxAsyncGenerator`; makes a trait's method usable with `dyn` |
 /// | `send` | what is returned is `Send`, boxed or not, and the compiler says where it is not |
+/// | `result` | the return type is an alias of a `Result`, and its name does not say so: see below |
 /// | `generator` | the return type is an alias of a generator; of an async one if it is an `async fn` |
 /// | `crate = path` | where `asyncio` is, if a macro of yours re-exports it or it has another name |
+///
+/// # An `Err` is an exception
+///
+/// A coroutine function whose written return type is a `Result` (by the last segment of its path, which ends in `Result`: `io::Result<T>`,
+/// `ParseResult`) tells the task that runs it of the `Err` that it returns. If nobody asks that task for its result, the error is logged
+/// with Python's words, `Task exception was never retrieved`, by its `Debug`, or by the name of its type if it has none. As in Python,
+/// such an error also ends the task as it is when a cancellation came too late to be raised.
+///
+/// ```
+/// use std::io;
+///
+/// #[asyncio::coroutine]
+/// async fn fetch() -> io::Result<Vec<u8>> {
+///     Err(io::ErrorKind::NotFound.into())
+/// }
+///
+/// type Answer = Result<u32, String>;
+///
+/// #[asyncio::coroutine(result)]
+/// async fn ask() -> Answer {
+///     Err("nobody knows".to_owned())
+/// }
+/// # assert!(asyncio::run(fetch()).is_err() && asyncio::run(ask()).is_err());
+/// ```
 ///
 /// # When it does not compile
 ///
@@ -259,7 +286,9 @@ use proc_macro::TokenStream;
 /// | `recursion in an async block requires boxing` | two functions that call each other: one `.boxed()` |
 /// | `unused Coroutine that must be used` | a call without its `await_!` |
 ///
-/// The rest are our own messages, and say what to write.
+/// The rest are our own messages:
+///
+#[doc = include_str!("messages.md")]
 ///
 /// [`Coroutine`]: https://docs.rs/asyncio/latest/asyncio/struct.Coroutine.html
 /// [`Generator`]: https://docs.rs/asyncio/latest/asyncio/struct.Generator.html

@@ -155,7 +155,7 @@ fn only_calls_of_the_function_itself_are_boxed() {
     let boxed = |body: &str| {
         count(
             &coroutine(&format!("async fn walk() {{ {body} }}")),
-            "__private :: Call (",
+            ". boxed_typed ()",
         )
     };
     for own in [

@@ -52,6 +52,11 @@ pub struct About {
 }
 
 impl About {
+    /// The file and the line that the function begins at.
+    pub(crate) fn location(&self) -> (&'static str, u32) {
+        (self.file, self.line)
+    }
+
     /// The description that a coroutine carries once it has been awaited.
     #[must_use]
     pub const fn awaited(name: &'static str, file: &'static str, line: u32) -> Self {
@@ -97,7 +102,7 @@ impl<F> Coroutine<F> {
 
     /// The file and the line that the function begins at.
     pub fn location(&self) -> (&'static str, u32) {
-        (self.call.about.file, self.call.about.line)
+        self.call.about.location()
     }
 
     /// Drops the coroutine without a word about its never having been awaited, as Python's `coroutine.close()` does.
@@ -143,7 +148,9 @@ impl<F> Coroutine<F> {
     }
 
     /// A typed box: what the call of a function inside itself becomes.
-    pub(crate) fn boxed_typed(self) -> Coroutine<Pin<Box<F>>> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn boxed_typed(self) -> Coroutine<Pin<Box<F>>> {
         let Coroutine { call, future } = self;
         Coroutine {
             call,
@@ -166,6 +173,14 @@ impl Call {
             self.about = awaited;
         }
     }
+
+    /// The first poll; true if it was only to ask.
+    #[inline]
+    fn is_only_asked<F>(&self) -> bool {
+        self.about
+            .awaited
+            .is_some_and(asking::answer::<Coroutine<F>>)
+    }
 }
 
 impl<F: Future> Future for Coroutine<F> {
@@ -179,6 +194,9 @@ impl<F: Future> Future for Coroutine<F> {
             let this = self.get_unchecked_mut();
             (&mut this.call, Pin::new_unchecked(&mut this.future))
         };
+        if call.is_only_asked::<F>() {
+            return Poll::Pending;
+        }
         call.mark_awaited();
         future.poll(cx)
     }
@@ -187,6 +205,46 @@ impl<F: Future> Future for Coroutine<F> {
 impl<F> fmt::Debug for Coroutine<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<coroutine object {} at {:p}>", self.name(), self)
+    }
+}
+
+/// Whoever polls a future that may be a coroutine can ask it what it is.
+pub(crate) mod asking {
+    use std::any::TypeId;
+    use std::cell::Cell;
+
+    use super::About;
+
+    /// Is told the type of the first coroutine that is polled, and its function. If that is the future that was polled, so is its
+    /// type; what is polled further in has another one. True if that was all, and nothing is to run.
+    pub(crate) type Ask = fn(TypeId, &'static About) -> bool;
+
+    thread_local! {
+        static ASK: Cell<Option<Ask>> = const { Cell::new(None) };
+    }
+
+    /// Polls, with the question put.
+    pub(crate) fn ask<T>(question: Ask, poll: impl FnOnce() -> T) -> T {
+        struct Asked(Option<Ask>);
+        impl Drop for Asked {
+            fn drop(&mut self) {
+                let _ = ASK.try_with(|ask| ask.set(self.0));
+            }
+        }
+        let before = ASK.try_with(|ask| ask.replace(Some(question)));
+        let _asked = Asked(before.unwrap_or(None));
+        poll()
+    }
+
+    #[inline]
+    pub(super) fn answer<T>(about: &'static About) -> bool {
+        match ASK.try_with(Cell::get) {
+            Ok(Some(question)) => {
+                let _ = ASK.try_with(|ask| ask.set(None));
+                question(typeid::of::<T>(), about)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -83,6 +83,7 @@ mod delay;
 mod diagnostics;
 mod event_loop;
 mod exceptions;
+mod fallible;
 mod futures;
 mod gather;
 mod generators;

@@ -15,6 +15,7 @@ pub use crate::async_generators::{
 };
 pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;
+pub use crate::fallible::{Output, OutputOther, OutputResult, fallible};
 pub use crate::generators::frame::{Frame, Named};
 pub use crate::generators::places::Body;
 pub use crate::generators::words::{Current, Delegate, Exchange, ExchangeAny, From};
@@ -96,28 +97,6 @@ pub fn never<T>() -> T {
     unreachable!("a branch that only the compiler sees")
 }
 
-/// The call of a function inside itself. Its inherent methods box what the function gives; anything else, which a function of the
-/// same name may give, stays what it is.
-pub struct Call<T>(pub T);
-
-impl<F> Call<Coroutine<F>> {
-    pub fn boxed(self) -> Coroutine<Pin<Box<F>>> {
-        self.0.boxed_typed()
-    }
-}
-
-impl<Y, S, R, B: Body<Y, S, R>> Call<Generator<Y, S, R, B>> {
-    pub fn boxed(self) -> Generator<Y, S, R, Pin<Box<B>>> {
-        self.0.boxed_typed()
-    }
-}
-
-impl<Y, S, B: AsyncBody<Y, S>> Call<AsyncGenerator<Y, S, B>> {
-    pub fn boxed(self) -> AsyncGenerator<Y, S, Pin<Box<B>>> {
-        self.0.boxed_typed()
-    }
-}
-
 /// The call of a function inside itself that shows what it gives as an iterator only.
 pub fn boxed_iterator<I: Iterator>(items: I) -> Box<I> {
     Box::new(items)
@@ -128,17 +107,19 @@ pub fn boxed_stream<T: futures_core::Stream>(items: T) -> Pin<Box<T>> {
     Box::pin(items)
 }
 
-/// The call of some other function of the same name.
-pub trait CallOther {
-    type Given;
-    fn boxed(self) -> Self::Given;
+/// The call of a function inside itself is followed by `.boxed_typed()`, a method that what our functions give has of its own; anything
+/// else, which another function of the same name may give, stays what it is.
+pub trait CallOther: Sized {
+    fn boxed_typed(self) -> Self {
+        self
+    }
 }
 
-impl<T> CallOther for Call<T> {
-    type Given = T;
-    fn boxed(self) -> T {
-        self.0
-    }
+impl<T> CallOther for T {}
+
+/// The end of an `#[async_with]` block.
+pub fn aexit<M: AsyncExit>(manager: &mut M) -> impl Future<Output = ()> {
+    manager.aexit()
 }
 
 /// A bare `yield_!()` in a coroutine: one turn of the loop.

@@ -8,11 +8,9 @@ use common::{logged, run};
 #[derive(Debug)]
 struct Lost(#[allow(dead_code, reason = "shown")] u32);
 
-/// As the expansion of a coroutine function does.
+#[asyncio::coroutine]
 async fn lose(n: u32) -> Result<u32, Lost> {
-    let result = if n == 0 { Ok(n) } else { Err(Lost(n)) };
-    asyncio::__private::returned(&result, |error| format!("{error:?}"));
-    result
+    if n == 0 { Ok(n) } else { Err(Lost(n)) }
 }
 
 async fn done<T: 'static>(task: &Task<T>) {
@@ -164,13 +162,12 @@ fn the_error_of_main_overtakes_a_cancellation_too() {
 #[test]
 fn an_error_that_borrows_ends_main_as_any_other() {
     let text = String::from("seven");
-    let main = async {
+    #[asyncio::coroutine]
+    async fn main(text: &str) -> Result<(), &str> {
         asyncio::current_task().unwrap().cancel();
-        let result = Err::<(), &str>(text.as_str());
-        asyncio::__private::returned(&result, |error| (*error).to_owned());
-        result
-    };
-    assert_eq!(run(main), Err("seven"));
+        Err(text)
+    }
+    assert_eq!(run(main(&text)), Err("seven"));
 }
 
 #[test]
@@ -183,5 +180,194 @@ fn a_task_that_fails_with_an_error_shows_it() {
             "{task:?}"
         );
         assert!(task.await.is_err());
+    });
+}
+
+/// What is logged of a task that nobody asks.
+fn said_of<T: 'static>(coroutine: impl Future<Output = T> + 'static) -> Vec<String> {
+    let ((), messages) = logged(|| {
+        run(async {
+            let task = create_task(coroutine).name("it");
+            done(&task).await;
+        });
+    });
+    let said = messages.iter().map(|message| {
+        let message = message.lines().nth(1).unwrap_or(message);
+        let start = message.find("exception=").unwrap_or(0);
+        message[start..].to_owned()
+    });
+    said.collect()
+}
+
+mod written {
+    use std::fmt::Display;
+    use std::io;
+
+    #[derive(Debug)]
+    pub(super) struct Shown;
+    pub(super) struct Silent;
+
+    type Answer = Result<(), Shown>;
+    type ReadResult<T> = Result<T, Shown>;
+    /// Named as if it were one.
+    pub(super) struct SearchResult;
+
+    #[asyncio::coroutine]
+    pub(super) fn io_result() -> io::Result<u32> {
+        yield_!();
+        Err(io::Error::new(io::ErrorKind::NotFound, "gone"))
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn std_result() -> std::result::Result<(), Shown> {
+        Err(Shown)?;
+        Ok(())
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn alias_that_says_so() -> ReadResult<u8> {
+        Err(Shown)
+    }
+    #[asyncio::coroutine(result)]
+    pub(super) async fn alias_that_is_said_so() -> Answer {
+        return Err(Shown);
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn alias_that_nobody_knows() -> Answer {
+        Err(Shown)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn silent() -> Result<(), Silent> {
+        Err(Silent)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn generic<E>(error: E) -> Result<(), E> {
+        Err(error)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn generic_shown<E: std::fmt::Debug>(error: E) -> Result<(), E> {
+        Err(error)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn hidden_value() -> Result<impl Display, Shown> {
+        if true { Err(Shown) } else { Ok(1) }
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn hidden_error() -> Result<(), impl Display> {
+        Err("nobody can tell")
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn other() -> SearchResult {
+        SearchResult
+    }
+    #[asyncio::coroutine(boxed, send)]
+    pub(super) async fn boxed() -> Result<(), Shown> {
+        Err(Shown)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn elided<'a>(text: &'a str, _: &str) -> Result<(), &'a str> {
+        Err(text)
+    }
+    #[asyncio::coroutine]
+    pub(super) async fn recursive(n: u32) -> Result<(), Shown> {
+        match n {
+            0 => Err(Shown),
+            n => await_!(recursive(n - 1)),
+        }
+    }
+
+    pub(super) trait Method {
+        type Error;
+        #[asyncio::coroutine]
+        async fn fails(self) -> Result<(), Self::Error>;
+    }
+    impl Method for Shown {
+        type Error = Self;
+        #[asyncio::coroutine]
+        async fn fails(self) -> Result<(), Self::Error> {
+            Err(self)
+        }
+    }
+}
+
+#[test]
+fn a_written_result_is_known_however_it_is_written() {
+    use written::{Method as _, Shown, Silent};
+    let not_found = r#"exception=Custom { kind: NotFound, error: "gone" }>"#;
+    assert_eq!(said_of(written::io_result()), [not_found]);
+    for said in [
+        said_of(written::std_result()),
+        said_of(written::alias_that_says_so()),
+        said_of(written::alias_that_is_said_so()),
+        said_of(written::generic_shown(Shown)),
+        said_of(written::hidden_value()),
+        said_of(written::boxed()),
+        said_of(written::recursive(3)),
+        said_of(Shown.fails()),
+    ] {
+        assert_eq!(said, ["exception=Shown>"]);
+    }
+    assert_eq!(
+        said_of(written::elided("text", "")),
+        ["exception=\"text\">"]
+    );
+    assert_eq!(said_of(written::alias_that_nobody_knows()), [""; 0]);
+    assert_eq!(said_of(written::hidden_error()), [""; 0]);
+    assert_eq!(said_of(written::other()), [""; 0]);
+    // What no one can show is told by the name of its type.
+    let by_name = ["exception=<unseen_errors::written::Silent>>"];
+    assert_eq!(said_of(written::silent()), by_name);
+    assert_eq!(said_of(written::generic(Silent)), by_name);
+    let by_name = ["exception=<unseen_errors::written::Shown>>"];
+    assert_eq!(said_of(written::generic(Shown)), by_name);
+}
+
+#[test]
+fn a_coroutine_that_says_it_returns_a_result_is_no_larger() {
+    #[asyncio::coroutine(result)]
+    async fn told() -> Result<u32, Lost> {
+        sleep(0).await;
+        Ok(1)
+    }
+    type Answer = Result<u32, Lost>;
+    #[asyncio::coroutine]
+    async fn untold() -> Answer {
+        sleep(0).await;
+        Ok(1)
+    }
+    let (told, untold) = (told(), untold());
+    assert_eq!(size_of_val(&told), size_of_val(&untold));
+    told.close();
+    untold.close();
+}
+
+/// Python shows where the function of the task's coroutine stands, before its first step, too.
+#[test]
+fn a_task_says_where_its_function_is_defined() {
+    const LINE: u32 = line!() + 2;
+    #[asyncio::coroutine]
+    async fn nap() {
+        sleep(1).await;
+    }
+    run(async {
+        let task = create_task(nap());
+        let file = file!();
+        let new = format!("coro=<nap() running at {file}:{LINE}>");
+        assert!(format!("{task:?}").contains(&new), "{task:?}");
+        assert!(
+            format!("{task:?}").contains(&new),
+            "asking runs nothing: {task:?}"
+        );
+        sleep(0).await;
+        let asleep = format!("coro=<nap() running at {file}:{}>", LINE + 1);
+        assert!(format!("{task:?}").contains(&asleep), "{task:?}");
+        (&task).await;
+        let ended = format!("coro=<nap() done, defined at {file}:{LINE}>");
+        assert!(format!("{task:?}").contains(&ended), "{task:?}");
+
+        // What a task awaits is not its own coroutine.
+        let line = line!() + 1;
+        let other = create_task(async { nap().await });
+        (&other).await;
+        let created = format!("done, defined at {file}:{line}>");
+        assert!(format!("{other:?}").contains(&created), "{other:?}");
     });
 }

@@ -6,9 +6,9 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Pat, Token};
 
-use super::{
-    Inside, Language, Output, Place, Rewriter, closure_body, is_ident, is_punct, label, ours,
-};
+use super::shapes::closure_body;
+use super::tokens::{Output, is_ident, is_punct, ours};
+use super::{Inside, Language, Place, Rewriter, label};
 use crate::diagnostic::Mistake;
 
 /// The attribute's name and the tokens after it.
@@ -33,7 +33,7 @@ impl Rewriter<'_> {
         trees: &[TokenTree],
         at: usize,
         place: Place,
-        out: &mut Output,
+        out: &mut Output<'_>,
     ) -> Option<usize> {
         let Some(TokenTree::Group(attribute)) = trees.get(at + 1) else {
             return None;
@@ -128,7 +128,7 @@ impl Rewriter<'_> {
         };
         let group = self.group(group, place).unwrap_or_else(|| group.clone());
         let span = ours(name.span());
-        let private = &self.names.private;
+        let private = self.names.private_at(operand_span);
         let anext = Ident::new("anext", ours(operand_span));
         let tokens = quote_spanned! {span=>
             #attrs
@@ -154,7 +154,7 @@ impl Rewriter<'_> {
     //             let mut value = None;
     //             let leave = Leave::new();
     //             let ended = guard(&leave, async { value = Some({ block }); match leave.by(1).await {} }).await;
-    //             AsyncExit::aexit(&mut x).await;
+    //             private::aexit(&mut x).await;
     //             match ended {
     //                 Ended::Returned(returned) => return returned,
     //                 Ended::Raised(raised) => raised.again().await,
@@ -204,7 +204,7 @@ impl Rewriter<'_> {
         place: Place,
     ) -> Result<TokenStream, Mistake> {
         let span = ours(name.span());
-        let private = &self.names.private;
+        let private = self.names.private_at(name.span());
         let leave = Ident::new(&format!("leave{}", self.blocks), span);
         self.blocks += 1;
         let mut escapes = Escapes {
@@ -263,8 +263,8 @@ impl Rewriter<'_> {
             },
             |variable| (quote_spanned!(span=> mut #variable), variable),
         );
-        let exit =
-            quote_spanned!(ours(manager_span)=> #private::AsyncExit::aexit(&mut #variable).await);
+        let private_there = self.names.private_at(manager_span);
+        let exit = quote_spanned!(ours(manager_span)=> #private_there::aexit(&mut #variable).await);
         Ok(quote_spanned! {span=>
             let #pattern = #operand;
             let mut value = ::core::option::Option::None;

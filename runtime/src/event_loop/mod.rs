@@ -53,7 +53,7 @@ use crate::delay::{Delay, seconds};
 use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
-use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef};
+use crate::tasks::{About, AnyTask, Main, Task, TaskKey, TaskRef};
 use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
 use remote::Message;
@@ -735,7 +735,7 @@ impl EventLoop {
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
-        let main = Task::<()>::main(&self.inner, std::any::type_name::<F>(), called_at);
+        let main = Task::<()>::main(&self.inner, About::of::<F>(), called_at);
         see(&main.erased());
         let stop = main.add_stop(stop);
         {

@@ -68,7 +68,7 @@ fn stands_at(task: &TaskRef) -> Option<(&'static str, u32, String)> {
     }
     let core = task.core();
     let location = core.cancellation.location().unwrap_or(core.created_at);
-    let function = repr::qualified_name(core.coroutine);
+    let function = core.coroutine.name();
     Some((location.file(), location.line(), function))
 }
 

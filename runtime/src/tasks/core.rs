@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::about::About;
 use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
 use super::errors::Errors;
 use super::waker;
@@ -37,8 +38,7 @@ pub(crate) struct TaskCore {
     pub(crate) key: TaskKey,
     pub(crate) waker: Waker,
     pub(crate) name: RefCell<Name>,
-    /// The name of the coroutine's type, which holds that of its function.
-    pub(crate) coroutine: &'static str,
+    pub(crate) coroutine: About,
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) cancellation: Cancellation,
     /// Which of the values that it may end with are exceptions.
@@ -50,7 +50,7 @@ pub(crate) struct TaskCore {
     pub(crate) scheduled: Cell<bool>,
     /// Whether it waits for something that is not asyncio's own.
     pub(crate) foreign: Cell<bool>,
-    started: Cell<bool>,
+    pub(super) started: Cell<bool>,
     /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
     is_main: bool,
 }
@@ -99,7 +99,7 @@ impl std::fmt::Display for Name {
 impl TaskCore {
     pub(crate) fn new(
         key: TaskKey,
-        coroutine: &'static str,
+        coroutine: About,
         created_at: &'static Location<'static>,
         is_main: bool,
     ) -> Self {
@@ -360,9 +360,12 @@ impl Coroutine<'_, '_> {
             }
         }
         let mut cx = Context::from_waker(&core.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| match &mut self.main {
+        let mut poll = || match &mut self.main {
             Some(main) => main.body.poll(&mut cx),
             None => self.task.0.poll(&mut cx),
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if started { poll() } else { About::learn(poll) }
         }));
         if let Err(payload) = polled {
             core.cancellation.clear_marks();

@@ -4,12 +4,14 @@
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`waker`]: what wakes a task, from any thread;
 //! - [`eager`]: tasks that begin at once;
+//! - [`about`]: the function of its coroutine;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`call_graph`]: who awaits whom;
 //! - [`repr`]: Python's reprs.
 
+pub(crate) mod about;
 mod call_graph;
 pub(crate) mod cancellation;
 mod core;
@@ -30,6 +32,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
+pub(crate) use self::about::About;
 pub use self::call_graph::{format_call_graph, print_call_graph};
 use self::cancellation::Onward;
 pub(crate) use self::cancellation::Suspended;
@@ -174,16 +177,16 @@ impl<T: 'static> Task<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        let name = std::any::type_name::<F>();
+        let about = About::of::<F>();
         let future = Some(Box::pin(future) as Pin<Box<dyn Future<Output = T>>>);
-        let task = Self::insert(event_loop, name, Location::caller(), future);
+        let task = Self::insert(event_loop, about, Location::caller(), future);
         eager::begin(&task, event_loop, is_eager);
         task
     }
 
     fn insert(
         event_loop: &Rc<LoopState>,
-        coroutine: &'static str,
+        coroutine: About,
         created_at: &'static Location<'static>,
         future: Option<Pin<Box<dyn Future<Output = T>>>>,
     ) -> Self {
@@ -191,7 +194,7 @@ impl<T: 'static> Task<T> {
         event_loop.insert_task(|key| {
             let made = Rc::new(TaskState {
                 future: FutureCore::new(event_loop),
-                core: TaskCore::new(key, coroutine, created_at, future.is_none()),
+                core: TaskCore::new(key, coroutine.clone(), created_at, future.is_none()),
                 coroutine: RefCell::new(future),
                 value: RefCell::default(),
             });
@@ -281,7 +284,7 @@ impl Task<()> {
     /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
     pub(crate) fn main(
         event_loop: &Rc<LoopState>,
-        coroutine: &'static str,
+        coroutine: About,
         called_at: &'static Location<'static>,
     ) -> Self {
         let task = Self::insert(event_loop, coroutine, called_at, None);
@@ -523,7 +526,7 @@ impl<T> Drop for TaskState<T> {
         let context = ExceptionContext {
             message: format!(
                 "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={shown}>",
-                repr::qualified_name(self.core.coroutine)
+                self.core.coroutine.name()
             ),
             exception: Some(panic),
             task: None,

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use super::TaskRef;
+use super::{About, TaskRef};
 use crate::exceptions::Exception;
 use crate::futures::{FutureCore, State};
 
@@ -19,12 +19,15 @@ pub(crate) fn task(task: &TaskRef) -> String {
         "<Task {status} name={}",
         quoted(&core.name.borrow().to_string())
     );
-    let location = core.cancellation.location().unwrap_or(core.created_at);
-    let (file, line) = (location.file(), location.line());
-    let name = qualified_name(core.coroutine);
+    About::ask(task);
+    let name = core.coroutine.name();
+    let created_at = || (core.created_at.file(), core.created_at.line());
+    let (file, line) = core.coroutine.defined_at().unwrap_or_else(created_at);
     let doing = if future.is_done() {
         format!("done, defined at {file}:{line}")
     } else {
+        let stands_at = core.cancellation.location();
+        let (file, line) = stands_at.map_or((file, line), |it| (it.file(), it.line()));
         format!("running at {file}:{line}")
     };
     let _ = write!(text, " coro=<{name}() {doing}>");
@@ -160,7 +163,7 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
         if !is_wrapper || head.contains(CLOSURE) || head.is_empty() {
             break;
         }
-        name = inside.strip_suffix('>').unwrap_or(inside);
+        name = argument_with(CLOSURE, inside.strip_suffix('>').unwrap_or(inside));
     }
     let flat = without_generics(name);
     let mut parts: Vec<&str> = flat.split("::").filter(|part| !part.is_empty()).collect();
@@ -196,6 +199,25 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
         text.push_str(part);
     }
     text
+}
+
+/// The first of the generic arguments in `list` that has `what` in it.
+fn argument_with<'a>(what: &str, list: &'a str) -> &'a str {
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, character) in list.char_indices() {
+        match character {
+            '<' | '(' | '[' => depth += 1,
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                if list[start..at].contains(what) {
+                    return &list[start..at];
+                }
+                start = at + 2;
+            }
+            _ => {}
+        }
+    }
+    list.get(start..).unwrap_or(list)
 }
 
 fn without_generics(name: &str) -> String {
@@ -234,6 +256,10 @@ mod tests {
             (
                 "<app::Crawler as app::Work>::work::{{closure}}",
                 "Crawler.work",
+            ),
+            (
+                "asyncio::coroutines::Coroutine<asyncio::fallible::Fallible<app::main::{{closure}}, asyncio::fallible::ByDebug<()>>>",
+                "main",
             ),
             (
                 "asyncio::coroutines::Coroutine<app::main::{{closure}}>",

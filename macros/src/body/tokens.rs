@@ -1,0 +1,138 @@
+//! Tokens, looked at and put together.
+
+use std::ops::Range;
+
+use proc_macro2::{Delimiter, Group, Spacing, Span, TokenStream, TokenTree};
+
+/// Tokens on their way out. What stays as it is is only counted: most groups turn out to have nothing to rewrite in them, and to copy a
+/// token is to ask the compiler for it.
+pub(super) struct Output<'a> {
+    trees: &'a [TokenTree],
+    pieces: Vec<Piece>,
+    changed: bool,
+}
+
+enum Piece {
+    /// The token at this place, as it is.
+    Kept(usize),
+    New(TokenTree),
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(trees: &'a [TokenTree]) -> Self {
+        Output {
+            trees,
+            pieces: Vec::with_capacity(trees.len()),
+            changed: false,
+        }
+    }
+
+    /// The tokens stay as they are.
+    pub(super) fn keep(&mut self, range: Range<usize>) {
+        self.pieces.extend(range.map(Piece::Kept));
+    }
+
+    /// The group at `at` becomes another, if it does.
+    pub(super) fn keep_or(&mut self, at: usize, rewritten: Option<Group>) {
+        self.changed |= rewritten.is_some();
+        self.pieces
+            .push(rewritten.map_or(Piece::Kept(at), |group| Piece::New(group.into())));
+    }
+
+    pub(super) fn rewrite(&mut self, tokens: TokenStream) {
+        self.pieces.extend(tokens.into_iter().map(Piece::New));
+        self.changed = true;
+    }
+
+    fn get(&self, index: usize) -> Option<&TokenTree> {
+        self.pieces.get(index).map(|piece| match piece {
+            Piece::Kept(at) => &self.trees[*at],
+            Piece::New(tree) => tree,
+        })
+    }
+
+    /// Takes back the last `count` tokens; `None` if there are not so many.
+    pub(super) fn take_back(&mut self, count: usize) -> Option<Vec<TokenTree>> {
+        let kept = self.pieces.len().checked_sub(count)?;
+        let taken = self.pieces.split_off(kept).into_iter();
+        Some(
+            taken
+                .map(|piece| match piece {
+                    Piece::Kept(at) => self.trees[at].clone(),
+                    Piece::New(tree) => tree,
+                })
+                .collect(),
+        )
+    }
+
+    /// Takes back the `asyncio::` of a word written with its path.
+    pub(super) fn drop_path(&mut self) {
+        let is = |this: &Self, back: usize, any: &[char]| {
+            let index = this.pieces.len().checked_sub(back);
+            is_punct(index.and_then(|index| this.get(index)), any)
+        };
+        while is(self, 1, &[':']) && is(self, 2, &[':']) {
+            self.pieces.truncate(self.pieces.len() - 2);
+            let last = self.pieces.len().checked_sub(1);
+            if let Some(TokenTree::Ident(_)) = last.and_then(|last| self.get(last)) {
+                self.pieces.pop();
+                if is(self, 1, &['$']) {
+                    self.pieces.pop();
+                }
+            }
+        }
+    }
+
+    /// The tokens, if any of them was rewritten.
+    pub(super) fn finish(self) -> Option<TokenStream> {
+        let trees = self.trees;
+        let pieces = self.pieces.into_iter();
+        self.changed.then(|| {
+            pieces
+                .map(|piece| match piece {
+                    Piece::Kept(at) => trees[at].clone(),
+                    Piece::New(tree) => tree,
+                })
+                .collect()
+        })
+    }
+}
+
+/// Our own hygiene at the user's place.
+pub(super) fn ours(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}
+
+pub(super) fn is_ident(tree: Option<&TokenTree>, name: &str) -> bool {
+    matches!(tree, Some(TokenTree::Ident(ident)) if ident == name)
+}
+
+pub(super) fn is_punct(tree: Option<&TokenTree>, any: &[char]) -> bool {
+    matches!(tree, Some(TokenTree::Punct(punct)) if any.contains(&punct.as_char()))
+}
+
+pub(super) fn is_joint(tree: &TokenTree, c: char) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == c && punct.spacing() == Spacing::Joint)
+}
+
+/// Keywords that an expression may follow, and that no macro can be named.
+const BEFORE_EXPRESSION: &[&str] = &[
+    "return", "break", "in", "match", "if", "while", "else", "move", "async", "static", "yield",
+];
+
+pub(super) fn is_before_expression(tree: &TokenTree) -> bool {
+    matches!(tree, TokenTree::Ident(ident) if BEFORE_EXPRESSION.iter().any(|keyword| ident == keyword))
+}
+
+/// The delimiter of an invisible group, `$e:expr` or the like, that had to be rebuilt: parentheses keep the precedence of an
+/// expression; anything else has none to lose.
+pub(super) fn visible(stream: &TokenStream) -> Delimiter {
+    let trees: Vec<TokenTree> = stream.clone().into_iter().collect();
+    let is_statement = is_ident(trees.first(), "let") || is_punct(trees.last(), &[';']);
+    let is_block = matches!(trees.as_slice(), [TokenTree::Group(_)]);
+    if is_statement || is_block {
+        Delimiter::None
+    } else {
+        Delimiter::Parenthesis
+    }
+}

@@ -1,0 +1,293 @@
+//! The words that are macros: `await_!`, `yield_!` and `yield_from!`; what each becomes, and what is wrong with it where it stands.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::quote_spanned;
+
+use super::tokens::{Output, is_ident, is_punct, ours};
+use super::{Inside, Language, Place, Rewriter, checked, label, words};
+use crate::diagnostic::Mistake;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Word {
+    Await,
+    Yield,
+    YieldFrom,
+}
+
+impl Word {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name {
+            "await_" => Some(Word::Await),
+            "yield_" => Some(Word::Yield),
+            "yield_from" => Some(Word::YieldFrom),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Word::Await => "await_",
+            Word::Yield => "yield_",
+            Word::YieldFrom => "yield_from",
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    /// `word!(..)`.
+    pub(super) fn word(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        word: Word,
+        place: Place,
+        out: &mut Output<'_>,
+    ) -> Option<usize> {
+        let before = at.checked_sub(1).and_then(|i| trees.get(i));
+        let start = trees[at].span();
+        let Some(TokenTree::Punct(bang)) = trees.get(at + 1) else {
+            return self.without_bang(trees, at, word, place, out);
+        };
+        let Some(TokenTree::Group(group)) = trees.get(at + 2) else {
+            return None;
+        };
+        if bang.as_char() != '!' || group.delimiter() == Delimiter::None || is_punct(before, &['.'])
+        {
+            return None;
+        }
+        out.drop_path();
+        let stream = group.stream();
+        let operand = self.tokens(stream.clone(), place).unwrap_or(stream);
+        let operand = without_trailing_comma(operand);
+        let rewritten = match self.mistake(word, &operand, place) {
+            Some(message) => Mistake::between(start, group.span(), message).into_tokens(),
+            None => self.rewritten(word, start, group.span(), operand, place),
+        };
+        out.rewrite(rewritten);
+        Some(3)
+    }
+
+    /// `yield_from(..)`: a word written as a function.
+    fn without_bang(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        word: Word,
+        place: Place,
+        out: &mut Output<'_>,
+    ) -> Option<usize> {
+        let before = at.checked_sub(1).and_then(|i| trees.get(i));
+        let Some(TokenTree::Group(group)) = trees.get(at + 1) else {
+            return None;
+        };
+        let is_other = group.delimiter() != Delimiter::Parenthesis
+            || place.in_macro
+            || is_punct(before, &['.', ':'])
+            || is_ident(before, "fn")
+            || place.inside == Inside::Function;
+        if is_other {
+            return None;
+        }
+        let name = word.name();
+        let message = format!(
+            "`{name}(..)` without the bang: the words of a coroutine are macros, write `{name}!(..)`; for a function of your own that has this \
+             name write its path, `self::{name}(..)`"
+        );
+        out.rewrite(Mistake::between(trees[at].span(), group.span(), message).into_tokens());
+        Some(2)
+    }
+
+    /// `yield x`: the compiler has refused the keyword before we are asked, and not said what to write in its place.
+    pub(super) fn yield_keyword(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        place: Place,
+        out: &mut Output<'_>,
+    ) -> Option<usize> {
+        let is_word = !place.in_macro
+            && !is_punct(
+                at.checked_sub(1).and_then(|i| trees.get(i)),
+                &['.', ':', '\''],
+            );
+        if !is_word {
+            return None;
+        }
+        let end = (at..trees.len())
+            .find(|&i| is_punct(trees.get(i), &[';', ',']))
+            .unwrap_or(trees.len());
+        let message = "`yield` without the bang: Rust keeps the bare word for itself, write `yield_!(x)`; for Python's `yield from` write \
+                       `yield_from!(x)`";
+        out.rewrite(
+            Mistake::between(trees[at].span(), trees[end - 1].span(), message).into_tokens(),
+        );
+        Some(end - at)
+    }
+
+    /// What is wrong with a word where it stands, if anything.
+    fn mistake(&self, word: Word, operand: &TokenStream, place: Place) -> Option<String> {
+        let name = word.name();
+        match place.inside {
+            Inside::Function => {
+                return Some(format!(
+                    "`{name}!` in a function of its own: the coroutine around it does not reach in here; mark this function \
+                     `#[asyncio::coroutine]` too"
+                ));
+            }
+            Inside::Closure if word == Word::Await => {
+                return Some(
+                    "`await_!` in a closure, which cannot wait: write an async closure, `async |..| { .. }`, and await what it gives, or a `for` \
+                     loop in its place"
+                        .to_owned(),
+                );
+            }
+            Inside::Closure if self.language == Language::NativeCoroutine => {}
+            Inside::Closure => {
+                return Some(format!(
+                    "`{name}!` in a closure, which cannot be suspended: only the function's own body can; write a `for` loop in place of the \
+                     closure"
+                ));
+            }
+            Inside::Async
+                if word == Word::Yield
+                    || (word == Word::YieldFrom && self.language == Language::Generator) =>
+            {
+                return Some(format!(
+                    "`{name}!` in an `async` block, which is a coroutine of its own: only the function's own body can yield; move the word out of \
+                     the block"
+                ));
+            }
+            Inside::Async | Inside::Own => {}
+        }
+        match (self.language, word) {
+            (Language::NativeCoroutine, Word::YieldFrom) => Some(
+                "`yield_from!` in an `async fn`: as in Python, an `async fn` awaits, write `await_!(..)`; the coroutines that say `yield_from!` are \
+                 written as plain `fn`"
+                    .to_owned(),
+            ),
+            (Language::NativeCoroutine, Word::Yield) if operand.is_empty() => Some(
+                "`yield_!()` in an `async fn`: to give up one turn of the loop write `await_!(asyncio::sleep(0))`, or write the coroutine as plain \
+                 `fn`"
+                    .to_owned(),
+            ),
+            (Language::NativeCoroutine, Word::Yield) => Some(
+                "`yield_!` in a coroutine, which returns one value and yields none: for an async generator return `asyncio::AsyncGenerator<Y>`"
+                    .to_owned(),
+            ),
+            (Language::Coroutine, Word::Yield) if !operand.is_empty() => Some(
+                "`yield_!` of a value in a coroutine, which yields none: for a generator say what it yields in the return type, `-> \
+                 asyncio::Generator<Y>`; to give up one turn of the loop write `yield_!()`"
+                    .to_owned(),
+            ),
+            (Language::AsyncGenerator, Word::YieldFrom) => Some(
+                "`yield_from!` in an async generator: as in Python, it delegates with a loop, `#[async_for] for x in inner { yield_!(x); }`"
+                    .to_owned(),
+            ),
+            (Language::Generator, Word::Await) if place.inside == Inside::Own => Some(
+                "`await_!` in a generator, which cannot wait: it runs only while somebody asks it for a value; to delegate to another generator \
+                 write `yield_from!(..)`; one that also awaits returns `asyncio::AsyncGenerator<..>`"
+                    .to_owned(),
+            ),
+            (Language::Generator, Word::YieldFrom) if operand.is_empty() => Some(
+                "`yield_from!()` of nothing: write what it is to delegate to, another generator or anything that can be iterated over".to_owned(),
+            ),
+            (_, Word::Await | Word::YieldFrom) if operand.is_empty() => {
+                Some(format!("`{name}!()` of nothing: write what it is to wait for, `{name}!(x)`"))
+            }
+            _ => is_several(operand).then(|| format!("`{name}!` takes one value: for a tuple write `{name}!((a, b))`")),
+        }
+    }
+
+    /// The expression that a word becomes. It binds as tightly as the macro call it replaces.
+    fn rewritten(
+        &mut self,
+        word: Word,
+        start: Span,
+        end: Span,
+        operand: TokenStream,
+        place: Place,
+    ) -> TokenStream {
+        let span = ours(start);
+        let private = self.names.private_at(start);
+        // The first token of each, and its last, is the user's: of an expression that begins with one of ours and goes on with one of the
+        // user's, as with `?`, the compiler would tell at the attribute.
+        let parenthesized = |tokens| {
+            let mut group = Group::new(Delimiter::Parenthesis, tokens);
+            group.set_span(start);
+            group
+        };
+        match (self.language, word) {
+            // Input:  yield_!()
+            // Output: (private::turn()).await
+            (Language::Coroutine, Word::Yield) => {
+                let turn = parenthesized(quote_spanned!(span=> #private::turn()));
+                quote_spanned!(start=> #turn.await)
+            }
+            // Input:  await_!(x)
+            // Output: (x).await
+            (_, Word::Await) | (Language::Coroutine, Word::YieldFrom) => {
+                let mut operand = Group::new(Delimiter::Parenthesis, operand);
+                operand.set_span(end);
+                quote_spanned!(start=> #operand.await)
+            }
+            // Input:  yield_!(x)
+            // Output: (guarded words).yield_({ (x) }).await
+            (_, Word::Yield) => {
+                let words = parenthesized(self.guarded(span, &private, place));
+                // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
+                let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
+                let operand = quote_spanned!(span=> ({ #operand }));
+                quote_spanned!(start=> #words.yield_ #operand.await)
+            }
+            // Input:  yield_from!(x)
+            // Output: (private::From(x)).delegate(guarded words).await
+            (_, Word::YieldFrom) => {
+                let words = self.guarded(span, &private, place);
+                self.needs.delegates = true;
+                let delegate = Ident::new(
+                    if place.in_macro {
+                        "delegate_checked"
+                    } else {
+                        "delegate"
+                    },
+                    span,
+                );
+                let from = parenthesized(quote_spanned!(span=> #private::From(#operand)));
+                let arguments = quote_spanned!(span=> (#words));
+                quote_spanned!(start=> #from.#delegate #arguments.await)
+            }
+        }
+    }
+
+    /// The words of a generator, behind a jump that the compiler checks and nothing takes: it cannot leave an `async` block or a
+    /// closure, so a word that some macro wraps in one does not compile.
+    fn guarded(&mut self, span: Span, private: &TokenStream, place: Place) -> TokenStream {
+        self.needs.label = true;
+        self.needs.checked |= place.in_macro;
+        let label = label(span);
+        let words = if place.in_macro {
+            checked(span)
+        } else {
+            words(span)
+        };
+        quote_spanned!(span=> if false { break #label #private::never() } else { #words })
+    }
+}
+
+fn without_trailing_comma(tokens: TokenStream) -> TokenStream {
+    let mut trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    if trees.len() > 1 && is_punct(trees.last(), &[',']) {
+        trees.pop();
+        return trees.into_iter().collect();
+    }
+    tokens
+}
+
+/// Whether an operand is several, separated by commas, and not one that has commas in it (`f::<A, B>()`).
+fn is_several(operand: &TokenStream) -> bool {
+    let has_comma = operand
+        .clone()
+        .into_iter()
+        .any(|tree| matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == ','));
+    has_comma && syn::parse2::<syn::Expr>(operand.clone()).is_err()
+}
