@@ -176,10 +176,7 @@ impl<'a> Rewriter<'a> {
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.
     pub(crate) fn body(&mut self, body: &Group, source: &Source<'_>) -> Group {
         let is_mentioned = source.mentions(&["await_", "yield", "async_for", "async_with"])
-            || self
-                .recursive
-                .as_deref()
-                .is_some_and(|name| source.mentions(&[name]));
+            || (self.recursive.as_deref()).is_some_and(|name| source.may_call(name));
         // Refused with a message.
         let has_await = self.language == Language::Generator && source.mentions(&["await"]);
         if !is_mentioned && !has_await {

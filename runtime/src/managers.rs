@@ -39,7 +39,8 @@ use crate::tasks::cancellation::{self, Catch};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no async context manager",
     label = "this has no `aexit`",
-    note = "`#[async_with]` takes what implements `asyncio::AsyncExit`: `impl AsyncExit for {Self} {{ async fn aexit(&mut self) {{ .. }} }}`"
+    note = "`#[async_with]` takes what implements `asyncio::AsyncExit`: `impl AsyncExit for {Self} {{ async fn aexit(&mut self) {{ .. }} }}`",
+    note = "a lock needs none, its guard lets go of it at the end of the block: `let guard = await_!(lock.acquire());`"
 )]
 pub trait AsyncExit {
     /// Ends it.

@@ -34,6 +34,19 @@ impl<'a> Source<'a> {
         names.iter().any(|name| text.split(name).nth(1).is_some())
     }
 
+    /// Whether there may be a call of this name in there.
+    pub(crate) fn may_call(&self, name: &str) -> bool {
+        let is_part = |letter: char| letter == '_' || letter.is_alphanumeric();
+        self.mentions(&[name])
+            && self.text.get().is_some_and(|text| {
+                text.match_indices(name).any(|(at, _)| {
+                    let rest = text[at + name.len()..].trim_start();
+                    (rest.starts_with('(') || rest.starts_with("::"))
+                        && !text[..at].ends_with(is_part)
+                })
+            })
+    }
+
     /// Whether a bare `yield` may be in there.
     pub(crate) fn has_keyword_yield(&self) -> bool {
         self.mentions(&["yield"])

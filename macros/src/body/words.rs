@@ -216,12 +216,13 @@ impl Rewriter<'_> {
             group.set_span(start);
             group
         };
+        let wait = quote_spanned!(end=> .await);
         match (self.language, word) {
             // Input:  yield_!()
             // Output: (private::turn()).await
             (Language::Coroutine, Word::Yield) => {
                 let turn = parenthesized(quote_spanned!(span=> #private::turn()));
-                quote_spanned!(start=> #turn.await)
+                quote_spanned!(start=> #turn #wait)
             }
             // Input:  await_!(x)
             // Output: (x).await
@@ -237,7 +238,7 @@ impl Rewriter<'_> {
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
                 let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
                 let operand = quote_spanned!(span=> ({ #operand }));
-                quote_spanned!(start=> #words.yield_ #operand.await)
+                quote_spanned!(start=> #words.yield_ #operand #wait)
             }
             // Input:  yield_from!(x)
             // Output: (private::From(x)).delegate(guarded words).await
@@ -254,7 +255,7 @@ impl Rewriter<'_> {
                 );
                 let from = parenthesized(quote_spanned!(span=> #private::From(#operand)));
                 let arguments = quote_spanned!(span=> (#words));
-                quote_spanned!(start=> #from.#delegate #arguments.await)
+                quote_spanned!(start=> #from.#delegate #arguments #wait)
             }
         }
     }
