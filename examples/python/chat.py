@@ -4,7 +4,8 @@
 """A room in which everybody hears what anybody says, line by line.
 
 The first line of a client is its name; /who and /quit are for the server. Each client has a queue of
-lines that are to be sent to it, and one whose queue is full is thrown out.
+lines that are to be sent to it, and one whose queue is full is thrown out; so is one that says more than
+anybody could listen to.
 """
 
 import argparse
@@ -17,6 +18,7 @@ ARGS.add_argument("--backlog", default=100, type=int, help="Lines that may wait 
 
 PATIENCE = 5.0
 LIMIT = 1024
+RATE = 50
 
 
 class Room:
@@ -60,7 +62,14 @@ class Room:
             delivery.cancel()
 
     async def listen(self, name, reader):
+        loop = asyncio.get_running_loop()
+        second, said = loop.time(), 0
         while (line := await read_line(reader)) is not None:
+            said += 1
+            if loop.time() - second >= 1:
+                second, said = loop.time(), 1
+            if said > RATE:
+                raise ValueError("that is too much at once")
             if line == "/quit":
                 break
             elif line == "/who":

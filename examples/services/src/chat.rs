@@ -4,8 +4,9 @@
 //! with a slash are for the server: `/who`, `/quit`. What the server itself says begins with `* `.
 //!
 //! No client can hold up another. Each has a queue of lines that are to be sent to it, and one that
-//! does not keep up, so that its queue is full, is thrown out. One that vanishes is missed as soon
-//! as its connection is; a line that is too long ends in a complaint and the end.
+//! does not keep up, so that its queue is full, is thrown out; so is one that says more than anybody
+//! could listen to, or a line that is too long. One that vanishes is missed as soon as its connection
+//! is.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use std::io;
 use std::rc::Rc;
 
 use asyncio::{
-    Queue, Server, StreamReader, StreamWriter, TimeoutError, create_task, start_server, wait_for,
+    Queue, Server, StreamReader, StreamWriter, TimeoutError, create_task, get_running_loop,
+    start_server, wait_for,
 };
 use log::info;
 
@@ -29,6 +31,8 @@ pub struct Options {
     pub patience: f64,
     /// How many bytes a line may have.
     pub limit: usize,
+    /// How many lines a client may say in a second.
+    pub rate: usize,
 }
 
 impl Default for Options {
@@ -37,6 +41,7 @@ impl Default for Options {
             backlog: 100,
             patience: 5.0,
             limit: 1024,
+            rate: 50,
         }
     }
 }
@@ -161,7 +166,17 @@ impl Room {
     /// Says to the others what one says, until the end of it.
     #[coroutine]
     async fn listen(&self, name: &str, reader: &StreamReader) -> io::Result<()> {
+        let event_loop = get_running_loop();
+        let (mut second, mut said) = (event_loop.time(), 0);
         while let Some(line) = await_!(read_line(reader))? {
+            // Else the queues of all others would be full of it.
+            said += 1;
+            if event_loop.time() - second >= 1.0 {
+                (second, said) = (event_loop.time(), 1);
+            }
+            if said > self.options.rate {
+                return Err(io::Error::other("that is too much at once"));
+            }
             match line.as_str() {
                 "" => {}
                 "/quit" => break,

@@ -146,7 +146,11 @@ async fn hundreds_of_clients_hear_each_other() {
 
 #[asyncio::test]
 async fn a_client_that_does_not_listen_is_thrown_out_and_the_others_go_on() {
-    let (room, server, port) = open(Options::default()).await;
+    let (room, server, port) = open(Options {
+        rate: usize::MAX,
+        ..Options::default()
+    })
+    .await;
     let deaf = Client::enter(port, "deaf").await;
     let ann = Client::enter(port, "ann").await;
     let bob = Client::enter(port, "bob").await;
@@ -163,6 +167,32 @@ async fn a_client_that_does_not_listen_is_thrown_out_and_the_others_go_on() {
     assert_eq!(bob.hear().await, "* deaf has left");
     assert!(said > Options::default().backlog);
     drop(deaf);
+    shut_down(&server, 1.0).await;
+}
+
+#[asyncio::test(virtual_clock)]
+async fn a_client_that_says_too_much_at_once_is_thrown_out_and_nobody_else() {
+    let (room, server, port) = open(Options::default()).await;
+    let ann = Client::enter(port, "ann").await;
+    let eve = Client::enter(port, "eve").await;
+    assert_eq!(ann.hear().await, "* eve has joined");
+    let rate = Options::default().rate;
+    for _ in 0..3 {
+        for _ in 0..rate {
+            eve.say("x");
+        }
+        for _ in 0..rate {
+            assert_eq!(ann.hear().await, "eve: x");
+        }
+        block(1);
+    }
+    eve.writer.write("x\n".repeat(100_000));
+    for _ in 0..rate {
+        assert_eq!(ann.hear().await, "eve: x");
+    }
+    assert_eq!(ann.hear().await, "* eve has left");
+    assert_eq!(room.names(), ["ann"]);
+    drop(eve);
     shut_down(&server, 1.0).await;
 }
 
