@@ -534,3 +534,36 @@ async fn a_flood_of_connections_that_say_nothing_is_closed_with_the_server() {
     server.close();
     server.wait_closed().await;
 }
+
+/// Waits, with a sleeping loop, until another thread has said something to one of two: first to the one
+/// that nobody listens to.
+#[asyncio::test]
+async fn input_that_nobody_waits_for_does_not_keep_the_loop_from_the_next() {
+    use std::io::{Read, Write};
+
+    let listener = TcpListener::bind((HOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (idle, _idle_writer) = open_connection(HOST, port).await.unwrap();
+    let (reader, writer) = open_connection(HOST, port).await.unwrap();
+    let mut idle_peer = listener.accept().unwrap().0;
+    let mut peer = listener.accept().unwrap().0;
+    let talking = std::thread::spawn(move || {
+        for n in 0..200_u32 {
+            let mut go = [0];
+            peer.read_exact(&mut go).unwrap();
+            idle_peer.write_all(&[0]).unwrap();
+            // The loop may be asleep by now or not.
+            for _ in 0..n * 50 {
+                std::hint::spin_loop();
+            }
+            std::thread::yield_now();
+            peer.write_all(&[0]).unwrap();
+        }
+    });
+    for _ in 0..200 {
+        writer.write([0]);
+        assert_eq!(reader.readexactly(1).await.unwrap(), [0]);
+    }
+    talking.join().unwrap();
+    assert_eq!(idle.readexactly(200).await.unwrap(), [0; 200]);
+}

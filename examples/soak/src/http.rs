@@ -73,13 +73,13 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
     let kept = crowd.connect().await?;
     kept.1.write("GET / HTTP/1.1\r\nHost: here\r\n\r\n");
     answer(&kept.0).await?;
+    let asked = server.requests();
     let busy = crowd.connect().await?;
     busy.1
         .write("POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nhello");
     let slow = crowd.connect().await?;
     slow.1
         .write("GET /slow/100000 HTTP/1.1\r\nHost: here\r\n\r\n");
-    let asked = server.requests();
     until("all have asked", || server.requests() >= asked + 2).await;
     let stopped = create_task(async move { server.shut_down().await });
     assert_eq!(kept.0.read_to_end().await?, b"");

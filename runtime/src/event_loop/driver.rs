@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -100,9 +100,11 @@ pub(crate) fn look() {
 }
 
 /// What [`look`] would take in ends the sleep that comes now.
-pub(crate) fn rest() {
+pub(crate) fn rest(waker: &Waker) {
     #[cfg(target_os = "linux")]
-    crate::streams::edge::rest();
+    crate::streams::edge::rest(waker);
+    #[cfg(not(target_os = "linux"))]
+    let _ = waker;
 }
 
 /// Drives the reactor on this thread until `step` says that it is done.

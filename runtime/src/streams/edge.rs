@@ -14,6 +14,8 @@
 //! - An event is never lost: it sets the bit first and takes the waker then; who waits leaves the
 //!   waker first and looks at the bit then, under the same lock. Who tries the socket takes the bit
 //!   *before* the try.
+//! - A loop does not sleep unless async-io looks after the epoll: what has async-io look no more wakes
+//!   the loop, which has it look again before it sleeps on.
 //! - The end of the input sets a bit that stays, since what comes before it may be read short.
 //! - A descriptor leaves the epoll before it is closed, and its key is not used again, so that what
 //!   was reported for one socket does not reach another one that got its number.
@@ -84,6 +86,8 @@ struct Edge {
     count: AtomicUsize,
     /// What async-io wakes.
     nested: Waker,
+    /// Wakes the loop that sleeps.
+    sleeper: Mutex<Option<Waker>>,
     /// async-io looks after it.
     is_armed: AtomicBool,
     /// Somebody waits where the loop of this thread does not look: async-io always looks after it.
@@ -127,6 +131,12 @@ impl Wake for Nested {
             if edge.is_roaming.load(Ordering::SeqCst) {
                 edge.arm();
             }
+            // It may be that nobody waited for what came, or that the loop had seen it. So that async-io
+            // looks again, the loop lies down again.
+            let sleeper = lock(&edge.sleeper).take();
+            if let Some(sleeper) = sleeper {
+                sleeper.wake();
+            }
         }
     }
 }
@@ -141,9 +151,13 @@ pub(crate) fn poll_here() -> bool {
     with_used(Edge::dispatch).unwrap_or(false)
 }
 
-/// The loop of this thread is about to sleep, in async-io.
-pub(crate) fn rest() {
-    with_used(Edge::arm);
+/// The loop of this thread is about to sleep, in async-io, until `waker` is woken.
+pub(crate) fn rest(waker: &Waker) {
+    with_used(|edge| {
+        let old = lock(&edge.sleeper).replace(waker.clone());
+        drop(old);
+        edge.arm();
+    });
 }
 
 /// This thread's, if it has sockets.
@@ -171,6 +185,7 @@ impl Edge {
             watched: Mutex::default(),
             count: AtomicUsize::new(0),
             nested: Waker::from(Arc::new(Nested(edge.clone()))),
+            sleeper: Mutex::default(),
             is_armed: AtomicBool::new(false),
             is_roaming: AtomicBool::new(false),
             thread: context::thread_number(),
