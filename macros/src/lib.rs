@@ -284,6 +284,7 @@ use proc_macro::TokenStream;
 /// | `yield syntax is experimental` | Rust keeps the bare word for itself: `yield_!(x)`, with the bang |
 /// | ``use of unreachable label `'yield_only_in_the_generators_own_body` `` | a macro put a `yield_!` from its arguments into a closure, a function or an `async` block of its own |
 /// | `recursion in an async block requires boxing` | two functions that call each other: one `.boxed()` |
+/// | ``used binding `x` isn't initialized``, at an `#[async_with]` | the block gives `x` its first value: begin with one, or take the block's, `let x = #[async_with(m = ..)] { .. };` |
 /// | `unused Coroutine that must be used` | a call without its `await_!` |
 ///
 /// The rest are our own messages:

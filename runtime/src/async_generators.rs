@@ -232,7 +232,6 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
 
     /// A typed box: what the call of a function inside itself becomes.
     #[doc(hidden)]
-    #[must_use]
     pub fn boxed_typed(self) -> AsyncGenerator<Y, S, Pin<Box<B>>> {
         AsyncGenerator {
             body: Box::pin(self.body),

@@ -149,7 +149,6 @@ impl<F> Coroutine<F> {
 
     /// A typed box: what the call of a function inside itself becomes.
     #[doc(hidden)]
-    #[must_use]
     pub fn boxed_typed(self) -> Coroutine<Pin<Box<F>>> {
         let Coroutine { call, future } = self;
         Coroutine {

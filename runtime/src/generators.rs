@@ -231,7 +231,6 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
 
     /// A typed box: what the call of a function inside itself becomes.
     #[doc(hidden)]
-    #[must_use]
     pub fn boxed_typed(self) -> Generator<Y, S, R, Pin<Box<B>>> {
         Generator {
             body: Box::pin(self.body),

@@ -256,15 +256,15 @@ impl Rewriter<'_> {
             },
             _ => TokenStream::new(),
         };
-        let (pattern, variable) = manager.variable.map_or_else(
-            || {
-                let variable = Ident::new("manager", span);
-                (quote_spanned!(span=> mut #variable), variable)
-            },
-            |variable| (quote_spanned!(span=> mut #variable), variable),
-        );
+        let variable = manager
+            .variable
+            .unwrap_or_else(|| Ident::new("manager", span));
+        let pattern = quote_spanned!(span=> mut #variable);
+        // What is wrong with the manager is told where it is written.
+        let mut there = variable.clone();
+        there.set_span(variable.span().located_at(manager_span));
         let private_there = self.names.private_at(manager_span);
-        let exit = quote_spanned!(ours(manager_span)=> #private_there::aexit(&mut #variable).await);
+        let exit = quote_spanned!(ours(manager_span)=> #private_there::aexit(&mut #there).await);
         Ok(quote_spanned! {span=>
             let #pattern = #operand;
             let mut value = ::core::option::Option::None;

@@ -251,11 +251,11 @@ impl Rewriter<'_> {
                     } else {
                         "delegate"
                     },
-                    span,
+                    start,
                 );
                 let from = parenthesized(quote_spanned!(span=> #private::From(#operand)));
                 let arguments = quote_spanned!(span=> (#words));
-                quote_spanned!(start=> #from.#delegate #arguments #wait)
+                quote_spanned!(start=> #from.#delegate #arguments.await)
             }
         }
     }
