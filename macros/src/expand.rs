@@ -177,7 +177,7 @@ impl Shell {
     }
 
     /// The function, returning `output`, with `body` in it.
-    fn wrap(self, output: Type, body: &TokenStream) -> TokenStream {
+    fn wrap(self, output: TokenStream, body: &TokenStream) -> TokenStream {
         let Shell {
             attrs,
             vis,
@@ -185,7 +185,7 @@ impl Shell {
             ..
         } = self;
         let span = Span::mixed_site();
-        sig.output = ReturnType::Type(syn::Token![->](span), Box::new(output));
+        sig.output = ReturnType::Type(syn::Token![->](span), Box::new(Type::Verbatim(output)));
         quote_spanned! {span=>
             #(#attrs)*
             #vis #sig #body
@@ -362,22 +362,22 @@ fn expand_coroutine(
     let output = coroutine
         .output
         .clone()
-        .unwrap_or_else(|| parse_quote_spanned!(span=> ()));
+        .unwrap_or_else(|| Type::Verbatim(quote_spanned!(span=> ())));
     let send = args
         .send
         .then(|| quote_spanned!(span=> + ::core::marker::Send));
 
-    let returned: Type = if args.boxed {
+    let returned = if args.boxed {
         let bound = Lifetimes::bind(&mut shell.sig, &output, span);
         let output = &bound.output;
         let lifetime = &bound.all;
-        parse_quote_spanned! {span=>
+        quote_spanned! {span=>
             #asyncio::Coroutine<::core::pin::Pin<::std::boxed::Box<
                 dyn ::core::future::Future<Output = #output> #send + #lifetime
             >>>
         }
     } else {
-        parse_quote_spanned!(span=> #asyncio::Coroutine<impl ::core::future::Future<Output = #output> #send>)
+        quote_spanned!(span=> #asyncio::Coroutine<impl ::core::future::Future<Output = #output> #send>)
     };
 
     let body = match &function.body {
@@ -468,7 +468,7 @@ fn expand_generator(
     };
 
     let mut erase = None;
-    let output: Type = match &generator.shown {
+    let output = match &generator.shown {
         Shown::Generator(path) if args.boxed => {
             let all: Type = parse_quote_spanned!(span=> (#yields, #sent, #returns));
             let bound = Lifetimes::bind(&mut shell.sig, &all, span);
@@ -487,29 +487,29 @@ fn expand_generator(
             };
             let erased = Ident::new(erased, span);
             if generator.is_async {
-                parse_quote_spanned!(span=> #path<#yields, #sent, #private::#erased<#lifetime, #yields, #sent>>)
+                quote_spanned!(span=> #path<#yields, #sent, #private::#erased<#lifetime, #yields, #sent>>)
             } else {
                 let returns = types.next();
-                parse_quote_spanned! {span=>
+                quote_spanned! {span=>
                     #path<#yields, #sent, #returns, #private::#erased<#lifetime, #yields, #sent, #returns>>
                 }
             }
         }
         Shown::Generator(path) if generator.is_async => {
-            parse_quote_spanned!(span=> #path<#yields, #sent, impl #private::AsyncBody<#yields, #sent> #send>)
+            quote_spanned!(span=> #path<#yields, #sent, impl #private::AsyncBody<#yields, #sent> #send>)
         }
         Shown::Generator(path) => {
-            parse_quote_spanned!(span=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
+            quote_spanned!(span=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
         }
         Shown::Erased(ty) => {
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
-            ty.clone()
+            quote!(#ty)
         }
         Shown::Bounds(Type::ImplTrait(shown)) => {
             let bounds = &shown.bounds;
-            parse_quote_spanned!(span=> impl #bounds #send)
+            quote_spanned!(span=> impl #bounds #send)
         }
-        Shown::Bounds(ty) => ty.clone(),
+        Shown::Bounds(ty) => quote!(#ty),
     };
 
     let body = match &function.body {
