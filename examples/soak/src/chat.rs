@@ -110,7 +110,7 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
     let nameless = crowd.connect().await?;
     until("ann is there", || room.names() == ["ann"]).await;
     let stopped = create_task(async move { shut_down(&server, 3.0).await });
-    settle(tasks + 1).await;
+    settle(tasks).await;
     assert!(stopped.done());
     assert_eq!(room.names(), Vec::<String>::new());
     drop((there, nameless));

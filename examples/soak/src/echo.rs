@@ -67,7 +67,7 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
         asyncio::sleep(0).await;
     }
     let stopped = create_task(async move { shut_down(&server, IDLE).await });
-    settle(tasks + 1).await;
+    settle(tasks).await;
     assert!(stopped.done() && flood.done());
     drop((silent, deaf));
     Ok(())
