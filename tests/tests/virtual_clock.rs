@@ -66,6 +66,41 @@ fn it_stands_still_while_another_thread_is_awaited() {
 }
 
 #[test]
+fn it_jumps_for_a_task_that_awaits_another_one_through_a_foreign_channel() {
+    use futures::{SinkExt, StreamExt};
+    let started = std::time::Instant::now();
+    run(async {
+        let (mut sender, mut receiver) = futures::channel::mpsc::channel(0);
+        let producer = create_task(async move {
+            for n in 0..200 {
+                sleep(1).await;
+                sender.send(n).await.unwrap();
+            }
+        });
+        for n in 0..200 {
+            assert_eq!(receiver.next().await, Some(n));
+            assert_eq!(now(), f64::from(n + 1));
+        }
+        producer.await;
+    });
+    let took = started.elapsed().as_secs_f64();
+    assert!(took < 20.0, "it is less patient each time: {took} s");
+}
+
+#[test]
+fn what_was_awaited_in_vain_is_awaited_no_more() {
+    let started = std::time::Instant::now();
+    run(async {
+        let endless = create_task(std::future::pending::<()>());
+        for _ in 0..1_000 {
+            sleep(1).await;
+        }
+        assert!(!endless.done());
+    });
+    assert!(started.elapsed().as_secs_f64() < 20.0);
+}
+
+#[test]
 fn a_task_that_was_stopped_while_it_awaited_a_thread_is_awaited_no_more() {
     let clock = Clock::virtual_clock();
     let runner = Runner::new().clock(clock.clone());

@@ -18,6 +18,12 @@ const VARIABLE: &str = "ASYNCIO_CLOCK";
 /// process is awaited, it jumps to the next timer. A program that sleeps for an hour is done at
 /// once, in the same order as in real time.
 ///
+/// Of what is none of asyncio's, the channel of another crate or input that goes by another crate, it
+/// cannot tell whether a task that awaits it waits for another task here or for the world outside. It
+/// stands still for that for a while of real time, a tenth of a second at first, less each time that
+/// nothing came, and a second once something did come from outside; then it jumps. A test in which
+/// that may take longer needs the real clock, or asyncio's own streams, threads and processes.
+///
 /// ```
 /// use asyncio::testing::Clock;
 ///

@@ -8,6 +8,7 @@
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`watches`]: what it waits for without a task;
 //! - [`input`]: callbacks for input and signals, on it;
+//! - [`patience`]: how long a virtual clock stands still for what nobody knows;
 //! - [`shutdown`]: how the tasks that are left are ended;
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
@@ -18,6 +19,7 @@ mod driver;
 #[cfg(unix)]
 mod input;
 mod mailbox;
+mod patience;
 pub(crate) mod ready;
 pub(crate) mod remote;
 mod shutdown;
@@ -53,7 +55,7 @@ use crate::delay::{Delay, seconds};
 use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
-use crate::tasks::{About, AnyTask, Main, Task, TaskKey, TaskRef};
+use crate::tasks::{About, AnyTask, Main, Task, TaskKey, TaskRef, Waits};
 use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
 use remote::Message;
@@ -89,9 +91,13 @@ pub(crate) struct LoopState {
     pub(crate) eager_tasks: Cell<bool>,
     slow_callback_duration: Cell<f64>,
     iteration: Cell<u64>,
-    /// How much is waited for that comes from outside of the loop: suspended tasks that wait for
-    /// input, threads or what is none of asyncio's own awaitables, and what is parked.
-    foreign_waits: Cell<usize>,
+    /// How much is waited for that is known to come from outside of the loop: suspended tasks that
+    /// wait for input, threads or processes, and what is parked.
+    outside_waits: Cell<usize>,
+    /// What else is waited for that may come from outside.
+    patience: patience::Patience,
+    /// Whether an entry of the ready queue runs: what is woken now is not woken from outside.
+    runs_entries: Cell<bool>,
     /// What callbacks from other threads do here.
     parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
     default_executor: RefCell<Option<ThreadPoolExecutor>>,
@@ -152,7 +158,9 @@ impl LoopState {
             ),
             slow_callback_duration: Cell::new(SLOW_CALLBACK),
             iteration: Cell::new(0),
-            foreign_waits: Cell::new(0),
+            outside_waits: Cell::new(0),
+            patience: patience::Patience::default(),
+            runs_entries: Cell::new(false),
             parked_callbacks: RefCell::default(),
             default_executor: RefCell::default(),
             watches: watches::Watches::default(),
@@ -238,17 +246,26 @@ impl LoopState {
         }
     }
 
-    /// Notes that a task is suspended at something that is not asyncio's own.
-    pub(crate) fn waits_for_foreign(&self, task: &TaskRef) {
-        if !task.core().foreign.replace(true) {
-            self.foreign_waits.set(self.foreign_waits.get() + 1);
+    /// Notes that a task is suspended at something that does not come from inside, or may not.
+    pub(crate) fn waits(&self, task: &TaskRef, is_known: bool) {
+        let waits = &task.core().waits;
+        if waits.get() != Waits::Inside {
+            return;
         }
+        waits.set(if is_known {
+            self.add_outside_wait();
+            Waits::Outside
+        } else {
+            Waits::Unknown(self.patience.begin())
+        });
     }
 
-    /// A task no longer waits for what is not asyncio's own: it is about to step, or is gone.
+    /// A task no longer waits for that: it is about to step, or is gone.
     pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
-        if task.core().foreign.take() {
-            self.foreign_waits.set(self.foreign_waits.get() - 1);
+        match task.core().waits.replace(Waits::Inside) {
+            Waits::Inside => {}
+            Waits::Outside => self.remove_outside_wait(),
+            Waits::Unknown(round) => self.patience.end(round, !self.runs_entries.get()),
         }
     }
 
@@ -264,11 +281,11 @@ impl LoopState {
 
     /// Something outside of the loop is waited for that is no task's to say.
     pub(crate) fn add_outside_wait(&self) {
-        self.foreign_waits.set(self.foreign_waits.get() + 1);
+        self.outside_waits.set(self.outside_waits.get() + 1);
     }
 
     pub(crate) fn remove_outside_wait(&self) {
-        self.foreign_waits.set(self.foreign_waits.get() - 1);
+        self.outside_waits.set(self.outside_waits.get() - 1);
     }
 
     fn unpark_callback(&self, key: &ParkedKey) {
@@ -371,6 +388,8 @@ impl LoopState {
                 }
             }
             self.iteration.set(self.iteration.get() + 1);
+            self.patience.renew();
+            let _runs = RunsEntries::begin(&self.runs_entries);
             for _ in 0..snapshot {
                 let entry = self.ready.borrow_mut().pop_front();
                 let Some(entry) = entry else { break };
@@ -402,7 +421,9 @@ impl LoopState {
         };
         let moved = if !self.clock.is_virtual() {
             self.alarm.poll(cx, when, when - self.time()).is_ready()
-        } else if self.foreign_waits.get() == 0 {
+        } else if self.outside_waits.get() > 0 {
+            false
+        } else if self.patience.poll(cx, &self.alarm).is_ready() {
             self.clock.jump_to(when);
             true
         } else {
@@ -593,6 +614,22 @@ pub(crate) fn default_exception_handler(context: &ExceptionContext) {
         let _ = write!(text, "\nexception: {}", panic.message());
     }
     diagnostics::error(text);
+}
+
+/// Entries run until this is dropped.
+struct RunsEntries<'a>(&'a Cell<bool>);
+
+impl<'a> RunsEntries<'a> {
+    fn begin(runs: &'a Cell<bool>) -> Self {
+        runs.set(true);
+        Self(runs)
+    }
+}
+
+impl Drop for RunsEntries<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 /// While a loop runs, others threads can end its wait; this takes that back.

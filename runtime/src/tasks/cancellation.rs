@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::{TaskKey, TaskRef};
+use super::{TaskKey, TaskRef, Waits};
 use crate::event_loop::context;
 use crate::event_loop::{LoopState, wake, wake_by_ref};
 use crate::exceptions::CancelledError;
@@ -471,11 +471,14 @@ impl Cancellation {
         drop(points);
     }
 
-    /// Whether what is awaited comes from inside the loop: a leaf of ours is suspended, and none
-    /// that waits for input, a thread or a process.
-    pub(super) fn waits_inside(&self) -> bool {
+    /// Where what is awaited comes from, as far as the leaves know that are suspended.
+    pub(super) fn waits(&self) -> Waits {
         let points = self.points.borrow();
-        points.leaves > 0 && points.outside == 0
+        match (points.outside, points.leaves) {
+            (1.., _) => Waits::Outside,
+            (0, 1..) => Waits::Inside,
+            (0, 0) => Waits::Unknown(0),
+        }
     }
 
     /// Where the innermost suspended leaf stands in the program.

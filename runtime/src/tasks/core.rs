@@ -48,11 +48,22 @@ pub(crate) struct TaskCore {
     pub(crate) given_context: RefCell<Option<contextvars::Context>>,
     /// Whether a step is queued.
     pub(crate) scheduled: Cell<bool>,
-    /// Whether it waits for something that is not asyncio's own.
-    pub(crate) foreign: Cell<bool>,
+    /// Where what it waits for comes from.
+    pub(crate) waits: Cell<Waits>,
     pub(super) started: Cell<bool>,
     /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
     is_main: bool,
+}
+
+/// Where what a suspended task awaits comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// From the loop itself, or it is not suspended.
+    Inside,
+    /// From input, a thread or a process.
+    Outside,
+    /// Who knows: it is none of asyncio's. Since this round of the loop's patience.
+    Unknown(u64),
 }
 
 /// A task's name: the one it was given, or a number.
@@ -114,7 +125,7 @@ impl TaskCore {
             own_values: Cell::new(contextvars::copy()),
             given_context: RefCell::default(),
             scheduled: Cell::new(false),
-            foreign: Cell::new(false),
+            waits: Cell::new(Waits::Inside),
             started: Cell::new(false),
             is_main,
         }
@@ -261,8 +272,11 @@ impl TaskRef {
     fn suspend(&self, event_loop: &Rc<LoopState>) {
         let core = self.core();
         core.cancellation.pass_on(self, event_loop);
-        if !core.scheduled.get() && !core.cancellation.waits_inside() {
-            event_loop.waits_for_foreign(self);
+        if !core.scheduled.get() {
+            match core.cancellation.waits() {
+                Waits::Inside => {}
+                waits => event_loop.waits(self, waits == Waits::Outside),
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub use self::call_graph::{format_call_graph, print_call_graph};
 use self::cancellation::Onward;
 pub(crate) use self::cancellation::Suspended;
 use self::core::Name;
-pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef};
+pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef, Waits};
 pub use self::eager::{create_eager_task, eager_task_factory};
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
