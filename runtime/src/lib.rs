@@ -138,6 +138,7 @@ pub use managers::AsyncExit;
 pub use queues::{LifoQueue, PriorityQueue, Queue};
 pub use runners::{Runner, run};
 pub use shield::shield;
+pub use streams::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use streams::{
     HandlerOutput, OpenConnection, Server, StartServer, StreamReader, StreamWriter,
     open_connection, start_server,

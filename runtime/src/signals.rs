@@ -113,6 +113,58 @@ impl Drop for CtrlCTaken {
     }
 }
 
+/// A loop has a handler for a signal, which does not do what it does by default until this is
+/// dropped, and then does again: what async-signal leaves in its place would ignore it.
+#[cfg(unix)]
+pub(crate) struct Handled(Arc<ByItself>);
+
+/// What a signal does by itself, while no loop handles it.
+#[cfg(unix)]
+#[derive(Default)]
+struct ByItself {
+    is_default: Arc<AtomicBool>,
+    handlers: AtomicU32,
+}
+
+#[cfg(unix)]
+impl Handled {
+    /// # Errors
+    ///
+    /// When the system does not take a handler.
+    pub(crate) fn new(signal: async_signal::Signal) -> std::io::Result<Self> {
+        static DEFAULTS: Mutex<Vec<(i32, Arc<ByItself>)>> = Mutex::new(Vec::new());
+        let mut defaults = DEFAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = signal as i32;
+        let known = defaults.iter().find(|(known, _)| *known == number);
+        let default = match known {
+            Some((_, default)) => default.clone(),
+            None => {
+                let default = Arc::<ByItself>::default();
+                // Ctrl-C has a handler already that does by itself what is to be done.
+                let is_ours = signal == async_signal::Signal::Int && is_handled();
+                if !is_ours {
+                    let condition = default.is_default.clone();
+                    signal_hook::flag::register_conditional_default(number, condition)?;
+                }
+                defaults.push((number, default.clone()));
+                default
+            }
+        };
+        default.handlers.fetch_add(1, Ordering::SeqCst);
+        default.is_default.store(false, Ordering::SeqCst);
+        Ok(Self(default))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Handled {
+    fn drop(&mut self) {
+        if self.0.handlers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.is_default.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 /// Runs on a thread of its own, where everything is allowed.
 fn on_ctrl_c() {
     if TAKEN.load(Ordering::SeqCst) > 0 {

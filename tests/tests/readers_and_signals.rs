@@ -143,3 +143,39 @@ async fn a_signal_that_cannot_be_caught_is_refused() {
         assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     }
 }
+
+/// Runs in a process of its own, which is to be ended by the last signal.
+async fn outlive_one_signal_and_not_the_next() {
+    let event_loop = get_running_loop();
+    for _ in 0..2 {
+        let came = Event::new();
+        event_loop
+            .add_signal_handler(Signal::Term, {
+                let came = came.clone();
+                move || came.set()
+            })
+            .unwrap();
+        kill("TERM").await;
+        came.wait().await;
+        assert!(event_loop.remove_signal_handler(Signal::Term));
+    }
+    kill("TERM").await;
+    // It has ended by now.
+    sleep(10).await;
+}
+
+#[asyncio::test]
+async fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
+    const CHILD: &str = "ASYNCIO_TEST_OF_REMOVED_HANDLER";
+    if std::env::var_os(CHILD).is_some() {
+        return outlive_one_signal_and_not_the_next().await;
+    }
+    let this = std::env::current_exe().unwrap();
+    let name = "a_signal_whose_handler_was_removed_does_what_it_does_by_default";
+    let child = asyncio::create_subprocess_exec(this, ["--exact", name])
+        .env(CHILD, "1")
+        .stdout(std::process::Stdio::null())
+        .await
+        .unwrap();
+    assert_eq!(child.wait().await.unwrap(), -(Signal::Term as i32));
+}

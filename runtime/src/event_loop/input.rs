@@ -132,9 +132,10 @@ impl EventLoop {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let mut signals = Signals::new([signal])?;
+        let handled = crate::signals::Handled::new(signal)?;
         let taken = (signal == Signal::Int).then(crate::signals::CtrlCTaken::new);
         let key = self.inner.watch(move |cx| {
-            let _taken = &taken;
+            let _held = (&handled, &taken);
             match Pin::new(&mut signals).poll_next(cx) {
                 Poll::Ready(Some(Ok(_))) => {
                     guarded("Exception in callback", &mut callback);
@@ -148,8 +149,9 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Ends [`add_signal_handler`](Self::add_signal_handler); whether there was one. The signal is
-    /// ignored from then on, and does not end the process as it would have before.
+    /// Ends [`add_signal_handler`](Self::add_signal_handler); whether there was one. When no loop
+    /// handles the signal any more it does what it does by default, which for many is to end the
+    /// process; Ctrl-C is [`run`](crate::run)'s again.
     pub fn remove_signal_handler(&self, signal: Signal) -> bool {
         self.unwatch(Watched::Signal(signal))
     }

@@ -4,13 +4,15 @@
 //! - [`reader`], [`writer`]: the ends;
 //! - [`client`], [`serve`]: what connects, and what is served; [`server`]: what accepts;
 //! - [`tcp`], [`unix`]: the two kinds of addresses; [`resolve`]: names and addresses;
-//! - [`tls`]: encryption of any connection;
-//! - [`socket`]: how sockets are waited for; [`edge`]: the fast way.
+//! - [`datagram`]: sockets that have messages instead of streams;
+//! - `tls`: encryption of any connection;
+//! - [`socket`]: how sockets are waited for; `edge`: the fast way.
 //!
 //! Mirrors `asyncio/streams.py`.
 
 mod client;
 pub(crate) mod connection;
+mod datagram;
 #[cfg(target_os = "linux")]
 pub(crate) mod edge;
 mod reader;
@@ -32,6 +34,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+pub use datagram::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use reader::StreamReader;
 pub use serve::HandlerOutput;
 pub use server::Server;
@@ -107,6 +110,19 @@ fn ends(connection: &Arc<Connection>) -> (StreamReader, StreamWriter) {
 /// The error with what was being done.
 fn context(error: &io::Error, doing: impl std::fmt::Display) -> io::Error {
     io::Error::new(error.kind(), format!("{doing}: {error}"))
+}
+
+/// One error of all; `none` is said when there are none. Mirrors the end of `create_connection`.
+fn joined(mut errors: Vec<io::Error>, none: &str) -> io::Error {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let Some(first) = texts.first() else {
+        return io::Error::new(io::ErrorKind::NotFound, none);
+    };
+    if texts.iter().all(|text| text == first) {
+        return errors.swap_remove(0);
+    }
+    let message = format!("Multiple exceptions: {}", texts.join(", "));
+    io::Error::new(errors[0].kind(), message)
 }
 
 #[track_caller]

@@ -17,7 +17,7 @@ use super::resolve::resolve;
 use super::serve::{HandlerOutput, Serve, ServeOptions, server_methods};
 use super::server::{Listen, Server};
 use super::socket::Socket;
-use super::{HalfClose, StreamReader, StreamWriter, connection, context};
+use super::{HalfClose, StreamReader, StreamWriter, connection, context, joined};
 use crate::Delay;
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
@@ -176,20 +176,9 @@ where
             }
         }
     });
-    connected.await.map_err(joined)
-}
-
-/// One error of all. Mirrors the end of `create_connection`.
-fn joined(mut errors: Vec<io::Error>) -> io::Error {
-    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    let Some(first) = texts.first() else {
-        return io::Error::new(io::ErrorKind::NotFound, "getaddrinfo() returned empty list");
-    };
-    if texts.iter().all(|text| text == first) {
-        return errors.swap_remove(0);
-    }
-    let message = format!("Multiple exceptions: {}", texts.join(", "));
-    io::Error::new(errors[0].kind(), message)
+    connected
+        .await
+        .map_err(|errors| joined(errors, "getaddrinfo() returned empty list"))
 }
 
 struct TcpListening {
@@ -423,7 +412,11 @@ mod tests {
             Err(format!("Multiple exceptions: {}", each.join(", ")))
         );
         assert_eq!(
-            joined(vec![io::Error::other("same"), io::Error::other("same")]).to_string(),
+            joined(
+                vec![io::Error::other("same"), io::Error::other("same")],
+                "none"
+            )
+            .to_string(),
             "same"
         );
     }
