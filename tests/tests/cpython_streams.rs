@@ -5,9 +5,8 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use asyncio::{
-    Future, IncompleteReadError, LimitOverrunError, ReadError, Server, StreamReader, StreamWriter,
-    catch_cancelled, create_task, gather, get_running_loop, open_connection, run, sleep,
-    start_server,
+    Future, IncompleteReadError, ReadError, Server, StreamReader, StreamWriter, catch_cancelled,
+    create_task, gather, get_running_loop, open_connection, run, sleep, start_server,
 };
 use tests::panics;
 
@@ -424,24 +423,24 @@ fn readuntil_limit_found_sep() {
     run(async {
         let fed = Fed::with(b"some dataAA", 3).await;
         let read = fed.reader.readuntil("AAA").await;
-        let Err(ReadError::LimitOverrun(LimitOverrunError { message, .. })) = read else {
+        let Err(ReadError::LimitOverrun(error)) = read else {
             panic!("{read:?}");
         };
         assert_eq!(
-            message,
+            error.to_string(),
             "Separator is not found, and chunk exceed the limit"
         );
         assert_eq!(fed.reader.received(), b"some dataAA".len());
         fed.feed_data(b"A").await;
         let read = fed.reader.readuntil("AAA").await;
-        let Err(ReadError::LimitOverrun(LimitOverrunError { message, consumed })) = read else {
+        let Err(ReadError::LimitOverrun(error)) = read else {
             panic!("{read:?}");
         };
         assert_eq!(
-            message,
+            error.to_string(),
             "Separator is found, but chunk is longer than limit"
         );
-        assert_eq!(consumed, b"some data".len());
+        assert_eq!(error.consumed, b"some data".len());
         assert_eq!(fed.reader.received(), b"some dataAAA".len());
     });
 }
@@ -475,11 +474,11 @@ fn readuntil_multi_separator_limit() {
     run(async {
         let fed = Fed::with(b"some dataA", 3).await;
         let read = fed.reader.readuntil_any(["A", "ome dataA"]).await;
-        let Err(ReadError::LimitOverrun(LimitOverrunError { message, .. })) = read else {
+        let Err(ReadError::LimitOverrun(error)) = read else {
             panic!("{read:?}");
         };
         assert_eq!(
-            message,
+            error.to_string(),
             "Separator is found, but chunk is longer than limit"
         );
         assert_eq!(fed.reader.received(), b"some dataA".len());
