@@ -431,7 +431,7 @@ fn readuntil_limit_found_sep() {
             "Separator is not found, and chunk exceed the limit"
         );
         assert_eq!(fed.reader.received(), b"some dataAA".len());
-        fed.feed_data(b"A").await;
+        let fed = Fed::with(b"some dataAAA", 3).await;
         let read = fed.reader.readuntil("AAA").await;
         let Err(ReadError::LimitOverrun(error)) = read else {
             panic!("{read:?}");

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use asyncio::{
-    Future, IncompleteReadError, LimitOverrunError, ReadError, Server, StreamReader, StreamWriter,
-    catch_cancelled, create_task, gather, get_running_loop, open_connection, sleep, start_server,
+    Event, Future, IncompleteReadError, LimitOverrunError, ReadError, Server, StreamReader,
+    StreamWriter, catch_cancelled, create_task, gather, get_running_loop, open_connection, sleep,
+    start_server,
 };
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
@@ -395,13 +396,20 @@ async fn cancelling_serve_forever_closes_the_server() {
 #[asyncio::test]
 async fn the_clients_of_a_server_can_be_closed_and_aborted() {
     for abort in [false, true] {
-        let idle = |reader: StreamReader, writer: StreamWriter| async move {
-            let _ = reader.read(1).await;
-            drop(writer);
+        let accepted = Event::new();
+        let accept = accepted.clone();
+        let idle = move |reader: StreamReader, writer: StreamWriter| {
+            accept.set();
+            async move {
+                let _ = reader.read(1).await;
+                drop(writer);
+            }
         };
         let server = start_server(idle, HOST, 0).await.unwrap();
         let (reader, _writer) = open_connection(HOST, port(&server)).await.unwrap();
         let reading = create_task(async move { reader.read(1).await });
+        // One that is not accepted yet when the server is closed is reset.
+        accepted.wait().await;
         server.close();
         let waiting = create_task({
             let server = server.clone();
@@ -416,7 +424,6 @@ async fn the_clients_of_a_server_can_be_closed_and_aborted() {
             server.close_clients();
         }
         waiting.await;
-        // One that was not accepted yet when the server was closed is reset.
         assert!(reading.await.is_ok_and(|read| read.is_empty()) || abort);
     }
 }
