@@ -1,5 +1,6 @@
-//! What the attribute makes of a function causes no warning that the function itself does not.
-#![deny(warnings)]
+//! What the attribute makes of a function causes no warning that the function itself does not: neither the compiler's, nor, where that
+//! is run, clippy's.
+#![deny(warnings, clippy::pedantic)]
 
 use std::convert::Infallible;
 
@@ -37,4 +38,81 @@ fn a_body_without_an_end_is_no_unreachable_code() {
         assert!(asyncio::wait_for(for_ever(), 0).await.is_err());
     });
     assert_eq!(ones().take(3).sum::<u32>(), 3);
+}
+
+struct Manager;
+
+impl asyncio::AsyncExit for Manager {
+    async fn aexit(&mut self) {}
+}
+
+#[asyncio::coroutine]
+async fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    text.parse()
+}
+
+#[asyncio::coroutine(boxed, send)]
+async fn parse_boxed(text: &str) -> Result<u32, std::num::ParseIntError> {
+    await_!(parse(text))
+}
+
+#[asyncio::coroutine]
+async fn managed(texts: Vec<&str>) -> Result<u32, std::num::ParseIntError> {
+    let mut sum = 0;
+    #[async_for]
+    for text in asyncio_items(texts) {
+        #[async_with(_manager = Manager)]
+        {
+            if text == "skip" {
+                continue;
+            }
+            sum += await_!(parse_boxed(text))?;
+        }
+    }
+    Ok(sum)
+}
+
+#[asyncio::coroutine]
+async fn asyncio_items(texts: Vec<&str>) -> asyncio::AsyncGenerator<&str> {
+    for text in texts {
+        yield_!(text);
+    }
+}
+
+#[asyncio::coroutine]
+fn echo(first: u32) -> Generator<u32, Result<u32, String>, Result<u32, String>> {
+    let mut last = first;
+    while let Some(sent) = yield_!(last).transpose()? {
+        last = sent;
+    }
+    Ok(last)
+}
+
+#[asyncio::coroutine]
+fn twice(first: u32) -> Generator<u32, Result<u32, String>, Result<u32, String>> {
+    let once = yield_from!(echo(first))?;
+    if once > 100 {
+        return yield_from!(twice(once / 2));
+    }
+    yield_from!(echo(once))
+}
+
+#[asyncio::coroutine]
+fn each(items: &[u32]) -> Generator<String> {
+    yield_from!(items.iter().map(|item| format!("{item}")));
+    let shown = format!("{:?}", yield_!(String::from("last")));
+    yield_!(shown);
+}
+
+#[test]
+fn functions_of_every_kind_cause_no_warnings() {
+    let sum = asyncio::run(managed(vec!["1", "skip", "2"]));
+    assert_eq!(sum, Ok(3));
+    let mut generator = twice(1);
+    assert_eq!(generator.next(), Some(1));
+    assert_eq!(generator.send(Ok(5)), Ok(5));
+    assert_eq!(each(&[1]).collect::<Vec<_>>(), ["1", "last", "()"]);
 }
