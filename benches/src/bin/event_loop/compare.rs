@@ -143,9 +143,7 @@ impl Comparison {
                 eprintln!("round {} of {rounds}: {}", round + 1, row.workload.name);
                 for entry in &mut row.entries {
                     if row.figure == Figure::Instructions {
-                        entry
-                            .main
-                            .extend(instructions(entry.engine, row.workload.name));
+                        entry.main.extend(instructions(entry.engine, row.workload));
                     } else {
                         entry.sample(row.workload, &pythons);
                     }
@@ -310,8 +308,13 @@ impl Row {
 }
 
 /// How many instructions an operation takes: the difference of two sizes, so that what is done once is not counted.
-fn instructions(engine: &str, workload: &str) -> Option<f64> {
-    const SIZE: u32 = 20_000;
+fn instructions(engine: &str, workload: &Workload) -> Option<f64> {
+    let size = if workload.figure == Figure::Rate {
+        1_000
+    } else {
+        20_000
+    };
+    let workload = workload.name;
     let count = |n: u32| {
         let output = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -329,7 +332,7 @@ fn instructions(engine: &str, workload: &str) -> Option<f64> {
         }
         counted
     };
-    Some((count(2 * SIZE)? - count(SIZE)?) / f64::from(SIZE))
+    Some((count(2 * size)? - count(size)?) / f64::from(size))
 }
 
 fn versions(pythons: &[Python]) -> Value {

@@ -4,6 +4,7 @@ mod chart;
 mod compare;
 mod engine;
 mod engines;
+mod growth;
 mod measure;
 mod page;
 mod python;
@@ -28,6 +29,23 @@ enum Command {
     Compare(Chosen),
     /// The same in instructions an operation, as valgrind counts them.
     Instructions(Chosen),
+    /// How cost grows with the number of tasks, timers, waiters and items: a table, a JSON file and a chart.
+    Growth {
+        /// The largest number.
+        #[arg(long, default_value_t = 10_000_000)]
+        most: u64,
+        /// Writes the table and the chart into the repository's page.
+        #[arg(long)]
+        publish: bool,
+    },
+    /// One of those with one number, in this process.
+    #[command(hide = true)]
+    Grow {
+        /// Which.
+        at: usize,
+        /// The number.
+        n: u64,
+    },
     /// One workload on one engine, in this process, as a line of JSON: what all other commands start, and what a profiler wants.
     One {
         /// As `list` says.
@@ -68,6 +86,8 @@ fn main() {
     match Options::parse().command {
         Command::Compare(chosen) => compare(chosen, false),
         Command::Instructions(chosen) => compare(chosen, true),
+        Command::Growth { most, publish } => growth::measure(most, publish),
+        Command::Grow { at, n } => growth::one(at, n),
         Command::One {
             engine,
             workload,

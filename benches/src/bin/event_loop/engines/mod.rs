@@ -10,6 +10,9 @@ mod raw_epoll;
 mod smol_local;
 mod tokio_current;
 
+pub(crate) use ours::Ours;
+pub(crate) use tokio_current::Local as TokioLocal;
+
 use crate::workloads::{Case, Cases};
 
 /// Every workload of every engine.

@@ -12,7 +12,7 @@ use crate::engine::{Cancel, Channel, Echo, Engine, Lock, MESSAGE, Sleep, Synchro
 use crate::workloads::Cases;
 
 /// asyncio.
-struct Ours;
+pub(crate) struct Ours;
 
 /// What it can do.
 pub(crate) fn cases() -> Cases {

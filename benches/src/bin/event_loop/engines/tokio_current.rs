@@ -18,7 +18,7 @@ use crate::workloads::Cases;
 struct Set;
 
 /// Tasks of a `LocalRuntime`.
-struct Local;
+pub(crate) struct Local;
 
 /// Tasks of the runtime itself.
 struct Plain;
@@ -161,7 +161,7 @@ engine!(
 );
 
 /// `tokio::sync::mpsc`.
-struct Mpsc;
+pub(crate) struct Mpsc;
 
 impl Channel for Mpsc {
     type Sender = Sender<u64>;
@@ -182,7 +182,7 @@ impl Channel for Mpsc {
 
 /// `tokio::sync::Mutex`.
 #[derive(Clone)]
-struct Mutex(std::rc::Rc<tokio::sync::Mutex<()>>);
+pub(crate) struct Mutex(std::rc::Rc<tokio::sync::Mutex<()>>);
 
 impl Lock for Mutex {
     fn new() -> Self {

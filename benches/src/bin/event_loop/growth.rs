@@ -1,0 +1,387 @@
+//! How cost grows: the same with ten, a hundred and a thousand times as many, all alive at once.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::future::{Future, pending};
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Duration;
+
+use asyncio::{
+    Event, FIRST_COMPLETED, Lock, Queue, Task, TaskGroup, as_completed, catch_cancelled,
+    create_task, get_running_loop, sleep, wait,
+};
+use benches::report;
+use serde_json::{Value, json};
+
+use crate::chart::{self, Line};
+use crate::compare::target;
+use crate::engine::{Cancel, Engine, Sleep};
+use crate::engines::{Ours, TokioLocal};
+use crate::measure::{Plan, Sample, Watch, most_resident};
+use crate::page;
+
+/// The numbers.
+const NUMBERS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// What takes longer is not tried with ten times as many.
+const PATIENCE: f64 = 20.0;
+
+/// What grows.
+struct Growth {
+    engine: &'static str,
+    name: &'static str,
+    run: fn(u64) -> Sample,
+}
+
+const ALL: [Growth; 16] = [
+    of("asyncio", "tasks spawned, then awaited", |n| {
+        run::<Ours, _>(spawn_all::<Ours>(n))
+    }),
+    of("tokio", "tasks spawned, then awaited", |n| {
+        run::<TokioLocal, _>(spawn_all::<TokioLocal>(n))
+    }),
+    of("asyncio", "gather", |n| run::<Ours, _>(gather::<Ours>(n))),
+    of("tokio", "gather", |n| {
+        run::<TokioLocal, _>(gather::<TokioLocal>(n))
+    }),
+    of("asyncio", "cancel", |n| run::<Ours, _>(cancel::<Ours>(n))),
+    of("tokio", "cancel", |n| {
+        run::<TokioLocal, _>(cancel::<TokioLocal>(n))
+    }),
+    of("asyncio", "timers", |n| run::<Ours, _>(timers::<Ours>(n))),
+    of("tokio", "timers", |n| {
+        run::<TokioLocal, _>(timers::<TokioLocal>(n))
+    }),
+    of("asyncio", "wait for all", |n| run::<Ours, _>(wait_all(n))),
+    of("asyncio", "wait for the first, cancel the others", |n| {
+        run::<Ours, _>(wait_first(n))
+    }),
+    of("asyncio", "as_completed", |n| run::<Ours, _>(completed(n))),
+    of("asyncio", "a TaskGroup's children", |n| {
+        run::<Ours, _>(group(n))
+    }),
+    of("asyncio", "tasks that end in any order", |n| {
+        run::<Ours, _>(any_order(n))
+    }),
+    of(
+        "asyncio",
+        "an Event's waiters, cancelled in any order",
+        |n| run::<Ours, _>(waiters(n)),
+    ),
+    of("asyncio", "a Lock's waiters", |n| run::<Ours, _>(lock(n))),
+    of("asyncio", "a Queue's items", |n| run::<Ours, _>(queue(n))),
+];
+
+const fn of(engine: &'static str, name: &'static str, run: fn(u64) -> Sample) -> Growth {
+    Growth { engine, name, run }
+}
+
+fn run<E: Engine, F: Future<Output = ()> + 'static>(work: F) -> Sample {
+    E::run(async move {
+        let watch = Watch::start();
+        work.await;
+        watch.stop()
+    })
+}
+
+async fn spawn_all<E: Engine>(n: u64) {
+    let tasks: Vec<_> = (0..n).map(|i| E::spawn(async move { i })).collect();
+    for task in tasks {
+        E::join(task).await;
+    }
+}
+
+async fn gather<E: Engine>(n: u64) {
+    let turns = (0..n).map(|i| async move {
+        E::yield_now().await;
+        i
+    });
+    assert_eq!(E::gather(turns).await.len() as u64, n);
+}
+
+async fn cancel<E: Cancel>(n: u64) {
+    let tasks = (0..n).map(|_| E::spawn(pending())).collect();
+    E::yield_now().await;
+    E::cancel(tasks).await;
+}
+
+async fn timers<E: Sleep>(n: u64) {
+    let tasks: Vec<_> = shuffled(n)
+        .into_iter()
+        .map(|i| {
+            let delay = Duration::from_millis(i % 1_000);
+            E::spawn(async move { E::sleep(delay).await })
+        })
+        .collect();
+    for task in tasks {
+        E::join(task).await;
+    }
+}
+
+fn sleepers(n: u64) -> Vec<Task<()>> {
+    (0..n).map(|_| create_task(sleep(0))).collect()
+}
+
+async fn wait_all(n: u64) {
+    let (done, pending) = wait(sleepers(n)).await;
+    assert_eq!((done.len() as u64, pending.len()), (n, 0));
+}
+
+async fn wait_first(n: u64) {
+    let first = create_task(sleep(0));
+    let others = (1..n).map(|_| create_task(pending()));
+    let tasks: Vec<_> = std::iter::once(first).chain(others).collect();
+    let (done, pending) = wait(tasks).return_when(FIRST_COMPLETED).await;
+    assert_eq!(done.len(), 1);
+    cancel_all(pending.into_iter().collect()).await;
+}
+
+async fn cancel_all(tasks: Vec<Task<()>>) {
+    for task in &tasks {
+        task.cancel();
+    }
+    for task in tasks {
+        assert!(catch_cancelled(task).await.is_err());
+    }
+}
+
+async fn completed(n: u64) {
+    let mut seen = 0;
+    for task in as_completed(sleepers(n)) {
+        task.await;
+        seen += 1;
+    }
+    assert_eq!(seen, n);
+}
+
+async fn group(n: u64) {
+    TaskGroup::run(async |group: TaskGroup| {
+        for _ in 0..n {
+            group.create_task(sleep(0));
+        }
+    })
+    .await;
+}
+
+async fn any_order(n: u64) {
+    let event_loop = get_running_loop();
+    let futures: Vec<_> = (0..n).map(|_| event_loop.create_future::<()>()).collect();
+    let tasks: Vec<_> = futures
+        .iter()
+        .map(|future| {
+            let future = future.clone();
+            create_task(async move { future.await })
+        })
+        .collect();
+    sleep(0).await;
+    for at in shuffled(n) {
+        futures[index(at)].set_result(());
+    }
+    for task in tasks {
+        task.await;
+    }
+}
+
+async fn waiters(n: u64) {
+    let event = Event::new();
+    let tasks: Vec<_> = (0..n)
+        .map(|_| {
+            let event = event.clone();
+            create_task(async move { event.wait().await })
+        })
+        .collect();
+    sleep(0).await;
+    let order: Vec<Task<()>> = shuffled(n)
+        .into_iter()
+        .map(|at| tasks[index(at)].clone())
+        .collect();
+    drop(tasks);
+    cancel_all(order).await;
+}
+
+async fn lock(n: u64) {
+    let lock = Lock::new();
+    let tasks: Vec<_> = (0..n)
+        .map(|_| {
+            let lock = lock.clone();
+            create_task(async move {
+                let _guard = lock.acquire().await;
+                sleep(0).await;
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await;
+    }
+}
+
+async fn queue(n: u64) {
+    let queue = Queue::new();
+    for item in 0..n {
+        queue.put(item).await.expect("it is open");
+    }
+    let sum = Rc::new(RefCell::new(0));
+    for _ in 0..n {
+        *sum.borrow_mut() += queue.get().await.expect("it is open");
+    }
+    assert_eq!(*sum.borrow(), n * (n - 1) / 2);
+}
+
+fn index(at: u64) -> usize {
+    usize::try_from(at).expect("it is in memory")
+}
+
+/// The numbers from 0 to n, shuffled, always alike.
+fn shuffled(n: u64) -> Vec<u64> {
+    let mut all: Vec<u64> = (0..n).collect();
+    let mut random = 1_u64;
+    for at in (1..all.len()).rev() {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        all.swap(at, index((random >> 33) % (at as u64 + 1)));
+    }
+    all
+}
+
+/// One of them in this process, as a line of JSON.
+pub(crate) fn one(at: usize, n: u64) {
+    let sample = (ALL[at].run)(n);
+    let plan = Plan {
+        n,
+        repeat: 1,
+        warm: false,
+    };
+    println!(
+        "{}",
+        json!({ "n": plan.n, "samples": [sample.json()], "most_resident": most_resident() })
+    );
+}
+
+/// A measured one.
+struct Measured {
+    growth: &'static Growth,
+    /// n, seconds of processor time, bytes.
+    points: Vec<(u64, f64, f64)>,
+}
+
+/// All of them with all numbers up to this one.
+pub(crate) fn measure(most: u64, publish: bool) {
+    static GROWING: [Growth; ALL.len()] = ALL;
+    let mut all = Vec::new();
+    for (at, growth) in GROWING.iter().enumerate() {
+        let mut points = Vec::new();
+        for n in NUMBERS.into_iter().filter(|n| *n <= most) {
+            eprintln!("{}, {}: {n}", growth.engine, growth.name);
+            let Some((seconds, bytes)) = sample(at, n) else {
+                break;
+            };
+            points.push((n, seconds, bytes));
+            if seconds > PATIENCE || bytes * 10.0 > free_memory() {
+                break;
+            }
+        }
+        all.push(Measured { growth, points });
+    }
+    let table = table(&all);
+    println!("{table}");
+    write(&all, publish, &table);
+}
+
+fn sample(at: usize, n: u64) -> Option<(f64, f64)> {
+    let output = Command::new(std::env::current_exe().expect("it has a path"))
+        .args(["grow", &at.to_string(), &n.to_string()])
+        .output()
+        .expect("it can be started");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: Option<Value> = text
+        .lines()
+        .last()
+        .and_then(|line| serde_json::from_str(line).ok());
+    let Some(report) = report else {
+        eprintln!("no figure: {}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    };
+    let seconds = report["samples"][0]["processor"].as_f64()?;
+    Some((seconds, report["most_resident"].as_f64()?))
+}
+
+fn free_memory() -> f64 {
+    let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.unwrap_or(f64::MAX) * 1024.0
+}
+
+#[expect(clippy::cast_precision_loss)]
+fn table(all: &[Measured]) -> String {
+    let mut out = String::from("| processor time, ns each, and memory, bytes each |");
+    for n in NUMBERS {
+        write!(out, " n = {n} |").expect("a string");
+    }
+    out.push_str("\n|---|---:|---:|---:|---:|\n");
+    for measured in all {
+        write!(
+            out,
+            "| {}: {} |",
+            measured.growth.engine, measured.growth.name
+        )
+        .expect("a string");
+        for n in NUMBERS {
+            let point = measured.points.iter().find(|(of, _, _)| *of == n);
+            let told = point.map_or(" |".to_owned(), |(n, seconds, bytes)| {
+                let n = *n as f64;
+                format!(" {:.0}, {:.0} |", seconds * 1e9 / n, bytes / n)
+            });
+            out.push_str(&told);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[expect(clippy::cast_precision_loss)]
+fn write(all: &[Measured], publish: bool, table: &str) {
+    let rows: Vec<Value> = all
+        .iter()
+        .map(|measured| json!({ "engine": measured.growth.engine, "name": measured.growth.name, "points": measured.points }))
+        .collect();
+    let machine = report::machine();
+    let json = target().join("event_loop-growth.json");
+    let text = serde_json::to_string_pretty(&json!({ "machine": machine, "rows": rows }));
+    std::fs::write(&json, text.expect("it is JSON")).expect("the target directory can be written");
+    println!("written to {}", json.display());
+    let names: Vec<String> = all
+        .iter()
+        .map(|measured| format!("{}: {}", measured.growth.engine, measured.growth.name))
+        .collect();
+    let lines: Vec<Line<'_>> = names
+        .iter()
+        .zip(all)
+        .map(|(name, measured)| {
+            let points = measured.points.iter();
+            (
+                name.as_str(),
+                points
+                    .map(|(n, seconds, _)| (*n as f64, seconds * 1e3))
+                    .collect(),
+            )
+        })
+        .collect();
+    let chart = if publish {
+        page::repository("benches/charts/growth.svg")
+    } else {
+        json.with_extension("svg")
+    };
+    let text = |key: &str| machine[key].as_str().unwrap_or("unknown").to_owned();
+    let circumstances = format!("{}, {}, {}", text("processor"), text("rustc"), text("date"));
+    chart::growth(&chart, &circumstances, "ms of processor time", &lines)
+        .expect("a chart can be drawn");
+    println!("drawn to {}", chart.display());
+    if publish {
+        let page = format!("{circumstances}.\n\n![cost over n](charts/growth.svg)\n\n{table}");
+        page::renew("benches/README.md", "growth", &page);
+    }
+}
