@@ -67,7 +67,23 @@
 //! A future that `select!` or another executor drops is only dropped: nothing is raised in it, and its
 //! awaited cleanup does not run. Of two branches of a foreign `join!`, one is unwound and the other
 //! dropped; use [`gather!`] or a [`TaskGroup`] where branches clean up.
+//!
+//! # Features
+//!
+//! | feature | | what it is for |
+//! |---|---|---|
+//! | `processes` | on | [`create_subprocess_exec`] and [`create_subprocess_shell`] |
+//! | `signals` | on | Ctrl-C in [`run`], and [`EventLoop::add_signal_handler`] |
+//! | `threads` | on | [`to_thread`], [`ThreadPoolExecutor`], [`run_coroutine_threadsafe`], and the names of hosts |
+//! | `tls` | off | encrypted streams |
+//!
+//! Without `signals`, Ctrl-C ends the program as it ends any other. Without `threads`, streams take addresses alone.
 #![warn(clippy::undocumented_unsafe_blocks)]
+// What only a feature that was left out would use.
+#![cfg_attr(
+    not(all(feature = "processes", feature = "signals", feature = "threads")),
+    allow(dead_code)
+)]
 
 // The modules keep Python's names, so that a porter can guess the file. What they may know of each
 // other goes one way: `event_loop` knows async-io, and nobody else does but for what does input and
@@ -92,12 +108,15 @@ mod managers;
 mod queues;
 mod runners;
 mod shield;
+#[cfg(feature = "signals")]
 mod signals;
 mod streams;
+#[cfg(feature = "processes")]
 mod subprocess;
 mod taskgroups;
 mod tasks;
 pub mod testing;
+#[cfg(feature = "threads")]
 mod threads;
 mod timeouts;
 mod wait;
@@ -112,7 +131,7 @@ pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_comple
 pub use async_generators::{
     ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
 };
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "processes", feature = "signals")))]
 pub use async_signal::Signal;
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use contextvars::{Context, ContextToken, ContextVar};
@@ -147,6 +166,7 @@ pub use streams::{
 pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 #[cfg(feature = "tls")]
 pub use streams::{StartTls, TlsInfo};
+#[cfg(feature = "processes")]
 pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
@@ -154,6 +174,7 @@ pub use tasks::{
     AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_eager_task, create_task, current_task,
     eager_task_factory, ensure_future, format_call_graph, print_call_graph, sleep,
 };
+#[cfg(feature = "threads")]
 pub use threads::{
     ConcurrentFuture, ThreadPoolExecutor, run_coroutine_threadsafe, to_thread, wrap_future,
 };

@@ -119,7 +119,13 @@ impl Runner {
 
     /// [`run`](Self::run), for the main task to say where it was called.
     fn run_at<F: Future>(&self, main: F, called_at: &'static Location<'static>) -> F::Output {
-        crate::signals::with_ctrl_c(&self.get_loop(), main, called_at)
+        let event_loop = self.get_loop();
+        #[cfg(feature = "signals")]
+        return crate::signals::with_ctrl_c(&event_loop, main, called_at);
+        #[cfg(not(feature = "signals"))]
+        event_loop
+            .run_main(main, called_at, |_| ())
+            .unwrap_or_else(|cancelled| std::panic::panic_any(cancelled))
     }
 
     /// Cancels and awaits what is left, and closes the loop. Dropping the runner does this too.
@@ -135,6 +141,7 @@ impl Runner {
         // CPython now shuts down the async generators, then the executor, a task each: what was
         // spawned during the shutdown gets as many turns here.
         event_loop.run_until_complete(async {});
+        #[cfg(feature = "threads")]
         event_loop.run_until_complete(crate::threads::shutdown_default_executor(&event_loop));
     }
 }

@@ -5,12 +5,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+#[cfg(feature = "signals")]
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use async_io::Async;
+#[cfg(feature = "signals")]
 use async_signal::{Signal, Signals};
+#[cfg(feature = "signals")]
 use futures_core::Stream;
 
 use super::watches::WatchKey;
@@ -21,6 +24,7 @@ use super::{EventLoop, guarded};
 pub(super) enum Watched {
     Reader(RawFd),
     Writer(RawFd),
+    #[cfg(feature = "signals")]
     Signal(Signal),
 }
 
@@ -120,6 +124,7 @@ impl EventLoop {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "signals")]
     #[track_caller]
     pub fn add_signal_handler(
         &self,
@@ -152,6 +157,7 @@ impl EventLoop {
     /// Ends [`add_signal_handler`](Self::add_signal_handler); whether there was one. When no loop
     /// handles the signal any more it does what it does by default, which for many is to end the
     /// process; Ctrl-C is [`run`](crate::run)'s again.
+    #[cfg(feature = "signals")]
     pub fn remove_signal_handler(&self, signal: Signal) -> bool {
         self.unwatch(Watched::Signal(signal))
     }

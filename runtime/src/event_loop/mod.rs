@@ -56,6 +56,7 @@ use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
 use crate::tasks::{About, AnyTask, Main, Task, TaskKey, TaskRef, Waits};
+#[cfg(feature = "threads")]
 use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
 use remote::Message;
@@ -100,6 +101,7 @@ pub(crate) struct LoopState {
     runs_entries: Cell<bool>,
     /// What callbacks from other threads do here.
     parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
+    #[cfg(feature = "threads")]
     default_executor: RefCell<Option<ThreadPoolExecutor>>,
     watches: watches::Watches,
     exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
@@ -162,6 +164,7 @@ impl LoopState {
             patience: patience::Patience::default(),
             runs_entries: Cell::new(false),
             parked_callbacks: RefCell::default(),
+            #[cfg(feature = "threads")]
             default_executor: RefCell::default(),
             watches: watches::Watches::default(),
             exception_handler: RefCell::default(),
@@ -297,6 +300,7 @@ impl LoopState {
     }
 
     /// Threads for blocking work, made when they are first asked for.
+    #[cfg(feature = "threads")]
     pub(crate) fn default_executor(&self) -> ThreadPoolExecutor {
         self.default_executor
             .borrow_mut()
@@ -304,6 +308,7 @@ impl LoopState {
             .clone()
     }
 
+    #[cfg(feature = "threads")]
     pub(crate) fn replace_default_executor(
         &self,
         executor: Option<ThreadPoolExecutor>,
@@ -860,8 +865,8 @@ impl EventLoop {
         let parked = std::mem::take(&mut *self.inner.parked_callbacks.borrow_mut());
         drop(parked);
         self.inner.unwatch_all();
-        let executor = self.inner.replace_default_executor(None);
-        drop(executor);
+        #[cfg(feature = "threads")]
+        drop(self.inner.replace_default_executor(None));
     }
 
     /// Whether [`close`](Self::close) was called.

@@ -1,8 +1,11 @@
 //! Names and addresses.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+#[cfg(feature = "threads")]
+use std::net::ToSocketAddrs;
+use std::net::{IpAddr, SocketAddr};
 
+#[cfg(feature = "threads")]
 use super::context;
 use crate::EventLoop;
 
@@ -11,6 +14,12 @@ pub(super) async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAdd
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
+    #[cfg(not(feature = "threads"))]
+    return Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("cannot resolve {host:?} without the feature `threads` of asyncio"),
+    ));
+    #[cfg(feature = "threads")]
     crate::to_thread(move || {
         let found = (host.as_str(), port).to_socket_addrs();
         let addresses = found.map_err(|error| {
@@ -30,7 +39,7 @@ pub(super) async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAdd
 
 impl EventLoop {
     /// The addresses of a host, each once, in the order in which the system would have them tried.
-    /// The system is asked on a thread of the default executor. Mirrors `loop.getaddrinfo`.
+    /// The system is asked on a thread of the default executor, for which there must be the feature `threads`. Mirrors `loop.getaddrinfo`.
     ///
     /// # Errors
     ///

@@ -65,7 +65,7 @@ fn panel(
     let beside = Pos::new(HPos::Right, VPos::Top);
     for (shown, y) in row.entries.iter().zip((top + 20..).step_by(BAR as usize)) {
         let colour = match shown.engine {
-            "asyncio" => OURS,
+            ours if ours.starts_with("asyncio") => OURS,
             "bare" => BOUND,
             _ => PEER,
         };

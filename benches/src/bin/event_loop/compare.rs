@@ -266,9 +266,9 @@ impl Row {
             .filter_map(|entry| entry.shown(self.workload.name))
             .collect();
         let ours = entries.iter().find(|shown| shown.engine == "asyncio");
-        let peers = entries
-            .iter()
-            .filter(|shown| !["asyncio", "bare"].contains(&shown.engine) && shown.apart.is_none());
+        let peers = entries.iter().filter(|shown| {
+            !shown.engine.starts_with("asyncio") && shown.engine != "bare" && shown.apart.is_none()
+        });
         let better = |a: &&Shown, b: &&Shown| {
             let order = a.figures.median.total_cmp(&b.figures.median);
             if self.figure.more_is_better() {

@@ -170,7 +170,7 @@ async fn any_order(n: u64) {
         .iter()
         .map(|future| {
             let future = future.clone();
-            create_task(async move { future.await })
+            create_task(future)
         })
         .collect();
     sleep(0).await;

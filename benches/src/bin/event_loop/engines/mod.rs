@@ -26,5 +26,6 @@ pub(crate) fn cases() -> Vec<Case> {
         local_pool::cases(),
         bare::cases(),
     ]);
+    all.extend(ours::variants());
     all.into_iter().flat_map(Cases::all).collect()
 }

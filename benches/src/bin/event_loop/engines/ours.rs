@@ -135,3 +135,61 @@ impl Echo for Ours {
         }
     }
 }
+
+/// asyncio with its debug mode on, to tell what that costs; and, beside it, that it costs nothing when it is off.
+struct Debug;
+
+/// asyncio with tasks of `#[asyncio::coroutine]` functions, which know their names and where they are suspended.
+struct Coroutines;
+
+/// The rows that are compared with ours alone.
+pub(crate) fn variants() -> [Cases; 2] {
+    [
+        Cases::of::<Coroutines>("asyncio, coroutines"),
+        Cases::of::<Debug>("asyncio, debug mode"),
+    ]
+}
+
+macro_rules! variant {
+    ($engine:ident, |$main:ident| $run:expr, |$future:ident| $spawn:expr) => {
+        impl Engine for $engine {
+            type Task<T: 'static> = Task<T>;
+
+            fn run<T: 'static>($main: impl Future<Output = T> + 'static) -> T {
+                $run
+            }
+
+            fn spawn<T: 'static>($future: impl Future<Output = T> + 'static) -> Task<T> {
+                $spawn
+            }
+
+            async fn join<T: 'static>(task: Task<T>) -> T {
+                task.await
+            }
+
+            async fn gather<T: 'static, F: Future<Output = T> + 'static>(
+                futures: impl Iterator<Item = F>,
+            ) -> Vec<T> {
+                asyncio::gather(futures).await
+            }
+
+            async fn yield_now() {
+                sleep(0).await;
+            }
+        }
+    };
+}
+
+variant!(
+    Debug,
+    |main| asyncio::Runner::new().debug(true).run(main),
+    |future| create_task(future)
+);
+variant!(Coroutines, |main| asyncio::run(main), |future| create_task(
+    coroutine(future)
+));
+
+#[asyncio::coroutine]
+async fn coroutine<F: Future>(future: F) -> F::Output {
+    await_!(future)
+}
