@@ -68,6 +68,7 @@ fn every_python_program_has_a_recording_and_a_port_that_is_tested() {
         "chat",
         "fetch_all",
         "tcp_echo",
+        "udp_echo",
     ] {
         assert!(programs.remove(peer), "{peer}");
     }

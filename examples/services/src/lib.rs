@@ -6,11 +6,13 @@
 //! | `cache_client.py` | [`cache::client`] |
 //! | `chat.py` | [`chat`] |
 //! | `tcp_echo.py` | [`echo`] |
+//! | `udp_echo.py` | [`datagrams`] |
 //! | the two ends of a transport | [`duplex`] |
 //! | `Server.serve_forever()` with an end | [`stopping`] |
 
 pub mod cache;
 pub mod chat;
+pub mod datagrams;
 pub mod duplex;
 pub mod echo;
 pub mod stopping;

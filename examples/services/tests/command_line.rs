@@ -36,6 +36,20 @@ fn tcp_echo_serves_its_client_until_sigterm() {
 }
 
 #[test]
+fn udp_echo_serves_its_client_until_sigterm() {
+    assert_serves("udp_echo", &["--server"], |port| {
+        let port = port.to_string();
+        let args = ["--client", "--port", &port];
+        let ours = Command::new(executable("udp_echo")).args(args).output();
+        let said = ours.unwrap().stdout;
+        assert!(String::from_utf8_lossy(&said).contains("received \"This is the message."));
+        if let Some(mut python) = python_program("udp_echo", args) {
+            assert_eq!(python.output().unwrap().stdout, said);
+        }
+    });
+}
+
+#[test]
 fn cache_server_serves_its_client_until_sigterm() {
     let args = ["--random-failure-percent", "5"];
     assert_serves("cache_server", &args, |port| {

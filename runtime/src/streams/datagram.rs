@@ -147,7 +147,7 @@ fn open(
     allow_broadcast: bool,
 ) -> io::Result<Socket<UdpSocket>> {
     let socket = UdpSocket::bind(local).map_err(|error| {
-        let doing = format_args!("error while attempting to bind on address {local}");
+        let doing = format!("error while attempting to bind on address {local}");
         context(&error, doing)
     })?;
     if allow_broadcast {
@@ -155,7 +155,7 @@ fn open(
     }
     if let Some(remote) = remote {
         socket.connect(remote).map_err(|error| {
-            let doing = format_args!("Connect call failed {remote}");
+            let doing = format!("Connect call failed {remote}");
             context(&error, doing)
         })?;
     }

@@ -23,7 +23,7 @@ pub(super) async fn resolve(host: String, port: u16) -> io::Result<Vec<SocketAdd
     crate::to_thread(move || {
         let found = (host.as_str(), port).to_socket_addrs();
         let addresses = found.map_err(|error| {
-            let doing = format_args!("cannot resolve {host:?}");
+            let doing = format!("cannot resolve {host:?}");
             context(&error, doing)
         })?;
         let mut each: Vec<SocketAddr> = Vec::new();

@@ -148,7 +148,7 @@ where
                 match attempt.as_mut().poll(cx) {
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
-                        let doing = format_args!("Connect call failed {address}");
+                        let doing = format!("Connect call failed {address}");
                         failed.push(context(&error, doing));
                         drop(tries.remove(at));
                     }
