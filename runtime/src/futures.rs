@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::event_loop::ready::{Callback, Ready};
 use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, wake};
-use crate::exceptions::{CancelledError, Exception};
+use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, cancellation};
 
@@ -107,6 +107,12 @@ impl FutureCore {
     /// A failure, or a value that is one, need not be logged.
     pub(crate) fn see(&self) {
         self.is_unseen.set(false);
+    }
+
+    /// What was its value is taken, and was a failure.
+    pub(crate) fn fail_late(&self, panic: Panic) {
+        let old = self.failure.replace(Some(Exception::Panic(panic)));
+        drop(old);
     }
 
     /// The value it is about to be completed with is a failure, too.

@@ -207,7 +207,8 @@ impl TaskGroup {
     /// # Errors
     ///
     /// The errors in the order in which they came; also a single one is in a group, as in Python. An
-    /// error that somebody moved out of its task, by awaiting that, is theirs and not here.
+    /// error that somebody moved out of its task, by awaiting that, is theirs and not here. Awaiting
+    /// such a task when the group has ended panics with what the error says, which is here then.
     ///
     /// # Panics
     ///
@@ -304,7 +305,7 @@ impl<E: 'static> TaskGroup<Results<E>> {
             let gave_error = task.peek(Result::is_err) == Some(true);
             if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
                 let task = task.clone();
-                let take = move || task.take_if_there().and_then(Result::err);
+                let take = move || task.take_error();
                 failures.borrow_mut().push(Box::new(take));
             }
             gave_error

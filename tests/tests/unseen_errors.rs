@@ -371,3 +371,24 @@ fn a_task_says_where_its_function_is_defined() {
         assert!(format!("{other:?}").contains(&created), "{other:?}");
     });
 }
+
+#[test]
+fn who_awaits_a_failed_child_when_its_group_has_ended_is_panicked_at_with_its_words() {
+    let ((), messages) = logged(|| {
+        run(async {
+            let child = std::cell::RefCell::new(None);
+            let group = asyncio::TaskGroup::try_run(async |tg| {
+                child.replace(Some(tg.create_task(lose(7))));
+                Ok(())
+            });
+            let errors = group.await.unwrap_err().exceptions;
+            assert!(matches!(errors[..], [Lost(7)]));
+            let child = child.take().unwrap();
+            assert_eq!(child.exception().unwrap().message(), "Lost(7)");
+            let awaited = std::panic::AssertUnwindSafe(child);
+            let payload = futures::FutureExt::catch_unwind(awaited).await.unwrap_err();
+            assert_eq!(common::text_of(payload.as_ref()), "Lost(7)");
+        });
+    });
+    assert!(messages.is_empty(), "the group has it: {messages:?}");
+}

@@ -248,3 +248,32 @@ async fn cancelling_a_wrapped_future_cancels_what_it_wraps() {
     release.send(()).expect("the function waits");
     assert_eq!(busy.await, Ok(()));
 }
+
+/// What is suspended in a task, and dropped on another thread, is the task's no more: neither shown as
+/// what it waits for, nor is there a timer that wakes anybody.
+#[test]
+fn a_sleep_that_another_thread_drops_leaves_nothing_behind() {
+    struct Nobody;
+    impl std::task::Wake for Nobody {
+        fn wake(self: std::sync::Arc<Self>) {}
+    }
+    asyncio::Runner::new().run(async {
+        let waker = std::sync::Arc::new(Nobody);
+        let (line, mut nap) = (line!(), Box::pin(asyncio::sleep(1000)));
+        let polled = {
+            let waker = waker.clone().into();
+            nap.as_mut()
+                .poll(&mut std::task::Context::from_waker(&waker))
+        };
+        assert!(polled.is_pending());
+        let shown = |line: u32| {
+            let me = asyncio::current_task().unwrap();
+            format!("{me:?}").contains(&format!("worker_threads.rs:{line}>"))
+        };
+        assert!(shown(line) && std::sync::Arc::strong_count(&waker) > 1);
+        std::thread::spawn(move || drop(nap)).join().unwrap();
+        asyncio::sleep(0).await;
+        assert!(!shown(line));
+        assert_eq!(std::sync::Arc::strong_count(&waker), 1);
+    });
+}

@@ -448,6 +448,12 @@ impl LoopState {
             match message {
                 Message::Wake(key) => self.wake_task(key),
                 Message::Call(callback) => self.push(Ready::Call(callback)),
+                Message::Leave(key, point) => {
+                    if let Some(task) = self.task(key) {
+                        task.core().cancellation.forget(point);
+                    }
+                }
+                Message::CancelTimer(key) => self.cancel_timer(key),
             }
         }
     }

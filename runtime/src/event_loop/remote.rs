@@ -3,11 +3,16 @@
 use std::fmt;
 
 use super::address::Address;
+use super::timers::TimerKey;
 use crate::tasks::TaskKey;
 
 pub(crate) enum Message {
     Wake(TaskKey),
     Call(Box<dyn FnOnce() + Send>),
+    /// A leaf or frame was dropped elsewhere: the point of this number is the task's no more.
+    Leave(TaskKey, u64),
+    /// So was a sleep.
+    CancelTimer(TimerKey),
 }
 
 /// A loop, as another thread may hold it: it takes callbacks from anywhere.

@@ -29,6 +29,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::{TaskKey, TaskRef, Waits};
 use crate::event_loop::context;
+use crate::event_loop::remote::Message;
 use crate::event_loop::{LoopState, wake, wake_by_ref};
 use crate::exceptions::CancelledError;
 use crate::futures::Cancel;
@@ -537,6 +538,12 @@ impl Cancellation {
         self.points.borrow_mut().remove(id)
     }
 
+    /// What was suspended here is so no more.
+    pub(crate) fn forget(&self, id: u64) {
+        let point = self.remove(id);
+        drop(point);
+    }
+
     /// Notes that something was polled with a waker that is not the task's while the mark is in
     /// flight; true when that was only to be expected.
     ///
@@ -731,9 +738,13 @@ impl Suspended {
         });
         if let Some(Some(point)) = here {
             drop(point);
-        } else if let Some(task) = key.task() {
-            let point = task.core().cancellation.remove(id);
-            drop(point);
+        } else if key.address.is_home() {
+            if let Some(task) = key.task() {
+                task.core().cancellation.forget(id);
+            }
+        } else {
+            // A loop that is gone has nothing to forget.
+            let _ = key.address.send(Message::Leave(key, id));
         }
     }
 }

@@ -410,14 +410,23 @@ impl<T> Task<T> {
         self.read.value(&self.state.value)
     }
 
-    pub(crate) fn take_if_there(&self) -> Option<T> {
-        self.state.future.see();
-        self.state.value.take()
-    }
-
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.state.future.see();
         self.state.value.borrow().as_ref().map(look)
+    }
+}
+
+impl<T, E> Task<Result<T, E>> {
+    /// The `Err` that it ended with, unless somebody has it already. Who awaits the task from now on
+    /// is panicked at with what it said: an error can be moved to one only.
+    pub(crate) fn take_error(&self) -> Option<E> {
+        let said = self.state.describe_error();
+        self.state.future.see();
+        let error = self.state.value.take()?.err()?;
+        let said =
+            said.unwrap_or_else(|| "the error of this task went to its TaskGroup".to_owned());
+        self.state.future.fail_late(Panic::said(said));
+        Some(error)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::ready::Callback;
+use crate::event_loop::remote::Message;
 use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{Address, Clock, context};
 
@@ -124,6 +125,9 @@ impl Sleep {
         if let State::Timer { address, key, .. } = self.state {
             if let Some(event_loop) = address.upgrade() {
                 event_loop.cancel_timer(key);
+            } else {
+                // It was dropped on another thread, or the loop is gone, which forgets by itself.
+                let _ = address.send(Message::CancelTimer(key));
             }
         }
         self.state = State::Done;
