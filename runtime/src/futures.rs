@@ -4,9 +4,10 @@
 //! callbacks in the order in which they were added. [`Awaiting`] is the leaf that awaits any of
 //! them.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -35,10 +36,8 @@ pub(crate) trait Cancel {
     }
     /// As `cancel`; the tasks that it is to be passed on to are left for the caller to cancel.
     fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool;
-    /// Whether to wait for it is to wait for this task.
-    fn awaits(&self, _task: TaskKey) -> bool {
-        false
-    }
+    /// Names the tasks that who waits for it waits for.
+    fn each_awaited(&self, _name: &mut dyn FnMut(TaskKey)) {}
     /// As `wait_for=` of a task's repr shows it.
     fn repr(&self) -> Option<String>;
 }
@@ -242,9 +241,19 @@ pub(crate) struct Awaiting {
     point: Suspended,
     /// The waker's place among the callbacks.
     callback: Option<CallbackId>,
+    /// Where what is awaited was made, if that is a call that is awaited.
+    location: Option<&'static Location<'static>>,
 }
 
 impl Awaiting {
+    /// The await of what a call at this place gave.
+    pub(crate) fn at(location: &'static Location<'static>) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::default()
+        }
+    }
+
     /// Ready when `target` is done with a value, which is to be taken; raises when it was
     /// cancelled, and panics when it panicked.
     pub(crate) fn poll(
@@ -279,7 +288,7 @@ impl Awaiting {
                 self.callback = Some(core.add_callback(Callback::Wake(cx.waker().clone())));
             }
         }
-        self.point.suspend(cx, None, || Some(target()));
+        self.point.suspend(cx, self.location, || Some(target()));
         Poll::Pending
     }
 
@@ -374,6 +383,8 @@ pub(crate) unsafe fn downcast<F, T>(value: &F) -> Option<&T> {
 pub(crate) struct Promise<T> {
     core: FutureCore,
     value: RefCell<Option<T>>,
+    /// The task that a shield stands before.
+    shielded: OnceCell<Box<TaskKey>>,
 }
 
 /// The value of something that is done, borrowed.
@@ -464,6 +475,7 @@ impl<T> Future<T> {
             promise: Rc::new(Promise {
                 core: FutureCore::new(&event_loop.inner),
                 value: RefCell::default(),
+                shielded: OnceCell::new(),
             }),
             awaiting: Awaiting::default(),
             read: Read::moved(),
@@ -485,6 +497,12 @@ impl<T> Future<T> {
 
     pub(crate) fn promise(&self) -> &Promise<T> {
         &self.promise
+    }
+
+    /// This one stands before a task, for who awaits what the call at `location` gave.
+    pub(crate) fn shields(&mut self, task: TaskKey, location: &'static Location<'static>) {
+        let _ = self.promise.shielded.set(Box::new(task));
+        self.awaiting = Awaiting::at(location);
     }
 
     /// Ends it with the failure of something else.
@@ -574,6 +592,12 @@ impl<T> Cancel for Promise<T> {
             Some(Exception::CancelledError(error.clone())),
         );
         true
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+        if let Some(task) = self.shielded.get() {
+            name(**task);
+        }
     }
 
     fn repr(&self) -> Option<String> {

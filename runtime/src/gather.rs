@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -114,9 +115,10 @@ impl Cancel for GatherState {
         any
     }
 
-    fn awaits(&self, task: TaskKey) -> bool {
-        let children = self.children.borrow();
-        children.iter().any(|child| child.0.core().key == task)
+    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+        for child in &*self.children.borrow() {
+            name(child.0.core().key);
+        }
     }
 
     fn repr(&self) -> Option<String> {
@@ -135,6 +137,7 @@ impl Awaited for GatherState {
 }
 
 impl<O: 'static> Gather<O> {
+    #[track_caller]
     fn new<Tasks: 'static>(
         tasks: Tasks,
         children: Vec<Child>,
@@ -147,6 +150,7 @@ impl<O: 'static> Gather<O> {
         Self::on(&event_loop, tasks, children, collect)
     }
 
+    #[track_caller]
     fn on<Tasks: 'static>(
         event_loop: &Rc<LoopState>,
         tasks: Tasks,
@@ -191,11 +195,12 @@ impl<O: 'static> Gather<O> {
                 Rc::new(move || collect(&tasks, state.first_error.get()))
             },
             tasks,
-            awaiting: Awaiting::default(),
+            awaiting: Awaiting::at(Location::caller()),
         }
     }
 
     /// The same gather, collected in another way.
+    #[track_caller]
     fn collected<Tasks: 'static, P: 'static>(
         self,
         collect: impl Fn(&Tasks) -> P + 'static,
@@ -208,7 +213,7 @@ impl<O: 'static> Gather<O> {
             state: self.state.clone(),
             collect: Rc::new(move || collect(&tasks)),
             tasks: Rc::new(()),
-            awaiting: Awaiting::default(),
+            awaiting: Awaiting::at(Location::caller()),
         }
     }
 }
@@ -228,6 +233,7 @@ impl<T: 'static> Gather<Vec<T>> {
     /// # });
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn return_exceptions(self) -> Gather<Vec<Result<T, Exception>>> {
         self.collected(|tasks: &Vec<Task<T>>| tasks.iter().map(Task::take).collect())
     }

@@ -1,5 +1,7 @@
 //! `shield`: an await that is cancelled without what it awaits.
 
+use std::panic::Location;
+
 use crate::event_loop::ready::Callback;
 use crate::exceptions::Exception;
 use crate::futures::{Cancel, Future};
@@ -35,7 +37,8 @@ where
     F::Output: 'static,
 {
     let inner = ensure_future(awaitable);
-    let outer = Future::on(&inner.get_loop());
+    let mut outer = Future::on(&inner.get_loop());
+    outer.shields(inner.erased().core().key, Location::caller());
     let pass_on = {
         let (inner, outer) = (inner.clone(), outer.clone());
         move |is_late: bool| {

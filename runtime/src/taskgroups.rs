@@ -116,7 +116,7 @@ impl GroupState {
 
     /// Mirrors `TaskGroup.__aexit__`, up to what is raised: a cancellation, if any.
     async fn exit(
-        &self,
+        self: &Rc<Self>,
         cancelled: Option<CancelledError>,
         failed: bool,
     ) -> Option<CancelledError> {
@@ -127,6 +127,13 @@ impl GroupState {
         }
         while !self.tasks.borrow().is_empty() {
             let waiter = Waiter::new();
+            let state = Rc::downgrade(self);
+            waiter.for_tasks(move |name| {
+                if let Some(state) = state.upgrade() {
+                    let tasks = state.tasks.borrow();
+                    tasks.values().for_each(|task| name(task.0.core().key));
+                }
+            });
             *self.on_completed.borrow_mut() = Some(waiter.clone());
             let waited = catch_cancelled(async {
                 self.frame.set(current_frame());

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -149,6 +150,7 @@ where
         timeout: None,
         ends_with: ALL_COMPLETED::ends_with,
         running: None,
+        location: Location::caller(),
     }
 }
 
@@ -159,6 +161,7 @@ pub struct Wait<W: Waitable> {
     timeout: Option<f64>,
     ends_with: fn(&W) -> bool,
     running: Option<Running>,
+    location: &'static Location<'static>,
 }
 
 /// A wait that was begun: what it left with the tasks and the loop is taken back when it ends.
@@ -219,6 +222,8 @@ impl<W: Waitable> Wait<W> {
             None => panic!("no running event loop"),
         };
         let waiter = Waiter::new();
+        let all: Vec<_> = self.tasks.iter().map(Waitable::untyped).collect();
+        waiter.for_tasks(move |name| all.iter().for_each(|task| name(task.0.core().key)));
         let key = self.timeout.map(|timeout| {
             let waiter = waiter.clone();
             event_loop.insert_timer(
@@ -250,7 +255,7 @@ impl<W: Waitable> Wait<W> {
         });
         Running {
             callbacks: callbacks.collect(),
-            waiter: Box::pin(waiter.wait()),
+            waiter: Box::pin(waiter.wait_at(Some(self.location))),
             timer,
         }
     }

@@ -3,16 +3,17 @@
 //! A place in it is given up when it is dropped, on every way out. Which waiter is woken, and what
 //! happens to a wake-up that its waiter could not use, is the lock's or queue's to say.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Poll;
 
 use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::{Cancel, State};
-use crate::tasks::Suspended;
 use crate::tasks::cancellation::{self, Onward};
+use crate::tasks::{Suspended, TaskKey};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -23,7 +24,11 @@ pub(crate) struct Waiter {
     state: Cell<State>,
     waker: RefCell<Option<std::task::Waker>>,
     error: RefCell<Option<CancelledError>>,
+    /// Names the tasks that it waits for, if it does.
+    tasks: OnceCell<Box<NameTasks>>,
 }
+
+type NameTasks = dyn Fn(&mut dyn FnMut(TaskKey));
 
 impl Waiter {
     pub(crate) fn new() -> Rc<Self> {
@@ -31,7 +36,13 @@ impl Waiter {
             state: Cell::new(State::Pending),
             waker: RefCell::default(),
             error: RefCell::default(),
+            tasks: OnceCell::new(),
         })
+    }
+
+    /// It waits for the tasks that this names.
+    pub(crate) fn for_tasks(&self, each: impl Fn(&mut dyn FnMut(TaskKey)) + 'static) {
+        let _ = self.tasks.set(Box::new(each));
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -66,6 +77,14 @@ impl Waiter {
 
     /// Suspends until it is woken.
     pub(crate) fn wait(self: &Rc<Self>) -> impl Future<Output = ()> + use<> {
+        self.wait_at(None)
+    }
+
+    /// As [`wait`](Self::wait), for who awaits what a call at this place gave.
+    pub(crate) fn wait_at(
+        self: &Rc<Self>,
+        location: Option<&'static Location<'static>>,
+    ) -> impl Future<Output = ()> + use<> {
         let this = self.clone();
         let mut point = Suspended::default();
         std::future::poll_fn(move |cx| {
@@ -93,7 +112,7 @@ impl Waiter {
                 .filter(|known| known.will_wake(cx.waker()))
                 .unwrap_or_else(|| cx.waker().clone());
             this.waker.replace(Some(waker));
-            point.suspend(cx, None, || Some(this.clone() as Rc<dyn Cancel>));
+            point.suspend(cx, location, || Some(this.clone() as Rc<dyn Cancel>));
             Poll::Pending
         })
     }
@@ -106,6 +125,12 @@ impl Cancel for Waiter {
         }
         self.error.replace(Some(error.clone()));
         self.end(State::Cancelled)
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+        if let Some(each) = self.tasks.get() {
+            each(name);
+        }
     }
 
     fn repr(&self) -> Option<String> {

@@ -82,3 +82,114 @@ fn tasks_that_await_each_other_can_be_shown_and_cancelled() {
         assert!(first.cancelled() && second.cancelled());
     });
 }
+
+async fn turns() {
+    for _ in 0..4 {
+        sleep(0).await;
+    }
+}
+
+/// Whether the graph of `inner` says that a task named `outer` awaits it.
+fn is_awaited_by_outer(inner: &asyncio::AnyTask) -> bool {
+    let graph = format_call_graph(inner);
+    graph.contains("+ Awaited by:\n    * Task(name='outer'")
+}
+
+#[test]
+fn it_sees_through_wait_shield_groups_and_time_outs() {
+    run(async {
+        let nap = || create_task(sleep(100));
+        let ways: [fn(asyncio::Task<()>) -> asyncio::Task<()>; 4] = [
+            |inner| create_task(async move { drop(asyncio::wait([inner]).await) }),
+            |inner| create_task(async move { asyncio::shield(inner).await }),
+            |inner| create_task(async move { drop(asyncio::wait_for(inner, 200).await) }),
+            |inner| {
+                create_task(async move {
+                    asyncio::timeout(200, async |_| drop(asyncio::gather([inner]).await))
+                        .await
+                        .unwrap();
+                })
+            },
+        ];
+        for (number, way) in ways.iter().enumerate() {
+            let inner = nap();
+            assert!(!is_awaited_by_outer(&inner.any()));
+            let outer = way(inner.clone()).name("outer");
+            turns().await;
+            assert!(is_awaited_by_outer(&inner.any()), "way {number}");
+            outer.cancel();
+            turns().await;
+            assert!(
+                !is_awaited_by_outer(&inner.any()),
+                "way {number}, cancelled"
+            );
+        }
+        let child = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let outer = create_task({
+            let child = child.clone();
+            async move {
+                asyncio::TaskGroup::run(async |tg| {
+                    child.replace(Some(tg.create_task(sleep(100)).any()));
+                })
+                .await;
+            }
+        });
+        let outer = outer.name("outer");
+        turns().await;
+        assert!(is_awaited_by_outer(&child.take().unwrap()));
+        outer.cancel();
+    });
+}
+
+#[test]
+fn a_task_is_shown_where_the_call_stands_that_it_awaits() {
+    run(async {
+        let nap = create_task(sleep(100));
+        let file = file!();
+        let is_at = |task: &asyncio::Task<()>, line: u32| {
+            let shown = format!("{task:?}");
+            assert!(
+                shown.contains(&format!("running at {file}:{line}")),
+                "{shown}"
+            );
+        };
+        let (line, inner) = (line!(), nap.clone());
+        let gathering = create_task(async move {
+            drop(asyncio::gather([inner]).await); // two lines below `line`
+        });
+        turns().await;
+        is_at(&gathering, line + 2);
+        let (line, inner) = (line!(), nap.clone());
+        let waiting = create_task(async move {
+            drop(asyncio::wait([inner]).await); // two lines below `line`
+        });
+        turns().await;
+        is_at(&waiting, line + 2);
+        let (line, inner) = (line!(), nap.clone());
+        let shielding = create_task(async move {
+            asyncio::shield(inner).await; // two lines below `line`
+        });
+        turns().await;
+        is_at(&shielding, line + 2);
+        for task in [gathering, waiting, shielding] {
+            task.cancel();
+        }
+    });
+}
+
+#[test]
+fn the_graph_of_a_long_chain_ends_somewhere() {
+    run(async {
+        let first = create_task(sleep(100));
+        let mut last = first.clone();
+        for _ in 0..3_000 {
+            let before = last;
+            last = create_task(async move { before.await });
+        }
+        turns().await;
+        let graph = format_call_graph(&first.any());
+        assert!(graph.ends_with("...") && graph.len() < 100_000, "{graph}");
+        last.cancel();
+        assert!(asyncio::catch_cancelled(last).await.is_err());
+    });
+}

@@ -1,5 +1,6 @@
 //! Who awaits whom: the call graph of a task, in the form of Python 3.14.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::{AnyTask, TaskKey, TaskRef, repr};
@@ -7,7 +8,8 @@ use super::{AnyTask, TaskKey, TaskRef, repr};
 /// The task, where it is suspended, and the tasks that await it, theirs, and so on.
 ///
 /// Mirrors `asyncio.format_call_graph` of Python 3.14. A task awaits another one if it awaits it by
-/// itself or in a `gather`; of its own frames it knows the innermost.
+/// itself, in a `gather`, a `wait` or a `shield`, or at the end of a `TaskGroup`; of its own frames it
+/// knows the innermost.
 ///
 /// ```
 /// # asyncio::run(async {
@@ -24,7 +26,7 @@ use super::{AnyTask, TaskKey, TaskRef, repr};
 /// ```
 pub fn format_call_graph(task: &AnyTask) -> String {
     let mut text = String::new();
-    describe(&task.0, 0, &mut Vec::new(), &mut text);
+    describe(&task.0, &awaiters(&task.0), &mut Vec::new(), &mut text);
     text.truncate(text.trim_end().len());
     text
 }
@@ -34,9 +36,31 @@ pub fn print_call_graph(task: &AnyTask) {
     println!("{}", format_call_graph(task));
 }
 
-fn describe(task: &TaskRef, depth: usize, above: &mut Vec<TaskKey>, text: &mut String) {
+/// How many tasks that await each other are shown, one indented beneath the other.
+const DEEPEST: usize = 64;
+
+/// Who awaits each task, by the task's number.
+type Awaiters = HashMap<u64, Vec<TaskRef>>;
+
+fn awaiters(task: &TaskRef) -> Awaiters {
+    let mut awaiters = Awaiters::new();
+    let all = task.event_loop().upgrade().map(|it| it.all_tasks());
+    for other in all.unwrap_or_default() {
+        let mut awaited = Vec::new();
+        let cancellation = &other.core().cancellation;
+        cancellation.each_awaited(&mut |key| awaited.push(key.id));
+        awaited.sort_unstable();
+        awaited.dedup();
+        for id in awaited {
+            awaiters.entry(id).or_default().push(other.clone());
+        }
+    }
+    awaiters
+}
+
+fn describe(task: &TaskRef, awaiters: &Awaiters, above: &mut Vec<TaskKey>, text: &mut String) {
     let core = task.core();
-    let indent = " ".repeat(depth * 4);
+    let indent = " ".repeat(above.len() * 4);
     let name = repr::quoted(&core.name.borrow().to_string());
     let _ = writeln!(text, "{indent}* Task(name={name}, id={:#x})", core.key.id);
     if let Some((file, line, function)) = stands_at(task) {
@@ -46,17 +70,18 @@ fn describe(task: &TaskRef, depth: usize, above: &mut Vec<TaskKey>, text: &mut S
             "{indent}  |   File '{file}', line {line}, in async {function}()"
         );
     }
-    if above.contains(&core.key) {
-        return;
-    }
-    let waiting = awaited_by(task);
-    if waiting.is_empty() {
+    let waiting = awaiters.get(&core.key.id);
+    if above.contains(&core.key) || waiting.is_none() {
         return;
     }
     let _ = writeln!(text, "{indent}  + Awaited by:");
+    if above.len() == DEEPEST {
+        let _ = writeln!(text, "{indent}    ...");
+        return;
+    }
     above.push(core.key);
-    for other in waiting {
-        describe(&other, depth + 1, above, text);
+    for other in waiting.into_iter().flatten() {
+        describe(other, awaiters, above, text);
     }
     above.pop();
 }
@@ -70,16 +95,6 @@ fn stands_at(task: &TaskRef) -> Option<(&'static str, u32, String)> {
     let location = core.cancellation.location().unwrap_or(core.created_at);
     let function = core.coroutine.name();
     Some((location.file(), location.line(), function))
-}
-
-fn awaited_by(task: &TaskRef) -> Vec<TaskRef> {
-    let Some(event_loop) = task.event_loop().upgrade() else {
-        return Vec::new();
-    };
-    let key = task.core().key;
-    let mut all = event_loop.all_tasks();
-    all.retain(|other| other.core().cancellation.awaits(key));
-    all
 }
 
 impl AnyTask {

@@ -490,11 +490,12 @@ impl Cancellation {
             .find_map(|point| point.location)
     }
 
-    /// Whether the task waits for this other one.
-    pub(super) fn awaits(&self, task: TaskKey) -> bool {
+    /// Names the tasks that this one waits for.
+    pub(super) fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
         let points = self.points.borrow();
-        let mut targets = points.top_down().filter_map(|point| point.target.as_ref());
-        targets.any(|target| target.awaits(task))
+        for target in points.top_down().filter_map(|point| point.target.as_ref()) {
+            target.each_awaited(name);
+        }
     }
 
     /// The repr of what the task waits for.

@@ -202,8 +202,8 @@ impl Cancel for TaskRef {
         onward.push(self)
     }
 
-    fn awaits(&self, task: TaskKey) -> bool {
-        self.core().key == task
+    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+        name(self.core().key);
     }
 
     fn repr(&self) -> Option<String> {

@@ -445,8 +445,8 @@ impl<T> Cancel for TaskState<T> {
         }
     }
 
-    fn awaits(&self, task: TaskKey) -> bool {
-        self.core.key == task
+    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+        name(self.core.key);
     }
 
     fn repr(&self) -> Option<String> {
