@@ -102,7 +102,7 @@ fn it_sees_through_wait_shield_groups_and_time_outs() {
         let ways: [fn(asyncio::Task<()>) -> asyncio::Task<()>; 4] = [
             |inner| create_task(async move { drop(asyncio::wait([inner]).await) }),
             |inner| create_task(async move { asyncio::shield(inner).await }),
-            |inner| create_task(async move { drop(asyncio::wait_for(inner, 200).await) }),
+            |inner| create_task(async move { asyncio::wait_for(inner, 200).await.unwrap() }),
             |inner| {
                 create_task(async move {
                     asyncio::timeout(200, async |_| drop(asyncio::gather([inner]).await))
