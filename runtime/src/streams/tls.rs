@@ -352,14 +352,14 @@ impl StreamWriter {
     /// Raises, and the connection is closed at once.
     ///
     /// ```no_run
-    /// # async fn mail(config: asyncio::rustls::ClientConfig) -> std::io::Result<()> {
+    /// # use std::sync::Arc;
+    /// # async fn mail(config: Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
     /// let (reader, writer) = asyncio::open_connection("mail.example.org", 143).await?;
     /// writer.write("a1 STARTTLS\r\n");
     /// while !reader.readline().await?.starts_with(b"a1 OK") {}
-    /// writer.start_tls(config, "mail.example.org").await?;
+    /// writer.start_tls(Arc::clone(&config), "mail.example.org").await?;
     ///
     /// // The same from the first byte on:
-    /// # let config = asyncio::rustls::ClientConfig::clone(&todo!());
     /// let secure = asyncio::open_connection("mail.example.org", 993).ssl(config).await?;
     /// # Ok(())
     /// # }
