@@ -68,6 +68,11 @@ pub(crate) fn checked(span: Span) -> Ident {
     Ident::new("checked", ours(span))
 }
 
+/// The way of a generator's values, which every `yield_!` uses up and makes anew. Nobody misses the last one: hence the underscore.
+pub(crate) fn way(span: Span) -> Ident {
+    Ident::new("_way", ours(span))
+}
+
 /// The label of a generator's body. A word that a macro moves out of the body is refused as a "use of unreachable label" by its name.
 pub(crate) fn label(span: Span) -> Lifetime {
     Lifetime::new(&format!("'{LABEL}"), ours(span))

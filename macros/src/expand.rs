@@ -572,6 +572,7 @@ fn generator_block(
     let span = Span::mixed_site();
     let Names { private } = names;
     let (words, checked, label) = (body::words(span), body::checked(span), body::label(span));
+    let way = body::way(span);
     let body = rewriter.body(body, source);
     let is_async = rewriter.language == Language::AsyncGenerator;
     let Rewriter {
@@ -591,6 +592,14 @@ fn generator_block(
         #expected
         #body
     };
+    // Where each word is the body's own and stands in it, values need not wait for a poll to find the slot.
+    let make_way = if needs.checked || needs.delegates {
+        quote_spanned!(span=> let mut #way = #words.carried(); let _ = &mut #way;)
+    } else if needs.label {
+        quote_spanned!(span=> let mut #way = unsafe { #words.straight() }.await;)
+    } else {
+        TokenStream::new()
+    };
     let make_words = if is_async {
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
@@ -600,6 +609,7 @@ fn generator_block(
         quote_spanned! {span=>
             use #private::ExchangeAny as _;
             let #words = unsafe { exchange.words() };
+            #make_way
         }
     };
     let run = match (needs.checked, is_async) {
@@ -612,6 +622,8 @@ fn generator_block(
         (true, true) => quote_spanned! {span=>
             let current = #private::AsyncCurrent::new();
             let #checked = current.words(#words);
+            let #words = #checked;
+            let _ = #words;
             unsafe { current.run(async move { #inner }) }.await
         },
     };

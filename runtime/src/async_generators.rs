@@ -317,13 +317,39 @@ pub struct InPlace<Y, S, B> {
     _pinned: PhantomPinned,
 }
 
+impl<Y, S, B: AsyncBody<Y, S>> InPlace<Y, S, B> {
+    /// The pinned generator with all its methods.
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// # #[asyncio::coroutine]
+    /// # async fn echo() -> AsyncGenerator<i32, i32> { let mut x = 0; while let Some(y) = yield_!(x) { x = y; } }
+    /// use std::pin::pin;
+    ///
+    /// # asyncio::run(async {
+    /// let mut g = pin!(echo().in_place());
+    /// let mut g = g.as_mut().pinned();
+    /// g.anext().await;
+    /// assert_eq!(g.asend(7).await, Some(7));
+    /// # });
+    /// ```
+    pub fn pinned(self: Pin<&mut Self>) -> AsyncGenerator<Y, S, Pin<&mut B>> {
+        AsyncGenerator::new(self.body_pinned())
+    }
+
+    #[inline]
+    fn body_pinned(self: Pin<&mut Self>) -> Pin<&mut B> {
+        // SAFETY: `body` is pinned whenever the stream is: nothing takes it out.
+        unsafe { self.map_unchecked_mut(|this| &mut this.body) }
+    }
+}
+
 impl<Y, S, B: AsyncBody<Y, S>> Stream for InPlace<Y, S, B> {
     type Item = Y;
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
-        // SAFETY: `body` is pinned whenever the stream is: nothing takes it out.
-        unsafe { self.map_unchecked_mut(|this| &mut this.body) }.poll_next(None, cx)
+        self.body_pinned().poll_next(None, cx)
     }
 }
 

@@ -21,7 +21,7 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use frame::{Frame, State};
+use frame::{Frame, Resumed, State};
 use places::Body;
 
 /// A generator: yields values of `Y`, is sent values of `S`, returns an `R`.
@@ -168,10 +168,11 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// first, or [`primed`](Self::primed).
     #[inline]
     pub fn send(&mut self, value: impl Into<Option<S>>) -> Result<Y, StopIteration<R>> {
-        self.body
-            .frame()
-            .resume(value.into())
-            .map_err(|value| StopIteration { value })
+        match self.body.frame().resume(value.into()) {
+            Resumed::Yielded(value) => Ok(value),
+            Resumed::Returned(value) => Err(StopIteration { value: Some(value) }),
+            Resumed::Finished => Err(StopIteration { value: None }),
+        }
     }
 
     /// Ends the generator: its destructors run, those of a generator it delegates to first.
@@ -179,6 +180,33 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// That is what dropping it does; `close` is for when the variable lives on. Afterwards it is finished.
     pub fn close(&mut self) {
         self.body.close();
+    }
+
+    /// Whether the generator has returned, was closed, or panicked: Python's `g.gi_frame is None`.
+    ///
+    /// A finished generator has given its value out, so `yield_from!` of one panics; in Python, where everything may be `None`, it is
+    /// `None`. Where somebody else may have finished it, ask first:
+    ///
+    /// ```
+    /// use asyncio::Generator;
+    ///
+    /// # #[asyncio::coroutine]
+    /// # fn one() -> Generator<u32> { yield_!(1); }
+    /// #[asyncio::coroutine]
+    /// fn the_rest_of(g: Generator<u32>) -> Generator<u32> {
+    ///     if !g.is_finished() {
+    ///         yield_from!(g);
+    ///     }
+    ///     yield_!(100);
+    /// }
+    ///
+    /// let mut done = one().boxed();
+    /// assert_eq!(done.by_ref().count(), 1);
+    /// assert!(done.is_finished());
+    /// assert_eq!(the_rest_of(done).collect::<Vec<_>>(), [100]);
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        self.body.state() == State::Finished
     }
 
     /// Runs the generator to its first `yield_!` and drops what that yields, so that it can be [sent](Self::send) a value at once.
@@ -323,9 +351,10 @@ where
 impl<Y, S, R, B: Body<Y, S, R>> Iterator for Generator<Y, S, R, B> {
     type Item = Y;
 
-    #[inline]
+    // So that the optimiser sees through the box of a short-lived one.
+    #[inline(always)]
     fn next(&mut self) -> Option<Y> {
-        self.body.frame().resume(None).ok()
+        yielded(self.body.frame().resume(None))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -339,9 +368,9 @@ impl<Y, S, R, B: Body<Y, S, R>> FusedIterator for Generator<Y, S, R, B> {}
 impl<Y, S, R, B: Body<Y, S, R>> Iterator for Pin<&mut Generator<Y, S, R, B>> {
     type Item = Y;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Y> {
-        self.as_mut().body_pinned().resume(None).ok()
+        yielded(self.as_mut().body_pinned().resume(None))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -350,6 +379,15 @@ impl<Y, S, R, B: Body<Y, S, R>> Iterator for Pin<&mut Generator<Y, S, R, B>> {
 }
 
 impl<Y, S, R, B: Body<Y, S, R>> FusedIterator for Pin<&mut Generator<Y, S, R, B>> {}
+
+/// What an iterator gives: the returned value is dropped.
+#[inline(always)]
+fn yielded<Y, R>(resumed: Resumed<Y, R>) -> Option<Y> {
+    match resumed {
+        Resumed::Yielded(value) => Some(value),
+        Resumed::Returned(_) | Resumed::Finished => None,
+    }
+}
 
 /// Nothing is known of how many values are to come, except that a finished generator has none.
 fn size_hint(state: State) -> (usize, Option<usize>) {

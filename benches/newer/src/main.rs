@@ -1,5 +1,5 @@
 //! The rows that take a newer compiler, served to `--bin generators`.
-#![feature(coroutines, coroutine_trait)]
+#![feature(async_iterator, coroutines, coroutine_trait, gen_blocks)]
 
 #[path = "../../src/counting.rs"]
 mod counting;
@@ -9,10 +9,13 @@ mod ours;
 #[allow(dead_code, reason = "the other program is the client")]
 mod workload;
 
+use std::async_iter::AsyncIterator;
 use std::hint::black_box;
 use std::ops::{Coroutine, CoroutineState};
 use std::pin::{Pin, pin};
 
+use futures::StreamExt;
+use futures::executor::block_on;
 use workload::{Workload, row};
 
 #[global_allocator]
@@ -35,6 +38,41 @@ fn echo() -> impl Coroutine<u64, Yield = u64, Return = ()> {
             last = (yield last) ^ 1;
         }
     }
+}
+
+fn gen_count(n: u64) -> impl Iterator<Item = u64> {
+    gen move {
+        for i in 0..n {
+            yield i;
+        }
+    }
+}
+
+fn async_gen_count(n: u64) -> impl AsyncIterator<Item = u64> {
+    async gen move {
+        for i in 0..n {
+            yield i;
+        }
+    }
+}
+
+fn async_gen_awaiting(n: u64) -> impl AsyncIterator<Item = u64> {
+    async gen move {
+        for i in 0..n {
+            yield std::future::ready(black_box(i)).await;
+        }
+    }
+}
+
+fn consume(mut items: Pin<&mut impl AsyncIterator<Item = u64>>) -> u64 {
+    let mut stream = futures::stream::poll_fn(|cx| items.as_mut().poll_next(cx));
+    block_on(async {
+        let mut sum = 0;
+        while let Some(x) = stream.next().await {
+            sum ^= black_box(x);
+        }
+        sum
+    })
 }
 
 type Boxed = Pin<Box<dyn Coroutine<Yield = u64, Return = ()>>>;
@@ -174,6 +212,22 @@ const ROWS: &[Workload] = &[
         "nightly's Coroutine, pinned",
         |n| free(pin!(count(n))),
     ),
+    row("plain, optimiser free", "nightly's gen block", |n| {
+        gen_count(n).fold(0, |sum, x| sum ^ x)
+    }),
+    row("plain", "nightly's gen block", |n| {
+        gen_count(n).fold(0, |sum, x| sum ^ black_box(x))
+    }),
+    row("erased", "nightly's gen block, Box<dyn Iterator>", |n| {
+        let g: Box<dyn Iterator<Item = u64>> = black_box(Box::new(gen_count(n)));
+        g.fold(0, |sum, x| sum ^ black_box(x))
+    }),
+    row("async", "nightly's async gen block", |n| {
+        consume(pin!(async_gen_count(n)))
+    }),
+    row("async, awaiting", "nightly's async gen block", |n| {
+        consume(pin!(async_gen_awaiting(n)))
+    }),
     row("plain, optimiser free", "diapause", |n| {
         paused(peer::count(n), |x| x)
     }),

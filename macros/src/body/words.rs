@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 
 use super::tokens::{Output, is_ident, is_punct, ours};
-use super::{Inside, Language, Place, Rewriter, checked, label, words};
+use super::{Inside, Language, Place, Rewriter, checked, label, way, words};
 use crate::diagnostic::Mistake;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -233,12 +233,25 @@ impl Rewriter<'_> {
             }
             // Input:  yield_!(x)
             // Output: (guarded words).yield_({ (x) }).await
-            (_, Word::Yield) => {
+            //    or, in a generator, but for the arguments of other macros:
+            //         ({ let resumed = (guarded words).yield_({ (x) }, _way).await; _way = resumed.way; resumed }).sent()
+            (language, Word::Yield) => {
                 let words = parenthesized(self.guarded(span, &private, place));
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
                 let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
-                let operand = quote_spanned!(span=> ({ #operand }));
-                quote_spanned!(start=> #words.yield_ #operand #wait)
+                if language != Language::Generator || place.in_macro {
+                    let operand = quote_spanned!(span=> ({ #operand }));
+                    return quote_spanned!(start=> #words.yield_ #operand #wait);
+                }
+                let way = way(span);
+                let operand = quote_spanned!(span=> ({ #operand }, #way));
+                let resumed = quote_spanned!(start=> #words.yield_ #operand #wait);
+                let resumed = parenthesized(quote_spanned! {span=> {
+                    let resumed = #resumed;
+                    #way = resumed.way;
+                    resumed
+                }});
+                quote_spanned!(end=> #resumed.sent())
             }
             // Input:  yield_from!(x)
             // Output: (private::From(x)).delegate(guarded words).await

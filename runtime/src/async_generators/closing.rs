@@ -9,12 +9,15 @@ use crate::exceptions::CancelledError;
 use crate::tasks::cancellation::{self, Catch};
 
 /// Unwinds the body of a generator that is being closed: as a cancellation in a task of ours, and as a panic anywhere else.
+/// Whoever calls this is `Pending`.
 #[cold]
-pub(super) fn raise_exit<T>(cx: &Context<'_>) -> Poll<T> {
-    if crate::event_loop::context::with_current_task(|_| ()).is_some() {
-        return cancellation::raise(cx, CancelledError::with_message(GENERATOR_EXIT));
+#[inline(never)]
+pub(super) fn raise_exit(cx: &Context<'_>) {
+    if crate::event_loop::context::with_current_task(|_| ()).is_none() {
+        std::panic::resume_unwind(Box::new(GeneratorExit));
     }
-    std::panic::resume_unwind(Box::new(GeneratorExit));
+    // Its `Pending` is told where it is raised, so that the compiler knows there is nothing else.
+    let _: Poll<()> = cancellation::raise(cx, CancelledError::with_message(GENERATOR_EXIT));
 }
 
 /// What the cancellation says that closes a generator.

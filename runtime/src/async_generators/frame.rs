@@ -18,8 +18,6 @@ pub(super) struct Slot<Y, S> {
     /// What the body is sent.
     pub(super) sent: Option<S>,
     pub(super) stage: Stage,
-    /// The `yield_!` that is resumed next raises.
-    pub(super) closing: bool,
     /// The body keeps the slot's address.
     _pinned: PhantomPinned,
 }
@@ -28,11 +26,16 @@ impl<Y, S> Slot<Y, S> {
     /// Leaves a value for whoever polls the body.
     #[inline(always)]
     pub(super) fn yield_(&mut self, value: Y) {
+        self.value.write(value);
+        self.stage = Stage::Yielded;
+    }
+
+    /// Leaves a value, unless there is one already.
+    pub(super) fn yield_checked(&mut self, value: Y) {
         if self.stage == Stage::Yielded {
             yielded_twice();
         }
-        self.value.write(value);
-        self.stage = Stage::Yielded;
+        self.yield_(value);
     }
 }
 
@@ -50,6 +53,8 @@ pub(super) enum Stage {
     Awaiting,
     /// It is being polled.
     Running,
+    /// At a `yield_!` that raises when it is resumed, and being polled from there on.
+    Closing,
     /// Not begun.
     Created,
     /// A cancellation was raised in it: nothing runs in it any more. It is dropped when it is next asked for, not at once, since
@@ -91,7 +96,6 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
             value: MaybeUninit::uninit(),
             sent: None,
             stage: Stage::Created,
-            closing: false,
             _pinned: PhantomPinned,
         };
         AsyncFunction {
@@ -111,20 +115,13 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
         }
     }
 
-    /// What a poll has to do first that is not in the middle of the body: false if there is nothing to be polled.
+    /// Whether a body that stands neither at a `yield_!` nor in the middle of something it awaits is to be polled at all.
     #[cold]
-    fn begin(&mut self) -> bool {
-        match self.slot.stage {
-            Stage::Created => {
-                HANDED_OVER.set((&raw mut self.slot).cast_const().cast());
-                true
-            }
-            Stage::Doomed => {
-                self.end();
-                false
-            }
-            _ => false,
+    fn is_left(&mut self) -> bool {
+        if self.slot.stage == Stage::Doomed {
+            self.end();
         }
+        self.slot.stage == Stage::Closing
     }
 }
 
@@ -169,15 +166,21 @@ where
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
         match this.slot.stage {
-            Stage::Yielded => this.slot.sent = sent,
-            Stage::Awaiting => {}
+            Stage::Yielded => {
+                this.slot.sent = sent;
+                this.slot.stage = Stage::Running;
+            }
+            Stage::Awaiting => this.slot.stage = Stage::Running,
+            Stage::Created => {
+                this.slot.stage = Stage::Running;
+                HANDED_OVER.set((&raw mut this.slot).cast_const().cast());
+            }
             _ => {
-                if !this.begin() {
+                if !this.is_left() {
                     return Poll::Ready(None);
                 }
             }
         }
-        this.slot.stage = Stage::Running;
         let guard = EndOnPanic(this);
         // SAFETY: the frame is pinned, and the body with it.
         let polled = unsafe { Pin::new_unchecked(&mut *guard.0.body) }.poll(cx);
@@ -207,8 +210,11 @@ where
     fn begin_closing(self: Pin<&mut Self>) -> bool {
         // SAFETY: the pinned parts are not touched.
         let slot = unsafe { &mut self.get_unchecked_mut().slot };
-        slot.closing = slot.stage == Stage::Yielded;
-        slot.closing
+        let stands = slot.stage == Stage::Yielded;
+        if stands {
+            slot.stage = Stage::Closing;
+        }
+        stands
     }
 
     fn finish(self: Pin<&mut Self>) {
@@ -219,7 +225,7 @@ where
     fn state(&self) -> State {
         match self.slot.stage {
             Stage::Created => State::Created,
-            Stage::Yielded | Stage::Awaiting | Stage::Running => State::Suspended,
+            Stage::Yielded | Stage::Awaiting | Stage::Running | Stage::Closing => State::Suspended,
             Stage::Doomed | Stage::Finished => State::Finished,
         }
     }

@@ -30,7 +30,14 @@ pub trait AsyncBody<Y, S>: AsyncFrame<Y, S> {
         Self: Send + 'a;
 }
 
-places!(AsyncBody, AsyncFrame, Erased, ErasedSend, [Y, S]);
+places!(
+    AsyncBody,
+    AsyncFrame,
+    Erased,
+    ErasedSend,
+    [Y, S],
+    move_away_cold
+);
 
 /// A frame that is reached through something else.
 macro_rules! frame_through {

@@ -76,9 +76,10 @@ impl<Y, S, K> Future for TakeAddress<Y, S, K> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let slot = NonNull::new(handed_over().cast::<Slot<Y, S>>().cast_mut());
+        // SAFETY: by the contract of `async_words` this is the first poll of a body, which was handed the address of its slot.
+        let slot = unsafe { NonNull::new_unchecked(handed_over().cast::<Slot<Y, S>>().cast_mut()) };
         Poll::Ready(AsyncWords {
-            slot: slot.expect("the first poll of a body takes the address"),
+            slot,
             receives: PhantomData,
         })
     }
@@ -94,7 +95,7 @@ impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
         AsyncYield { words: self }
     }
 
-    /// What was sent; raises if the generator is being closed.
+    /// What was sent, once the generator is resumed; raises if it is being closed.
     ///
     /// # Safety
     ///
@@ -103,10 +104,15 @@ impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
     unsafe fn receive(self, cx: &Context<'_>) -> Poll<K::Sent> {
         // SAFETY: the slot is alive while its body runs, and only the body reaches it then.
         let slot = unsafe { &mut *self.slot.as_ptr() };
-        if slot.closing {
-            return raise_exit(cx);
+        match slot.stage {
+            // The value is still there: not resumed yet.
+            Stage::Yielded => Poll::Pending,
+            Stage::Closing => {
+                raise_exit(cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(K::receive(&mut slot.sent)),
         }
-        Poll::Ready(K::receive(slot.sent.take()))
     }
 }
 
@@ -122,13 +128,7 @@ impl<Y, S, K: Receives<S>> Future for AsyncYield<Y, S, K> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
         // SAFETY: by the contract of `async_words`, it is the running body that polls this.
-        unsafe {
-            // The value is still there: this is the first time.
-            if (*self.words.slot.as_ptr()).stage == Stage::Yielded {
-                return Poll::Pending;
-            }
-            self.words.receive(cx)
-        }
+        unsafe { self.words.receive(cx) }
     }
 }
 
@@ -171,7 +171,7 @@ impl AsyncCurrent {
     }
 }
 
-/// The words of an async generator in the arguments of other macros.
+/// The words of an async generator some of which are in the arguments of other macros.
 pub struct AsyncChecked<'c, Y, S, K> {
     current: &'c AsyncCurrent,
     words: AsyncWords<Y, S, K>,
@@ -195,7 +195,7 @@ impl<'c, Y, S, K: Receives<S>> AsyncChecked<'c, Y, S, K> {
     }
 }
 
-/// The future of a `yield_!` in another macro's argument.
+/// The future of a `yield_!` in such a generator.
 #[must_use]
 pub struct AsyncCheckedYield<'c, Y, S, K> {
     value: Option<Y>,
@@ -220,11 +220,9 @@ impl<Y, S, K: Receives<S>> Future for AsyncCheckedYield<'_, Y, S, K> {
         unsafe {
             match value.take() {
                 Some(value) => {
-                    (*words.slot.as_ptr()).yield_(value);
+                    (*words.slot.as_ptr()).yield_checked(value);
                     Poll::Pending
                 }
-                // Not resumed yet.
-                None if (*words.slot.as_ptr()).stage == Stage::Yielded => Poll::Pending,
                 None => words.receive(cx),
             }
         }

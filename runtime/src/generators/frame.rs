@@ -67,6 +67,18 @@ static WAKER: RawWakerVTable = RawWakerVTable::new(
     |_| {},
 );
 
+/// How a resumption ended.
+///
+/// Flat, so that it is given in two registers where it can be.
+pub enum Resumed<Y, R> {
+    /// At a `yield_!`.
+    Yielded(Y),
+    /// The body returned.
+    Returned(R),
+    /// The body had ended before.
+    Finished,
+}
+
 /// Where a generator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -78,12 +90,35 @@ pub enum State {
     Finished,
 }
 
+/// A [`State`] that has no values to spare.
+///
+/// If it had, [`Inline`](super::places::Inline) would keep there whether the frame is in place, in a byte that changes all the time. Then
+/// the optimiser, which otherwise takes a pinned generator apart, no longer sees that the frame never moves.
+#[derive(Clone, Copy)]
+struct Plain(u8);
+
+impl Plain {
+    #[inline]
+    const fn of(state: State) -> Self {
+        Plain(state as u8)
+    }
+
+    #[inline]
+    const fn get(self) -> State {
+        const CREATED: u8 = State::Created as u8;
+        const SUSPENDED: u8 = State::Suspended as u8;
+        match self.0 {
+            CREATED => State::Created,
+            SUSPENDED => State::Suspended,
+            _ => State::Finished,
+        }
+    }
+}
+
 /// A generator's body in a place it does not move from.
 pub trait Frame<Y, S, R> {
     /// Resumes the body with what it is sent, up to its next value.
-    ///
-    /// Gives `Err` when it returns: with the value the first time, with `None` from then on.
-    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>>;
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R>;
 
     /// Polls the body as one of the chain of another generator, which does the driving.
     ///
@@ -115,12 +150,13 @@ pub trait Named {
 /// The frame of a generator function: `F` is its body, `N` its name.
 ///
 /// `D` says whether it delegates: [`Chain`] if there is a `yield_from!` in it, and `()`, which costs nothing, if not.
-pub struct Function<F, N, D> {
+pub struct Function<F, N, D: Delegates> {
     /// Those this one delegates to at the moment. They are parts of `body`, and end before it.
     chain: D,
-    started: bool,
-    /// Pinned whenever the frame is; `None` once the body has ended.
-    body: Option<F>,
+    state: Plain,
+    /// There until the state is [`Finished`](State::Finished), and pinned whenever the frame is. An `Option` would take a word of its
+    /// own: a body has no value to spare for it.
+    body: ManuallyDrop<F>,
     name: PhantomData<fn() -> N>,
 }
 
@@ -129,8 +165,8 @@ impl<F, N, D: Delegates> Function<F, N, D> {
     pub(crate) fn new(body: F) -> Self {
         Function {
             chain: D::default(),
-            started: false,
-            body: Some(body),
+            state: Plain::of(State::Created),
+            body: ManuallyDrop::new(body),
             name: PhantomData,
         }
     }
@@ -138,8 +174,30 @@ impl<F, N, D: Delegates> Function<F, N, D> {
     /// Ends the body where it is, after those it delegates to.
     #[inline]
     fn end(&mut self) {
-        self.chain.finish();
-        self.body = None;
+        if self.state.get() != State::Finished {
+            // First, so that a destructor that panics is not run again.
+            self.state = Plain::of(State::Finished);
+            Ending(self).0.chain.finish();
+        }
+    }
+}
+
+/// Drops a body after those it delegates to, of which some are left when a destructor of theirs panics.
+struct Ending<'a, F, N, D: Delegates>(&'a mut Function<F, N, D>);
+
+impl<F, N, D: Delegates> Drop for Ending<'_, F, N, D> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.chain.finish();
+        // SAFETY: only `end` makes one, when the body is there, and has said that it is there no more.
+        unsafe { ManuallyDrop::drop(&mut self.0.body) };
+    }
+}
+
+impl<F, N, D: Delegates> Drop for Function<F, N, D> {
+    #[inline]
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -193,14 +251,11 @@ impl<F: Future, N, D: Delegates> Function<F, N, D> {
     ///
     /// # Safety
     ///
-    /// The frame is pinned.
+    /// The frame is pinned, and not finished.
     #[inline(always)]
     unsafe fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(body) = &mut self.body else {
-            unreachable!("a finished generator is not resumed")
-        };
         // SAFETY: by contract the frame is pinned, and `body` with it: it is only ever dropped in place.
-        unsafe { Pin::new_unchecked(body) }.poll(cx)
+        unsafe { Pin::new_unchecked(&mut *self.body) }.poll(cx)
     }
 }
 
@@ -211,35 +266,36 @@ where
     D: Delegates,
 {
     #[inline(always)]
-    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
         // SAFETY: the body is not moved out of the frame, here or below.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.body.is_none() {
-            return Err(None);
-        }
-        if !this.started {
-            if sent.is_some() {
-                sent_too_early();
+        match this.state.get() {
+            State::Suspended => {}
+            State::Created => {
+                if sent.is_some() {
+                    sent_too_early();
+                }
+                this.state = Plain::of(State::Suspended);
             }
-            this.started = true;
+            State::Finished => return Resumed::Finished,
         }
         let mut slot = Slot::<Y, S>::new(sent);
         let guard = EndOnPanic(this);
         if !D::DELEGATES {
-            // SAFETY: `self` was pinned.
+            // SAFETY: `self` was pinned, and we have just looked at its state.
             let polled = slot.enter(|cx| unsafe { guard.0.poll_body(cx) });
             return match (polled, slot.yielded) {
-                (Poll::Ready(value), _) => {
-                    guard.0.body = None;
-                    std::mem::forget(guard);
-                    Err(Some(value))
-                }
                 (Poll::Pending, Some(value)) => {
                     std::mem::forget(guard);
-                    Ok(value)
+                    Resumed::Yielded(value)
+                }
+                (Poll::Ready(value), None) => {
+                    ManuallyDrop::new(guard).0.end();
+                    Resumed::Returned(value)
                 }
                 // The guard ends the generator.
                 (Poll::Pending, None) => awaited(N::NAME),
+                (Poll::Ready(_), Some(_)) => yielded_twice(),
             };
         }
         loop {
@@ -248,9 +304,11 @@ where
                 None => {
                     // SAFETY: `self` was pinned.
                     if let Poll::Ready(value) = slot.enter(|cx| unsafe { frame.poll_body(cx) }) {
-                        frame.end();
-                        std::mem::forget(guard);
-                        return Err(Some(value));
+                        if slot.yielded.is_some() {
+                            yielded_twice();
+                        }
+                        ManuallyDrop::new(guard).0.end();
+                        return Resumed::Returned(value);
                     }
                 }
                 Some(top) => {
@@ -264,7 +322,7 @@ where
             }
             if let Some(value) = slot.yielded.take() {
                 std::mem::forget(guard);
-                return Ok(value);
+                return Resumed::Yielded(value);
             }
             match slot.delegate.take() {
                 Some(link) => frame.chain.push(link),
@@ -277,7 +335,7 @@ where
     unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         // SAFETY: the body is not moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        this.started = true;
+        this.state = Plain::of(State::Suspended);
         let guard = EndOnPanic(this);
         // SAFETY: `self` was pinned.
         let polled = unsafe { guard.0.poll_body(cx) };
@@ -300,11 +358,7 @@ where
 
     #[inline]
     fn state(&self) -> State {
-        match (&self.body, self.started) {
-            (None, _) => State::Finished,
-            (Some(_), false) => State::Created,
-            (Some(_), true) => State::Suspended,
-        }
+        self.state.get()
     }
 
     fn name(&self) -> &'static str {
@@ -316,6 +370,11 @@ where
 #[track_caller]
 fn sent_too_early() -> ! {
     panic!("can't send non-None value to a just-started generator");
+}
+
+#[cold]
+pub(super) fn yielded_twice() -> ! {
+    panic!("a `yield_!` whose value nobody was given: a macro took it apart");
 }
 
 #[cold]

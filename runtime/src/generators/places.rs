@@ -3,10 +3,11 @@
 //! Both kinds of generators have the same places; their frames differ.
 
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 
 use super::delegation::Chain;
-use super::frame::{Frame, State};
+use super::frame::{Frame, Resumed, State};
 use super::{Erased, ErasedSend};
 
 /// What a [`Generator`](super::Generator) holds: a frame, or what becomes one when it is first resumed.
@@ -37,8 +38,6 @@ pub enum Inline<C> {
     Here(C),
     /// Resumed without having been pinned.
     Away(Pin<Box<C>>),
-    /// Between the two: only a panic of the allocator would leave it.
-    Moving,
 }
 
 impl<C> Inline<C> {
@@ -50,7 +49,6 @@ impl<C> Inline<C> {
             match self.get_unchecked_mut() {
                 Inline::Here(frame) => Pin::new_unchecked(frame),
                 Inline::Away(frame) => frame.as_mut(),
-                Inline::Moving => unreachable!(),
             }
         }
     }
@@ -60,21 +58,37 @@ impl<C> Inline<C> {
         match self {
             Inline::Here(frame) => frame,
             Inline::Away(frame) => frame,
-            Inline::Moving => unreachable!(),
         }
     }
 
     /// The frame of a body that is not pinned: from here on, and for the rest of its life, it is in a box.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn move_away(&mut self) -> Pin<&mut C> {
-        if let Inline::Here(_) = self {
-            if let Inline::Here(frame) = std::mem::replace(self, Inline::Moving) {
-                *self = Inline::Away(Box::pin(frame));
+        if let Inline::Here(frame) = self {
+            let mut place = Box::<C>::new_uninit();
+            // SAFETY: the frame is moved: what is left behind is overwritten, and not dropped. Nothing in between can panic.
+            unsafe {
+                ptr::copy_nonoverlapping(frame, place.as_mut_ptr(), 1);
+                ptr::write(self, Inline::Away(Box::into_pin(place.assume_init())));
             }
         }
         match self {
             Inline::Away(frame) => frame.as_mut(),
-            Inline::Here(_) | Inline::Moving => unreachable!(),
+            Inline::Here(_) => unreachable!("it has just moved away"),
+        }
+    }
+
+    /// [`move_away`](Self::move_away), of which nothing but a comparison is to be inlined.
+    #[inline]
+    pub(crate) fn move_away_cold(&mut self) -> Pin<&mut C> {
+        #[cold]
+        #[inline(never)]
+        fn first<C>(inline: &mut Inline<C>) -> Pin<&mut C> {
+            inline.move_away()
+        }
+        match self {
+            Inline::Away(frame) => frame.as_mut(),
+            Inline::Here(_) => first(self),
         }
     }
 
@@ -85,20 +99,19 @@ impl<C> Inline<C> {
             // that is sensitive to its address.
             Inline::Here(frame) => unsafe { Pin::new_unchecked(frame) },
             Inline::Away(frame) => frame.as_mut(),
-            Inline::Moving => unreachable!(),
         }
     }
 }
 
-/// The places of the frames of one kind of generator, which exchanges values of the types in brackets.
+/// The places of the frames of one kind of generator, which exchanges values of the types in brackets and moves away by the method.
 macro_rules! places {
-    ($Body:ident, $Frame:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*]) => {
+    ($Body:ident, $Frame:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*], $move_away:ident) => {
         impl<$($T,)* C: $Frame<$($T),*>> $Body<$($T),*> for Inline<C> {
             type Pinned = C;
 
             #[inline]
             fn frame(&mut self) -> Pin<&mut C> {
-                self.move_away()
+                self.$move_away()
             }
 
             fn close(&mut self) {
@@ -112,8 +125,7 @@ macro_rules! places {
                 match self {
                     Inline::Here(frame) => Box::pin(frame),
                     Inline::Away(frame) => frame,
-                    Inline::Moving => unreachable!(),
-                }
+                    }
             }
 
             fn erase_send<'a>(self) -> $ErasedSend<'a, $($T),*>
@@ -168,7 +180,8 @@ macro_rules! places {
 }
 pub(crate) use places;
 
-places!(Body, Frame, Erased, ErasedSend, [Y, S, R]);
+// The optimiser sees through the box of a generator that a `for` loop uses up, and removes it.
+places!(Body, Frame, Erased, ErasedSend, [Y, S, R], move_away);
 
 /// A frame that is reached through something else.
 macro_rules! frame_through {
@@ -176,7 +189,7 @@ macro_rules! frame_through {
         impl<$($generics)*, Y, S, R> Frame<Y, S, R> for $place
         {
             #[inline]
-            fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Result<Y, Option<R>> {
+            fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
                 $get_mut(self).resume(sent)
             }
 

@@ -7,21 +7,21 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use super::Generator;
 use super::delegation::Delegation;
-use super::frame::{Frame, Slot};
+use super::frame::{Frame, Resumed, Slot, yielded_twice};
 use super::places::Body;
 
 /// What a `yield_!` evaluates to.
 pub trait Receives<S> {
     /// Its type.
     type Sent;
-    /// The value of a `yield_!` whose generator was resumed with `sent`.
-    fn receive(sent: Option<S>) -> Self::Sent;
+    /// The value of a `yield_!` whose generator was resumed with `sent`, which is taken.
+    fn receive(sent: &mut Option<S>) -> Self::Sent;
     /// Whether a delegation to a plain iterator, which can be sent nothing, ends when its generator is resumed with `sent`.
     fn interrupts(sent: &Option<S>) -> bool;
 }
@@ -32,7 +32,7 @@ pub struct Nothing;
 impl Receives<()> for Nothing {
     type Sent = ();
     #[inline]
-    fn receive(_: Option<()>) {}
+    fn receive(_: &mut Option<()>) {}
     #[inline]
     fn interrupts(_: &Option<()>) -> bool {
         false
@@ -45,8 +45,8 @@ pub struct Something;
 impl<S> Receives<S> for Something {
     type Sent = Option<S>;
     #[inline]
-    fn receive(sent: Option<S>) -> Option<S> {
-        sent
+    fn receive(sent: &mut Option<S>) -> Option<S> {
+        sent.take()
     }
     #[inline]
     fn interrupts(sent: &Option<S>) -> bool {
@@ -119,9 +119,130 @@ impl<Y, S> ExchangeAny<Y, S> for Exchange<Y, S> {
 }
 
 impl<Y, S, K: Receives<S>> Words<Y, S, K> {
-    /// `yield_!(value)`.
+    /// The way of the yielded values in a body whose own words are its only ones: straight into the slot.
+    ///
+    /// # Safety
+    ///
+    /// It is awaited directly in the body of a generator of these types, which yields in no other way and does not delegate.
     #[inline]
-    pub fn yield_(self, value: Y) -> Yield<Y, S, K> {
+    #[must_use]
+    pub unsafe fn straight(self) -> Suspended<Y, S, K, Start> {
+        Suspended(PhantomData)
+    }
+
+    /// The way of the yielded values in any other body.
+    #[must_use]
+    pub const fn carried(self) -> Carried {
+        Carried
+    }
+
+    /// `yield_!(value)`. The future gives the way of the next value, and what was sent.
+    #[inline(always)]
+    pub fn yield_<V: Way<Y, S, K>>(self, value: Y, way: V) -> V::Yield {
+        way.yield_(value)
+    }
+}
+
+/// The way that a yielded value takes to the slot.
+pub trait Way<Y, S, K: Receives<S>>: Sized {
+    /// The future of a `yield_!`.
+    type Yield: Future<Output = Given<Self, K::Sent>>;
+    /// Yields.
+    fn yield_(self, value: Y) -> Self::Yield;
+}
+
+/// What a `yield_!` gives.
+pub struct Given<V, T> {
+    /// The way of the next value.
+    pub way: V,
+    sent: T,
+}
+
+impl<V, T> Given<V, T> {
+    /// What was sent.
+    #[inline(always)]
+    pub fn sent(self) -> T {
+        self.sent
+    }
+}
+
+/// The slot that the body is being resumed through.
+///
+/// Every resumption has another slot. So a body never keeps this over a suspension: a `yield_!` uses it up, and gives the next one.
+pub struct Straight<Y, S>(NonNull<Slot<Y, S>>);
+
+impl<Y, S> Clone for Straight<Y, S> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Y, S> Copy for Straight<Y, S> {}
+
+// SAFETY: it is used on the thread it was made on: the body gets a new one whenever it is resumed.
+unsafe impl<Y, S> Send for Straight<Y, S> {}
+
+impl<Y, S, K: Receives<S>> Way<Y, S, K> for Straight<Y, S> {
+    type Yield = Suspended<Y, S, K, Resume>;
+
+    #[inline(always)]
+    fn yield_(mut self, value: Y) -> Suspended<Y, S, K, Resume> {
+        // SAFETY: by the contract of `Words::straight`, the body is running and the slot is that of this resumption: every suspension
+        // of the body is a `yield_!`, after which it uses the slot that this gave.
+        unsafe { self.0.as_mut() }.yielded = Some(value);
+        Suspended(PhantomData)
+    }
+}
+
+/// At the beginning of a body, where nothing has been sent.
+pub struct Start;
+
+/// At a `yield_!` whose value is in the slot.
+pub struct Resume;
+
+/// The future of a `yield_!` whose value went straight into the slot. It is ready when the body is resumed, through another slot.
+#[must_use]
+pub struct Suspended<Y, S, K, W>(PhantomData<fn(Y, S, K, W)>);
+
+impl<Y, S, K> Future for Suspended<Y, S, K, Start> {
+    type Output = Straight<Y, S>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Straight<Y, S>> {
+        // SAFETY: as in `Yield::poll`.
+        Poll::Ready(Straight(NonNull::from(unsafe { Slot::<Y, S>::of(cx) })))
+    }
+}
+
+impl<Y, S, K: Receives<S>> Future for Suspended<Y, S, K, Resume> {
+    type Output = Given<Straight<Y, S>, K::Sent>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: as in `Yield::poll`.
+        let slot = unsafe { Slot::<Y, S>::of(cx) };
+        // The value is still there: not resumed yet.
+        if slot.yielded.is_some() {
+            return Poll::Pending;
+        }
+        let sent = K::receive(&mut slot.sent);
+        Poll::Ready(Given {
+            way: Straight(NonNull::from(slot)),
+            sent,
+        })
+    }
+}
+
+/// The value waits in the future of its `yield_!` until that is polled.
+#[derive(Clone, Copy)]
+pub struct Carried;
+
+impl<Y, S, K: Receives<S>> Way<Y, S, K> for Carried {
+    type Yield = Yield<Y, S, K>;
+
+    #[inline]
+    fn yield_(self, value: Y) -> Yield<Y, S, K> {
         Yield {
             value: Some(value),
             exchange: PhantomData,
@@ -129,7 +250,7 @@ impl<Y, S, K: Receives<S>> Words<Y, S, K> {
     }
 }
 
-/// The future of a `yield_!`.
+/// The future of a `yield_!` whose value waits in it.
 #[must_use]
 pub struct Yield<Y, S, K> {
     value: Option<Y>,
@@ -140,14 +261,14 @@ pub struct Yield<Y, S, K> {
 impl<Y, S, K> Unpin for Yield<Y, S, K> {}
 
 impl<Y, S, K: Receives<S>> Future for Yield<Y, S, K> {
-    type Output = K::Sent;
+    type Output = Given<Carried, K::Sent>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: by the contract of `Exchange::words`, only the body of a generator of these types polls this, with the context of
         // the slot it is resumed through.
         let slot = unsafe { Slot::<Y, S>::of(cx) };
-        exchange::<Y, S, K>(slot, &mut self.value)
+        exchange::<Y, S, K>(slot, &mut self.value).map(|sent| Given { way: Carried, sent })
     }
 }
 
@@ -155,11 +276,14 @@ impl<Y, S, K: Receives<S>> Future for Yield<Y, S, K> {
 #[inline]
 fn exchange<Y, S, K: Receives<S>>(slot: &mut Slot<Y, S>, value: &mut Option<Y>) -> Poll<K::Sent> {
     match value.take() {
+        Some(_) if slot.yielded.is_some() => yielded_twice(),
         Some(value) => {
             slot.yielded = Some(value);
             Poll::Pending
         }
-        None => Poll::Ready(K::receive(slot.sent.take())),
+        // Not resumed yet.
+        None if slot.yielded.is_some() => Poll::Pending,
+        None => Poll::Ready(K::receive(&mut slot.sent)),
     }
 }
 
@@ -314,14 +438,14 @@ impl<I: Iterator, S, K: Receives<S>> Each<I, S, K> {
     #[inline]
     fn step(&mut self, slot: &mut Slot<I::Item, S>) -> Poll<K::Sent> {
         if std::mem::replace(&mut self.begun, true) && K::interrupts(&slot.sent) {
-            return Poll::Ready(K::receive(slot.sent.take()));
+            return Poll::Ready(K::receive(&mut slot.sent));
         }
         match self.items.next() {
             Some(item) => {
                 slot.yielded = Some(item);
                 Poll::Pending
             }
-            None => Poll::Ready(K::receive(None)),
+            None => Poll::Ready(K::receive(&mut None)),
         }
     }
 }
@@ -538,14 +662,14 @@ impl<Y, S, R, B: Body<Y, S, R>, K> Future for CheckedDelegation<'_, Y, S, R, B, 
             sent = this.words.current.with_slot(cx, |slot| slot.sent.take());
         }
         match this.inner.frame().resume(sent) {
-            Ok(value) => {
+            Resumed::Yielded(value) => {
                 this.words
                     .current
                     .with_slot(cx, |slot| slot.yielded = Some(value));
                 Poll::Pending
             }
-            Err(Some(value)) => Poll::Ready(value),
-            Err(None) => panic!(
+            Resumed::Returned(value) => Poll::Ready(value),
+            Resumed::Finished => panic!(
                 "`yield_from!` a generator that has finished: it has no value left to return"
             ),
         }

@@ -354,3 +354,80 @@ fn is_send_and_unpin_when_its_contents_are() {
     let stored: Vec<AsyncGenerator<u32>> = vec![ticks(1).boxed(), descend(2).boxed()];
     assert!(format!("{:?}", stored[0]).starts_with("<async_generator object ticks at 0x"));
 }
+
+#[test]
+fn one_that_panics_is_finished() {
+    #[asyncio::coroutine]
+    async fn panicking(lines: Log) -> AsyncGenerator<Rc<u32>> {
+        let _told = Told(lines);
+        yield_!(Rc::new(1));
+        panic!("in the generator");
+    }
+    struct Told(Log);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            log(&self.0, "dropped");
+        }
+    }
+    let lines = Log::default();
+    let mut g = panicking(lines.clone());
+    futures::executor::block_on(async {
+        assert_eq!(g.anext().await, Some(Rc::new(1)));
+        let next = std::panic::AssertUnwindSafe(g.anext());
+        assert!(futures::FutureExt::catch_unwind(next).await.is_err());
+        assert_eq!(*lines.borrow(), ["dropped"]);
+        assert_eq!(g.anext().await, None);
+        g.aclose().await;
+    });
+    assert_eq!(lines.borrow().len(), 1);
+}
+
+#[test]
+fn its_size_hint_is_that_of_a_stream_that_may_end_any_time() {
+    use futures::stream::FusedStream;
+    let mut g = plain_function();
+    assert_eq!((g.size_hint(), g.is_terminated()), ((0, None), false));
+    run(async {
+        g.anext().await;
+        assert_eq!((g.size_hint(), g.is_terminated()), ((0, None), false));
+        g.anext().await;
+    });
+    assert_eq!((g.size_hint(), g.is_terminated()), ((0, Some(0)), true));
+}
+
+#[test]
+fn aclose_ends_it_at_the_yield_it_stands_at() {
+    #[asyncio::coroutine]
+    async fn managed() -> AsyncGenerator<u32> {
+        #[async_with(_q = Quick(Log::default()))]
+        {
+            yield_!(1);
+        }
+    }
+    #[asyncio::coroutine]
+    async fn bare() -> AsyncGenerator<u32> {
+        yield_!(1);
+        yield_!(2);
+    }
+    run(async {
+        let mut g = managed();
+        g.anext().await;
+        g.aclose().await;
+        let mut g = bare();
+        g.anext().await;
+        g.aclose().await;
+        assert_eq!(g.anext().await, None);
+    });
+}
+
+#[test]
+fn closing_one_that_has_not_started_runs_nothing_of_it() {
+    let lines = Log::default();
+    run(async {
+        let mut g = rows(lines.clone());
+        g.aclose().await;
+        assert_eq!(g.anext().await, None);
+    });
+    assert!(lines.borrow().is_empty());
+    assert_eq!(Rc::strong_count(&lines), 1);
+}

@@ -327,6 +327,41 @@ fn a_panic_at_the_bottom_unwinds_the_whole_chain_in_order() {
     assert_eq!(g.next(), None);
 }
 
+/// Panics when it is dropped, the first time that one is.
+struct Bomb(Rc<RefCell<Vec<u32>>>, u32);
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(self.1);
+        assert!(self.1 != 1, "in a destructor");
+    }
+}
+
+#[asyncio::coroutine]
+fn with_a_bomb(log: Rc<RefCell<Vec<u32>>>, n: u32) -> Generator<u32> {
+    let _bomb = Bomb(log.clone(), n);
+    if n == 0 {
+        yield_!(0);
+    } else {
+        yield_from!(with_a_bomb(log, n - 1));
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_leaves_the_others_to_be_run_in_order() {
+    let log = Rc::default();
+    let mut g = with_a_bomb(Rc::clone(&log), 3);
+    assert_eq!(g.next(), Some(0));
+    let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| g.close()));
+    assert_eq!(
+        *closed.unwrap_err().downcast::<&str>().unwrap(),
+        "in a destructor"
+    );
+    assert_eq!(*log.borrow(), [0, 1, 2, 3]);
+    assert_eq!(g.next(), None);
+    drop(g);
+    assert_eq!(log.borrow().len(), 4);
+}
+
 #[test]
 fn a_generator_left_in_the_middle_goes_on_where_it_was() {
     let mut g = counting();

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use asyncio::Generator;
+use asyncio::{AsyncGenerator, Generator};
 
 #[asyncio::coroutine]
 fn first_even(numbers: &[u32]) -> Option<u32> {
@@ -29,6 +29,37 @@ fn ones() -> Generator<u32> {
     loop {
         yield_!(1);
     }
+}
+
+#[asyncio::coroutine]
+fn in_a_macro_and_out_of_it(n: u32) -> Generator<u32, u32> {
+    let first = yield_!(n).unwrap_or(0);
+    assert_eq!(yield_!(first), None);
+    yield_!(2);
+}
+
+#[asyncio::coroutine]
+fn only_in_a_macro() -> Generator<u32, u32> {
+    assert_eq!(yield_!(1), None);
+}
+
+#[asyncio::coroutine]
+fn only_delegates() -> Generator<u32, u32> {
+    yield_from!(only_in_a_macro());
+}
+
+#[asyncio::coroutine]
+async fn only_in_a_macro_and_awaits() -> AsyncGenerator<u32, u32> {
+    assert_eq!(yield_!(await_!(std::future::ready(1))), None);
+}
+
+#[test]
+fn what_a_word_leaves_behind_is_no_unused_variable() {
+    assert_eq!(in_a_macro_and_out_of_it(1).collect::<Vec<_>>(), [1, 0, 2]);
+    assert_eq!(only_delegates().collect::<Vec<_>>(), [1]);
+    let items = only_in_a_macro_and_awaits();
+    let items: Vec<_> = futures::executor::block_on_stream(items).collect();
+    assert_eq!(items, [1]);
 }
 
 #[test]

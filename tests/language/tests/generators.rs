@@ -69,6 +69,19 @@ fn is_fused_and_gives_its_value_once() {
     assert_eq!(g.send(7), Err(StopIteration { value: None }));
     assert_eq!(g.next(), None);
     assert_eq!(g.size_hint(), (0, Some(0)));
+    assert!(g.is_finished());
+}
+
+#[test]
+fn a_yield_may_stand_in_the_operand_of_another() {
+    #[asyncio::coroutine]
+    fn nested() -> Generator<u32, u32> {
+        let sent = yield_!(10 + yield_!(1).unwrap_or(0) + yield_!(2).unwrap_or(0));
+        yield_!(sent.unwrap_or(0));
+    }
+    let mut g = nested();
+    assert_eq!((g.next(), g.send(5), g.send(7)), (Some(1), Ok(2), Ok(22)));
+    assert_eq!((g.send(9), g.next()), (Ok(9), None));
 }
 
 #[test]

@@ -166,6 +166,135 @@ fn an_async_generator_loses_no_value_silently() {
     assert!(message.contains("two `yield_!`"), "{message}");
 }
 
+#[asyncio::coroutine]
+async fn stolen_then_its_own() -> AsyncGenerator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    let _ = poll_with_another_waker(&mut stolen);
+    yield_!(Box::new(2));
+}
+
+#[asyncio::coroutine]
+async fn stolen_at_the_end() -> AsyncGenerator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    let _ = poll_with_another_waker(&mut stolen);
+}
+
+#[test]
+fn a_stolen_value_is_not_overwritten_by_the_bodys_own_nor_forgotten_at_its_end() {
+    for mut g in [stolen_then_its_own().boxed(), stolen_at_the_end().boxed()] {
+        let next = || futures::executor::block_on(g.anext());
+        let panicked = catch_unwind(AssertUnwindSafe(next));
+        let message = *panicked.unwrap_err().downcast::<&str>().unwrap();
+        assert!(message.contains("two `yield_!`"), "{message}");
+        assert_eq!(futures::executor::block_on(g.anext()), None);
+    }
+}
+
+/// Polls a future once in the body's own context, and goes on.
+macro_rules! polled_once {
+    ($future:expr) => {
+        smuggled_await!(poll_fn(|cx| Poll::Ready(
+            Pin::new(&mut $future).poll(cx).is_pending()
+        )))
+    };
+}
+
+#[asyncio::coroutine]
+fn polled_once_then_its_own() -> Generator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    assert!(polled_once!(stolen));
+    // Once more: it has not been resumed.
+    assert!(polled_once!(stolen));
+    yield_!(Box::new(2));
+}
+
+#[asyncio::coroutine]
+fn polled_once_at_the_end() -> Generator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    assert!(polled_once!(stolen));
+}
+
+#[test]
+fn a_value_that_was_left_is_not_lost_silently() {
+    for mut g in [
+        polled_once_then_its_own().boxed(),
+        polled_once_at_the_end().boxed(),
+    ] {
+        let panicked = catch_unwind(AssertUnwindSafe(|| g.next()));
+        let message = *panicked.unwrap_err().downcast::<&str>().unwrap();
+        assert!(message.contains("nobody was given"), "{message}");
+        assert_eq!(g.next(), None);
+    }
+}
+
+/// Suspends the body in a way of its own: as a `yield_!` leaves a value, and then waits for something else.
+#[asyncio::coroutine]
+fn yields_and_waits_elsewhere() -> Generator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    let mut polls = 0;
+    smuggled_await!(poll_fn(|cx| {
+        polls += 1;
+        if polls == 1 {
+            return Pin::new(&mut stolen).poll(cx);
+        }
+        Poll::Ready(())
+    }));
+    // The slot of this resumption is another one.
+    yield_!(Box::new(2));
+    yield_!(Box::new(3));
+}
+
+#[test]
+fn a_body_that_was_suspended_elsewhere_yields_to_whoever_resumes_it() {
+    let all: Vec<_> = yields_and_waits_elsewhere().collect();
+    assert_eq!(all, [Box::new(1), Box::new(2), Box::new(3)]);
+    let mut g = yields_and_waits_elsewhere();
+    assert_eq!(g.next(), Some(Box::new(1)));
+    let mut g = std::thread::spawn(move || {
+        assert_eq!(g.next(), Some(Box::new(2)));
+        g
+    })
+    .join()
+    .unwrap();
+    assert_eq!(g.next(), Some(Box::new(3)));
+}
+
+#[test]
+fn a_started_generator_may_be_forgotten_and_moved_between_threads() {
+    #[asyncio::coroutine]
+    fn numbers() -> Generator<Box<u32>, Box<u32>> {
+        let mut n = Box::new(0);
+        while let Some(sent) = yield_!(n) {
+            n = sent;
+        }
+    }
+    #[asyncio::coroutine]
+    async fn async_numbers() -> AsyncGenerator<Box<u32>, Box<u32>> {
+        let mut n = Box::new(0);
+        while let Some(sent) = yield_!(n) {
+            n = sent;
+        }
+    }
+    let mut forgotten = numbers();
+    forgotten.next();
+    // On purpose not dropped: nothing of it is reached any more, and nothing dangles.
+    std::mem::forget(forgotten);
+    let mut moved = numbers();
+    let mut async_moved = async_numbers();
+    moved.next();
+    futures::executor::block_on(async_moved.anext());
+    for n in 0..3 {
+        (moved, async_moved) = std::thread::spawn(move || {
+            assert_eq!(moved.send(Box::new(n)), Ok(Box::new(n)));
+            let sent = futures::executor::block_on(async_moved.asend(Box::new(n)));
+            assert_eq!(sent, Some(Box::new(n)));
+            (moved, async_moved)
+        })
+        .join()
+        .unwrap();
+    }
+}
+
 /// A macro that evaluates its argument twice, and one that never does.
 macro_rules! twice {
     ($e:expr) => {

@@ -109,6 +109,9 @@ fn awaits(n: u64) -> u64 {
 pub(crate) const ROWS: &[Workload] = &[
     row("async", "by hand", |n| consume(by_hand(n))),
     row("async", "asyncio", |n| consume(count(n))),
+    row("async", "asyncio, in place", |n| {
+        consume(pin!(count(n).in_place()))
+    }),
     row("async", "asyncio, boxed", |n| {
         consume(black_box(count(n).boxed()))
     }),
@@ -126,6 +129,9 @@ pub(crate) const ROWS: &[Workload] = &[
     }),
     row("async, awaiting", "the awaits alone", awaits),
     row("async, awaiting", "asyncio", |n| consume(awaiting(n))),
+    row("async, awaiting", "asyncio, in place", |n| {
+        consume(pin!(awaiting(n).in_place()))
+    }),
     row("async, awaiting", "async-stream, pinned", |n| {
         consume(pin!(async_stream_awaiting(n)))
     }),
@@ -144,6 +150,16 @@ pub(crate) const ROWS: &[Workload] = &[
             sum ^ block_on(black_box(&mut s).next()).unwrap_or_default()
         })
     }),
+    row(
+        "create an async one, resume once, drop",
+        "asyncio, in place",
+        |n| {
+            (0..n).fold(0, |sum, i| {
+                let mut s = pin!(count(black_box(i + 5)).in_place());
+                sum ^ block_on(black_box(&mut s).next()).unwrap_or_default()
+            })
+        },
+    ),
     row(
         "create an async one, resume once, drop",
         "async-stream, pinned",
