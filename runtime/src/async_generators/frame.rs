@@ -44,8 +44,8 @@ fn yielded_twice() -> ! {
     panic!("two `yield_!` of one async generator at once: a macro took one of them apart");
 }
 
-/// How far the body has come.
-#[derive(Clone, Copy, PartialEq)]
+/// How far the body has come. In order: the first two are those that a body is resumed from.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(super) enum Stage {
     /// At a `yield_!`.
     Yielded,
@@ -165,21 +165,17 @@ where
     fn poll_next(self: Pin<&mut Self>, sent: Option<S>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        match this.slot.stage {
-            Stage::Yielded => {
+        // Nearly always one of the first two, which a jump table would make slower.
+        if this.slot.stage <= Stage::Awaiting {
+            if this.slot.stage == Stage::Yielded {
                 this.slot.sent = sent;
-                this.slot.stage = Stage::Running;
             }
-            Stage::Awaiting => this.slot.stage = Stage::Running,
-            Stage::Created => {
-                this.slot.stage = Stage::Running;
-                HANDED_OVER.set((&raw mut this.slot).cast_const().cast());
-            }
-            _ => {
-                if !this.is_left() {
-                    return Poll::Ready(None);
-                }
-            }
+            this.slot.stage = Stage::Running;
+        } else if this.slot.stage == Stage::Created {
+            this.slot.stage = Stage::Running;
+            HANDED_OVER.set((&raw mut this.slot).cast_const().cast());
+        } else if !this.is_left() {
+            return Poll::Ready(None);
         }
         let guard = EndOnPanic(this);
         // SAFETY: the frame is pinned, and the body with it.

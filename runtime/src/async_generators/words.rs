@@ -12,11 +12,12 @@ use std::task::{Context, Poll};
 
 use super::closing::raise_exit;
 use super::frame::{Slot, Stage, handed_over};
-use crate::generators::words::{Exchange, Nothing, Receives, Something, this_thread};
+use crate::generators::words::{Exchange, Nothing, Receives, Same, Something, this_thread};
 
 /// The words of an async generator that yields `Y` and is sent `S`; `K` is what it receives.
 pub struct AsyncWords<Y, S, K> {
     slot: NonNull<Slot<Y, S>>,
+    types: Same<Y, S>,
     receives: PhantomData<fn(K)>,
 }
 
@@ -46,7 +47,7 @@ impl<Y> Exchange<Y, ()> {
     #[must_use]
     #[inline]
     pub unsafe fn async_words(self) -> TakeAddress<Y, (), Nothing> {
-        TakeAddress(PhantomData)
+        TakeAddress(PhantomData, PhantomData)
     }
 }
 
@@ -63,13 +64,13 @@ pub trait AsyncExchangeAny<Y, S> {
 impl<Y, S> AsyncExchangeAny<Y, S> for Exchange<Y, S> {
     #[inline]
     unsafe fn async_words(self) -> TakeAddress<Y, S, Something> {
-        TakeAddress(PhantomData)
+        TakeAddress(PhantomData, PhantomData)
     }
 }
 
 /// The future that gives an async generator's body its words.
 #[must_use]
-pub struct TakeAddress<Y, S, K>(PhantomData<fn(Y, S, K)>);
+pub struct TakeAddress<Y, S, K>(Same<Y, S>, PhantomData<fn(K)>);
 
 impl<Y, S, K> Future for TakeAddress<Y, S, K> {
     type Output = AsyncWords<Y, S, K>;
@@ -80,6 +81,7 @@ impl<Y, S, K> Future for TakeAddress<Y, S, K> {
         let slot = unsafe { NonNull::new_unchecked(handed_over().cast::<Slot<Y, S>>().cast_mut()) };
         Poll::Ready(AsyncWords {
             slot,
+            types: PhantomData,
             receives: PhantomData,
         })
     }

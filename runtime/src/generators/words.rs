@@ -58,7 +58,7 @@ impl<S> Receives<S> for Something {
 pub struct Words<Y, S, K>(Same<Y, S>, PhantomData<fn(K)>);
 
 /// Exactly the types `Y` and `S`: a longer lifetime in the place of a shorter one would let a body keep what it was only lent.
-type Same<Y, S> = PhantomData<fn(Y, S) -> (Y, S)>;
+pub(crate) type Same<Y, S> = PhantomData<fn(Y, S) -> (Y, S)>;
 
 impl<Y, S, K> Clone for Words<Y, S, K> {
     #[inline]
@@ -127,7 +127,7 @@ impl<Y, S, K: Receives<S>> Words<Y, S, K> {
     #[inline]
     #[must_use]
     pub unsafe fn straight(self) -> Suspended<Y, S, K, Start> {
-        Suspended(PhantomData)
+        Suspended(PhantomData, PhantomData)
     }
 
     /// The way of the yielded values in any other body.
@@ -169,7 +169,7 @@ impl<V, T> Given<V, T> {
 /// The slot that the body is being resumed through.
 ///
 /// Every resumption has another slot. So a body never keeps this over a suspension: a `yield_!` uses it up, and gives the next one.
-pub struct Straight<Y, S>(NonNull<Slot<Y, S>>);
+pub struct Straight<Y, S>(NonNull<Slot<Y, S>>, Same<Y, S>);
 
 impl<Y, S> Clone for Straight<Y, S> {
     #[inline]
@@ -191,7 +191,7 @@ impl<Y, S, K: Receives<S>> Way<Y, S, K> for Straight<Y, S> {
         // SAFETY: by the contract of `Words::straight`, the body is running and the slot is that of this resumption: every suspension
         // of the body is a `yield_!`, after which it uses the slot that this gave.
         unsafe { self.0.as_mut() }.yielded = Some(value);
-        Suspended(PhantomData)
+        Suspended(PhantomData, PhantomData)
     }
 }
 
@@ -203,7 +203,7 @@ pub struct Resume;
 
 /// The future of a `yield_!` whose value went straight into the slot. It is ready when the body is resumed, through another slot.
 #[must_use]
-pub struct Suspended<Y, S, K, W>(PhantomData<fn(Y, S, K, W)>);
+pub struct Suspended<Y, S, K, W>(Same<Y, S>, PhantomData<fn(K, W)>);
 
 impl<Y, S, K> Future for Suspended<Y, S, K, Start> {
     type Output = Straight<Y, S>;
@@ -211,7 +211,10 @@ impl<Y, S, K> Future for Suspended<Y, S, K, Start> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Straight<Y, S>> {
         // SAFETY: as in `Yield::poll`.
-        Poll::Ready(Straight(NonNull::from(unsafe { Slot::<Y, S>::of(cx) })))
+        Poll::Ready(Straight(
+            NonNull::from(unsafe { Slot::<Y, S>::of(cx) }),
+            PhantomData,
+        ))
     }
 }
 
@@ -228,7 +231,7 @@ impl<Y, S, K: Receives<S>> Future for Suspended<Y, S, K, Resume> {
         }
         let sent = K::receive(&mut slot.sent);
         Poll::Ready(Given {
-            way: Straight(NonNull::from(slot)),
+            way: Straight(NonNull::from(slot), PhantomData),
             sent,
         })
     }
