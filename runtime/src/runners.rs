@@ -1,9 +1,10 @@
 //! `run`, and what it is made of.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::Location;
 
+use crate::contextvars::Context;
 use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
 
 /// Runs `main` in a new event loop, and gives what it gives.
@@ -45,7 +46,8 @@ fn run_at<F: Future>(main: F, called_at: &'static Location<'static>) -> F::Outpu
 /// [`run`] with settings, and several times in the same loop. Mirrors `asyncio.Runner`.
 ///
 /// The loop is made at the first [`run`](Self::run), and shut down as [`run`] does when the runner
-/// is closed or dropped.
+/// is closed or dropped. All that it runs share one copy of the context: a
+/// [`ContextVar`](crate::ContextVar) that one main coroutine sets, the next one finds.
 ///
 /// ```
 /// let runner = asyncio::Runner::new().debug(true);
@@ -58,6 +60,8 @@ pub struct Runner {
     clock: Option<Clock>,
     event_loop: Cell<Option<EventLoop>>,
     is_closed: Cell<bool>,
+    /// What every main task runs in, so that each finds what the last one set.
+    context: OnceCell<Context>,
 }
 
 impl Runner {
@@ -120,11 +124,12 @@ impl Runner {
     /// [`run`](Self::run), for the main task to say where it was called.
     fn run_at<F: Future>(&self, main: F, called_at: &'static Location<'static>) -> F::Output {
         let event_loop = self.get_loop();
+        let context = self.context.get_or_init(Context::copy);
         #[cfg(feature = "signals")]
-        return crate::signals::with_ctrl_c(&event_loop, main, called_at);
+        return crate::signals::with_ctrl_c(&event_loop, main, called_at, context);
         #[cfg(not(feature = "signals"))]
         event_loop
-            .run_main(main, called_at, |_| ())
+            .run_main(main, called_at, context, |_| ())
             .unwrap_or_else(|cancelled| std::panic::panic_any(cancelled))
     }
 

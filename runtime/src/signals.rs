@@ -9,6 +9,7 @@ use std::panic::{Location, panic_any, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::contextvars::Context;
 use crate::event_loop::EventLoop;
 use crate::event_loop::remote::Message;
 use crate::exceptions::{CancelledError, KeyboardInterrupt};
@@ -41,15 +42,16 @@ pub(crate) fn with_ctrl_c<F: Future>(
     event_loop: &EventLoop,
     main: F,
     called_at: &'static Location<'static>,
+    context: &Context,
 ) -> F::Output {
     if std::thread::current().name() != Some("main") || !is_handled() {
-        let ended = event_loop.run_main(main, called_at, |_| ());
+        let ended = event_loop.run_main(main, called_at, context, |_| ());
         return ended.unwrap_or_else(|cancelled| panic_any(cancelled));
     }
     let interrupts = Arc::<Interrupts>::default();
     let mut task = None;
     let aimed = Aimed;
-    let ended = event_loop.run_main(main, called_at, |main| {
+    let ended = event_loop.run_main(main, called_at, context, |main| {
         *target() = Some(Target {
             main: main.core().key,
             interrupts: interrupts.clone(),

@@ -167,3 +167,13 @@ fn values_go_with_the_last_context_that_holds_them() {
         assert_eq!(counter.alive(), 0);
     });
 }
+
+/// CPython's `Runner` runs everything in one copy of the context.
+#[test]
+fn what_one_main_sets_the_next_of_its_runner_finds_and_nobody_else() {
+    let runner = asyncio::Runner::new();
+    runner.run(async { drop(NUMBER.set(1)) });
+    assert_eq!(runner.run(async { NUMBER.get() }), 1);
+    assert_eq!(NUMBER.get(), 0);
+    assert_eq!(asyncio::run(async { NUMBER.get() }), 0);
+}

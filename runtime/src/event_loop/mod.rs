@@ -762,9 +762,14 @@ impl EventLoop {
         &self,
         future: F,
         called_at: &'static Location<'static>,
+        context: &contextvars::Context,
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         self.check_runnable();
+        let see = |main: &TaskRef| {
+            main.core().given_context.replace(Some(context.clone()));
+            see(main);
+        };
         let inner = Rc::downgrade(&self.inner);
         let stop = move || {
             if let Some(inner) = inner.upgrade() {
