@@ -9,7 +9,7 @@
 //! - [`frame`]: the slot, and the frame that runs a body, pinned;
 //! - [`places`]: where a frame can be: in the generator itself, in a box, where its owner pinned it;
 //! - [`words`]: the futures that `yield_!` becomes;
-//! - [`closing`]: `aclose`.
+//! - [`closing`]: how `aclose` unwinds a body and awaits its cleanup.
 
 mod closing;
 mod frame;

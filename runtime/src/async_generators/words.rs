@@ -44,7 +44,6 @@ impl<Y> Exchange<Y, ()> {
     ///
     /// It is awaited first, directly in the body of an async generator of these types; and the words are used only in that body, each
     /// future they give awaited where it is made.
-    #[must_use]
     #[inline]
     pub unsafe fn async_words(self) -> TakeAddress<Y, (), Nothing> {
         TakeAddress(PhantomData, PhantomData)

@@ -93,7 +93,7 @@ impl<C> Inline<C> {
     }
 
     /// The frame where it is, to be ended.
-    pub(crate) fn to_end(&mut self) -> Pin<&mut C> {
+    pub(crate) fn where_it_is(&mut self) -> Pin<&mut C> {
         match self {
             // SAFETY: it is only ended there; that it was pinned for this matters to nobody afterwards, as an ended frame holds nothing
             // that is sensitive to its address.
@@ -115,7 +115,7 @@ macro_rules! places {
             }
 
             fn close(&mut self) {
-                self.to_end().finish();
+                self.where_it_is().finish();
             }
 
             fn erase<'a>(self) -> $Erased<'a, $($T),*>

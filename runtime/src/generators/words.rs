@@ -125,7 +125,6 @@ impl<Y, S, K: Receives<S>> Words<Y, S, K> {
     ///
     /// It is awaited directly in the body of a generator of these types, which yields in no other way and does not delegate.
     #[inline]
-    #[must_use]
     pub unsafe fn straight(self) -> Suspended<Y, S, K, Start> {
         Suspended(PhantomData, PhantomData)
     }
