@@ -23,8 +23,8 @@ use crate::page;
 
 /// The numbers.
 const NUMBERS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
-/// What takes longer is not tried with ten times as many.
-const PATIENCE: f64 = 20.0;
+/// What would take longer, in seconds, is not tried with ten times as many.
+const PATIENCE: f64 = 35.0;
 
 /// What grows.
 struct Growth {
@@ -270,14 +270,18 @@ pub(crate) fn measure(most: u64, publish: bool) {
     static GROWING: [Growth; ALL.len()] = ALL;
     let mut all = Vec::new();
     for (at, growth) in GROWING.iter().enumerate() {
-        let mut points = Vec::new();
+        let mut points: Vec<(u64, f64, f64)> = Vec::new();
         for n in NUMBERS.into_iter().filter(|n| *n <= most) {
             eprintln!("{}, {}: {n}", growth.engine, growth.name);
             let Some((seconds, bytes)) = sample(at, n) else {
                 break;
             };
+            // What is quadratic by now goes on so.
+            let factor = points
+                .last()
+                .map_or(10.0, |(_, before, _)| (seconds / before).max(10.0));
             points.push((n, seconds, bytes));
-            if seconds > PATIENCE || bytes * 10.0 > free_memory() {
+            if seconds * factor > PATIENCE || bytes * 10.0 > free_memory() {
                 break;
             }
         }

@@ -141,7 +141,10 @@ fn compare(chosen: Chosen, instructions: bool) {
         );
         page::renew("benches/README.md", name, &full);
         if !instructions {
-            let summary = format!("{}\n{circumstances}.\n", table::summary(&rows));
+            let summary = format!(
+                "{}\n{circumstances}.\n\n![the figures as bars](benches/charts/{name}.svg)\n",
+                table::summary(&rows)
+            );
             page::renew("README.md", name, &summary);
         }
     }
