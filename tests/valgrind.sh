@@ -2,7 +2,7 @@
 # Runs the tests of the runtime and of this package under valgrind's memcheck: nothing that is freed is touched, and
 # nothing is lost. `tests/valgrind.sh [NAME ..]` takes only the test binaries whose names begin with one of NAME.
 #
-# Left out: what valgrind is too slow for (load), what measures the process it is in (descriptors), and what starts
+# Left out: what valgrind is too slow for (load, the interleavings of mailbox), what measures the process it is in (descriptors), and what starts
 # other programs (their memory is not ours).
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -17,7 +17,7 @@ test -n "$binaries" || { echo "the tests do not build"; exit 1; }
 for binary in $binaries; do
     name=$(basename "$binary" | sed 's/-[0-9a-f]*$//')
     case $name in
-        load | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
+        load | mailbox | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
     esac
     if [ $# -gt 0 ]; then
         wanted=no

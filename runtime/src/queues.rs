@@ -328,9 +328,14 @@ impl<T, O: Order<T>> QueueState<T, O> {
             putters => write!(f, " _putters[{putters}]")?,
         }
         match self.unfinished.get() {
-            0 => f.write_str(">"),
-            tasks => write!(f, " tasks={tasks}>"),
+            0 => {}
+            tasks => write!(f, " tasks={tasks}")?,
         }
+        f.write_str(if self.is_shut_down.get() {
+            " shutdown>"
+        } else {
+            ">"
+        })
     }
 }
 

@@ -272,8 +272,10 @@ impl fmt::Debug for Timeout {
             Phase::Finished => "finished",
         };
         write!(f, "<Timeout [{name}]")?;
-        if let (Phase::Active, Some(when)) = (phase, when) {
-            write!(f, " when={when:.3}")?;
+        match (phase, when) {
+            (Phase::Active, Some(when)) => write!(f, " when={when:.3}")?,
+            (Phase::Active, None) => f.write_str(" when=None")?,
+            _ => {}
         }
         f.write_str(">")
     }

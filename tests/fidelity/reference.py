@@ -175,6 +175,11 @@ class Run:
         self.log(f.name, f"return {value}")
         return value
 
+    async def known(self, body):
+        """Has the loop know a task that begins before its factory returns, so that it comes before those it makes."""
+        self.loop.tasks.add(asyncio.current_task())
+        return await body
+
     async def main(self):
         self.slots[0] = Slot(asyncio.current_task(), 0)
         self.loop.call_later(WATCHDOG / TICK, self.watchdog)
@@ -296,8 +301,7 @@ class Run:
         child = self.frame(a["coro"])
         context = self.contexts.get(a.get("context"))
         if a.get("eager"):
-            task = asyncio.eager_task_factory(self.loop, self.body(child), name=child.name)
-            self.loop.tasks.add(task)
+            task = asyncio.eager_task_factory(self.loop, self.known(self.body(child)), name=child.name)
         else:
             task = asyncio.create_task(self.body(child), name=child.name, context=context)
         self.slots[a["slot"]] = Slot(task, child.task)

@@ -6,7 +6,7 @@ use asyncio::{
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use tests::virtually;
+use tests::{panics, virtually};
 
 // Lock
 
@@ -483,5 +483,362 @@ fn reset_barrier() {
         sleep(0).await;
         assert_eq!(barrier.n_waiting(), 0);
         assert!(!barrier.broken());
+    });
+}
+
+// The rest of `test_locks`, in short
+
+/// Mirrors `test_locks.LockTests.test_repr`, `test_locks.EventTests.test_repr`,
+/// `test_locks.ConditionTests.test_repr` and `test_locks.SemaphoreTests.test_repr`.
+#[test]
+fn reprs() {
+    virtually(async {
+        let lock = Lock::new();
+        assert_eq!(format!("{lock:?}"), "<Lock [unlocked]>");
+        let guard = lock.acquire().await;
+        assert_eq!(format!("{lock:?}"), "<Lock [locked]>");
+        let waiting = lock.clone();
+        create_task(async move { drop(waiting.acquire().await) });
+        sleep(0).await;
+        assert_eq!(format!("{lock:?}"), "<Lock [locked, waiters:1]>");
+        drop(guard);
+
+        let event = Event::new();
+        assert_eq!(format!("{event:?}"), "<Event [unset]>");
+        event.set();
+        assert_eq!(format!("{event:?}"), "<Event [set]>");
+
+        let condition = Condition::new();
+        assert_eq!(format!("{condition:?}"), "<Condition [unlocked]>");
+        let _guard = condition.acquire().await;
+        assert_eq!(format!("{condition:?}"), "<Condition [locked]>");
+
+        let semaphore = Semaphore::new(1);
+        let text = format!("{semaphore:?}");
+        assert_eq!(text, "<Semaphore [unlocked, value:1]>");
+        semaphore.acquire().await.forget();
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked]>");
+        let bounded = asyncio::BoundedSemaphore::new(2);
+        let text = format!("{bounded:?}");
+        assert_eq!(text, "<BoundedSemaphore [unlocked, value:2]>");
+    });
+}
+
+/// Mirrors `test_locks.LockTests.test_lock`, `test_locks.LockTests.test_context_manager` and
+/// `test_locks.LockTests.test_release_no_waiters`.
+#[test]
+fn a_lock_is_held_as_long_as_its_guard() {
+    virtually(async {
+        let lock = Lock::new();
+        {
+            let _guard = lock.acquire().await;
+            assert!(lock.locked());
+        }
+        assert!(!lock.locked());
+        lock.acquire().await.forget();
+        assert!(lock.locked());
+        lock.release();
+        assert!(!lock.locked());
+    });
+}
+
+/// Mirrors `test_locks.LockTests.test_release_not_acquired`, `test_locks.ConditionTests.test_notify_unacquired`,
+/// `test_locks.ConditionTests.test_notify_all_unacquired`, `test_locks.ConditionTests.test_wait_unacquired` and
+/// `test_locks.ConditionTests.test_wait_for_unacquired`.
+#[test]
+fn what_is_not_held_is_refused() {
+    assert_eq!(panics(|| Lock::new().release()), "Lock is not acquired.");
+    let unheld = "cannot notify on un-acquired lock";
+    assert_eq!(panics(|| Condition::new().notify(1)), unheld);
+    assert_eq!(panics(|| Condition::new().notify_all()), unheld);
+    let wait = || virtually(async { Condition::new().wait().await });
+    assert_eq!(panics(wait), "cannot wait on un-acquired lock");
+    let wait_for = || virtually(async { Condition::new().wait_for(|| false).await });
+    assert_eq!(panics(wait_for), "cannot wait on un-acquired lock");
+    // A predicate that is true at once waits for nothing.
+    virtually(async { Condition::new().wait_for(|| true).await });
+}
+
+/// Cancels a task that waits, and has it be cancelled.
+async fn is_cancelled<F: std::future::Future<Output: 'static> + 'static>(wait: F) -> bool {
+    let task = create_task(wait);
+    sleep(0).await;
+    task.cancel();
+    catch_cancelled(&task.any()).await.is_err() && task.cancelled()
+}
+
+/// Mirrors `test_locks.LockTests.test_acquire_cancel`, `test_locks.EventTests.test_wait_cancel`,
+/// `test_locks.ConditionTests.test_wait_cancel` and `test_locks.SemaphoreTests.test_acquire_cancel`.
+#[test]
+fn who_waits_can_be_cancelled_and_is_waited_for_no_more() {
+    virtually(async {
+        let lock = Lock::new();
+        let guard = lock.acquire().await;
+        let waiting = lock.clone();
+        assert!(is_cancelled(async move { drop(waiting.acquire().await) }).await);
+        assert_eq!(format!("{lock:?}"), "<Lock [locked]>");
+        drop(guard);
+
+        let event = Event::new();
+        let waiting = event.clone();
+        assert!(is_cancelled(async move { waiting.wait().await }).await);
+        assert_eq!(format!("{event:?}"), "<Event [unset]>");
+
+        let condition = Condition::new();
+        let waiting = condition.clone();
+        let wait = async move {
+            let _guard = waiting.acquire().await;
+            waiting.wait().await;
+        };
+        assert!(is_cancelled(wait).await);
+        assert_eq!(format!("{condition:?}"), "<Condition [unlocked]>");
+
+        let semaphore = Semaphore::new(1);
+        let permit = semaphore.acquire().await;
+        let waiting = semaphore.clone();
+        assert!(is_cancelled(async move { drop(waiting.acquire().await) }).await);
+        drop(permit);
+        assert!(!semaphore.locked());
+    });
+}
+
+/// Mirrors `test_locks.EventTests.test_wait_on_set` and `test_locks.EventTests.test_clear`.
+#[test]
+fn a_set_event_is_not_waited_for_until_it_is_cleared() {
+    virtually(async {
+        let event = Event::new();
+        event.set();
+        let iteration = asyncio::testing::iteration();
+        event.wait().await;
+        assert_eq!(asyncio::testing::iteration(), iteration);
+        assert!(event.is_set());
+        event.clear();
+        assert!(!event.is_set());
+        assert!(wait_for(event.wait(), 1).await.is_err());
+    });
+}
+
+/// Tasks that wait on a condition and note when they were woken.
+fn sleepers(condition: &Condition, notes: &Rc<RefCell<Vec<i32>>>) -> Vec<Task<()>> {
+    (1..=3)
+        .map(|name| {
+            let (condition, notes) = (condition.clone(), notes.clone());
+            create_task(async move {
+                let _guard = condition.acquire().await;
+                condition.wait().await;
+                notes.borrow_mut().push(name);
+            })
+        })
+        .collect()
+}
+
+/// Mirrors `test_locks.ConditionTests.test_wait` and `test_locks.ConditionTests.test_notify`.
+#[test]
+fn notify_wakes_as_many_as_it_says_in_order() {
+    virtually(async {
+        let (condition, notes) = (Condition::new(), Rc::new(RefCell::new(Vec::new())));
+        let tasks = sleepers(&condition, &notes);
+        sleep(0).await;
+        assert!(!condition.locked());
+        let guard = condition.acquire().await;
+        condition.notify(1);
+        sleep(0).await;
+        assert!(notes.borrow().is_empty(), "the lock is held");
+        drop(guard);
+        sleep(1).await;
+        assert_eq!(*notes.borrow(), [1]);
+        let guard = condition.acquire().await;
+        condition.notify(2048);
+        drop(guard);
+        sleep(1).await;
+        assert_eq!(*notes.borrow(), [1, 2, 3]);
+        gather(tasks).await;
+    });
+}
+
+/// Mirrors `test_locks.ConditionTests.test_notify_all`.
+#[test]
+fn notify_all_wakes_all() {
+    virtually(async {
+        let (condition, notes) = (Condition::new(), Rc::new(RefCell::new(Vec::new())));
+        let tasks = sleepers(&condition, &notes);
+        sleep(0).await;
+        let guard = condition.acquire().await;
+        condition.notify_all();
+        drop(guard);
+        gather(tasks).await;
+        assert_eq!(*notes.borrow(), [1, 2, 3]);
+    });
+}
+
+/// Mirrors `test_locks.ConditionTests.test_wait_for`.
+#[test]
+fn wait_for_goes_on_waiting_until_its_predicate_is_true() {
+    virtually(async {
+        let (condition, ready) = (Condition::new(), Rc::new(Cell::new(false)));
+        let (waiting, looked) = (condition.clone(), ready.clone());
+        let task = create_task(async move {
+            let _guard = waiting.acquire().await;
+            waiting.wait_for(|| looked.get()).await;
+        });
+        sleep(0).await;
+        let notify = async |condition: &Condition| {
+            let _guard = condition.acquire().await;
+            condition.notify(1);
+        };
+        notify(&condition).await;
+        sleep(1).await;
+        assert!(!task.done());
+        ready.set(true);
+        notify(&condition).await;
+        sleep(1).await;
+        assert!(task.done());
+    });
+}
+
+/// Mirrors `test_locks.ConditionTests.test_context_manager` and `test_locks.ConditionTests.test_explicit_lock`.
+#[test]
+fn conditions_may_share_a_lock() {
+    virtually(async {
+        let lock = Lock::new();
+        let first = Condition::with_lock(lock.clone());
+        let second = Condition::with_lock(lock.clone());
+        {
+            let _guard = first.acquire().await;
+            assert!(lock.locked() && second.locked());
+        }
+        assert!(!lock.locked() && !first.locked());
+    });
+}
+
+/// Mirrors `test_locks.ConditionTests.test_timeout_in_block`.
+#[test]
+fn a_time_out_of_a_wait_leaves_the_lock_held() {
+    virtually(async {
+        let condition = Condition::new();
+        let guard = condition.acquire().await;
+        assert!(wait_for(condition.wait(), 0.5).await.is_err());
+        assert!(condition.locked());
+        drop(guard);
+        assert!(!condition.locked());
+    });
+}
+
+/// Mirrors `test_locks.ConditionTests.test_cancelled_error_re_aquire`.
+#[test]
+fn a_cancellation_while_the_lock_is_taken_again_keeps_its_message() {
+    virtually(async {
+        let condition = Condition::new();
+        let waiting = condition.clone();
+        let task = create_task(async move {
+            let _guard = waiting.acquire().await;
+            let error = catch_cancelled(waiting.wait())
+                .await
+                .expect_err("cancelled");
+            assert!(waiting.locked());
+            error.raise::<()>().await;
+        });
+        sleep(0).await;
+        let guard = condition.acquire().await;
+        condition.notify(1);
+        sleep(0).await;
+        task.cancel_with("foo");
+        drop(guard);
+        let error = catch_cancelled(&task).await.expect_err("cancelled");
+        assert_eq!(error.message(), Some("foo"));
+        assert!(!condition.locked());
+    });
+}
+
+/// Mirrors `test_locks.SemaphoreTests.test_initial_value_zero`, `test_locks.SemaphoreTests.test_semaphore`,
+/// `test_locks.SemaphoreTests.test_release_no_waiters` and
+/// `test_locks.SemaphoreTests.test_release_not_acquired`.
+#[test]
+fn permits_are_taken_and_given() {
+    virtually(async {
+        assert!(Semaphore::new(0).locked());
+        let semaphore = Semaphore::new(1);
+        let permit = semaphore.acquire().await;
+        assert!(semaphore.locked());
+        drop(permit);
+        assert!(!semaphore.locked());
+        semaphore.release();
+        let _two = (semaphore.acquire().await, semaphore.acquire().await);
+        assert!(semaphore.locked());
+    });
+    let release = || asyncio::BoundedSemaphore::new(1).release();
+    assert_eq!(panics(release), "BoundedSemaphore released too many times");
+}
+
+/// Mirrors `test_locks.SemaphoreTests.test_acquire`.
+#[test]
+fn permits_go_to_those_that_wait_in_order() {
+    virtually(async {
+        let (semaphore, result) = (Semaphore::new(3), Rc::new(RefCell::new(Vec::new())));
+        semaphore.acquire().await.forget();
+        semaphore.acquire().await.forget();
+        assert!(!semaphore.locked());
+        let tasks: Vec<_> = (1..=4)
+            .map(|name| {
+                let (semaphore, result) = (semaphore.clone(), result.clone());
+                create_task(async move {
+                    semaphore.acquire().await.forget();
+                    result.borrow_mut().push(name);
+                })
+            })
+            .collect();
+        sleep(0).await;
+        assert!(semaphore.locked());
+        assert_eq!(*result.borrow(), [1]);
+        semaphore.release();
+        semaphore.release();
+        sleep(0).await;
+        assert_eq!(*result.borrow(), [1, 2, 3]);
+        semaphore.release();
+        gather(tasks).await;
+        assert_eq!(*result.borrow(), [1, 2, 3, 4]);
+    });
+}
+
+/// Mirrors `test_locks.SemaphoreTests.test_acquire_fifo_order_4`.
+#[test]
+fn acquire_fifo_order_4() {
+    virtually(async {
+        let (semaphore, result) = (Semaphore::new(0), Rc::new(RefCell::new(Vec::new())));
+        let note = |name: i32| {
+            let result = result.clone();
+            move || result.borrow_mut().push(name)
+        };
+        let fourth = note(4);
+        let first = {
+            let (semaphore, done) = (semaphore.clone(), note(1));
+            create_task(async move {
+                semaphore.acquire().await.forget();
+                // All that waited were woken: this comes after the third, not after the second.
+                create_task(async move { fourth() });
+                done();
+            })
+        };
+        let second = {
+            let (semaphore, done) = (semaphore.clone(), note(2));
+            create_task(async move {
+                (0..3).for_each(|_| semaphore.release());
+                // The first has its permit, but has not run yet.
+                assert!(semaphore.locked());
+                semaphore.acquire().await.forget();
+                done();
+            })
+        };
+        let third = {
+            let (semaphore, done) = (semaphore.clone(), note(3));
+            create_task(async move {
+                semaphore.acquire().await.forget();
+                assert!(semaphore.locked());
+                done();
+            })
+        };
+        gather([first, second, third]).await;
+        sleep(0).await;
+        assert_eq!(*result.borrow(), [1, 2, 3, 4]);
     });
 }

@@ -241,3 +241,181 @@ fn shutdown_immediate_with_unfinished() {
         assert!(join.done());
     });
 }
+
+// The rest of `test_queues`, in short
+
+/// Mirrors `test_queues.QueueBasicTests.test_repr`, `test_queues._QueueJoinTestMixin.test_format` and
+/// `test_queues._QueueShutdownTestMixin.test_format`.
+#[test]
+fn repr() {
+    virtually(async {
+        let queue = Queue::with_maxsize(3);
+        assert!(format!("{queue:?}").starts_with("<Queue"));
+        assert!(format!("{queue:?}").contains("maxsize=3"));
+        let getting = queue.clone();
+        let getter = create_task(async move { getting.get().await });
+        sleep(0).await;
+        assert!(format!("{queue:?}").contains("_getters[1]"));
+        queue.put_nowait(1).expect("room");
+        getter.await.expect("open");
+        assert!(format!("{queue:?}").contains("tasks=1"));
+        queue.shutdown(false);
+        assert!(format!("{queue:?}").contains("shutdown"));
+    });
+}
+
+/// Mirrors `test_queues.QueueBasicTests.test_empty`, `test_queues.QueueBasicTests.test_full`,
+/// `test_queues.QueueBasicTests.test_maxsize` and `test_queues.QueuePutTests.test_nonblocking_put_exception`.
+#[test]
+fn it_is_empty_and_full_as_it_says() {
+    let queue = Queue::with_maxsize(2);
+    assert!(queue.empty() && !queue.full());
+    queue.put_nowait(1).expect("room");
+    assert!(!queue.empty() && !queue.full());
+    queue.put_nowait(2).expect("room");
+    assert!(queue.full() && queue.qsize() == 2 && queue.maxsize() == 2);
+    let refused = queue.put_nowait(3).expect_err("full");
+    assert_eq!(refused.0, 3);
+    assert!((0..100).all(|item| Queue::new().put_nowait(item).is_ok()));
+}
+
+/// Mirrors `test_queues.QueueBasicTests.test_order`, `test_queues.QueueGetTests.test_nonblocking_get`,
+/// `test_queues.QueuePutTests.test_nonblocking_put` and
+/// `test_queues.QueueGetTests.test_nonblocking_get_exception`.
+#[test]
+fn first_in_first_out() {
+    let queue = Queue::new();
+    for item in [1, 3, 2] {
+        queue.put_nowait(item).expect("no limit");
+    }
+    let got: Vec<i32> = (0..3).map(|_| queue.get_nowait().expect("one")).collect();
+    assert_eq!(got, [1, 3, 2]);
+    assert!(queue.get_nowait().is_err());
+}
+
+/// Mirrors `test_queues.QueueGetTests.test_blocking_get`, `test_queues.QueueGetTests.test_blocking_get_wait`,
+/// `test_queues.QueuePutTests.test_blocking_put`, `test_queues.QueuePutTests.test_put_cancelled` and
+/// `test_queues.QueuePutTests.test_put_with_waiting_getters`.
+#[test]
+fn a_getter_waits_for_an_item() {
+    virtually(async {
+        let queue = Queue::new();
+        queue.put("a").await.expect("open");
+        assert_eq!(queue.get().await, Ok("a"));
+        let getting = queue.clone();
+        let getter = create_task(async move { getting.get().await });
+        sleep(0).await;
+        assert!(!getter.done());
+        let late = queue.clone();
+        asyncio::get_running_loop().call_later(0.01, move || late.put_nowait("b").expect("room"));
+        assert_eq!(getter.await, Ok("b"));
+    });
+}
+
+/// Mirrors `test_queues.QueueGetTests.test_get_with_putters`,
+/// `test_queues.QueueGetTests.test_get_with_waiting_putters` and
+/// `test_queues.QueuePutTests.test_blocking_put_wait`.
+#[test]
+fn a_putter_waits_for_room() {
+    virtually(async {
+        let queue = Queue::with_maxsize(1);
+        let putters = ["a", "b"].map(|item| {
+            let queue = queue.clone();
+            create_task(async move { queue.put(item).await })
+        });
+        sleep(0).await;
+        assert!(putters[0].done() && !putters[1].done());
+        assert_eq!(queue.get().await, Ok("a"));
+        assert_eq!(queue.get().await, Ok("b"));
+        assert!(putters[1].done());
+    });
+}
+
+/// Mirrors `test_queues.QueueGetTests.test_cancelled_getters_not_being_held_in_self_getters` and
+/// `test_queues.QueuePutTests.test_cancelled_puts_not_being_held_in_self_putters`.
+#[test]
+fn who_was_cancelled_is_held_no_more() {
+    virtually(async {
+        let queue = Queue::with_maxsize(1);
+        assert!(asyncio::wait_for(queue.get(), 0.1).await.is_err());
+        assert!(!format!("{queue:?}").contains("_getters"));
+        queue.put_nowait(1).expect("room");
+        let putting = queue.clone();
+        let putter = create_task(async move { putting.put(1).await });
+        sleep(0).await;
+        assert!(format!("{queue:?}").contains("_putters[1]"));
+        putter.cancel();
+        assert!(catch_cancelled(&putter).await.is_err());
+        assert!(!format!("{queue:?}").contains("_putters"));
+    });
+}
+
+/// Mirrors `test_queues.QueuePutTests.test_get_cancel_drop_many_pending_readers`.
+#[test]
+fn an_item_of_a_cancelled_reader_goes_to_another() {
+    virtually(async {
+        let queue = Queue::new();
+        let readers = [(); 3].map(|()| {
+            let queue = queue.clone();
+            create_task(async move { queue.get().await.expect("open") })
+        });
+        sleep(0).await;
+        queue.put_nowait(1).expect("no limit");
+        queue.put_nowait(2).expect("no limit");
+        readers[0].cancel();
+        let [first, second, third] = readers;
+        assert!(catch_cancelled(first).await.is_err());
+        let mut read = [second.await, third.await];
+        read.sort_unstable();
+        assert_eq!(read, [1, 2]);
+    });
+}
+
+/// Mirrors `test_queues.QueuePutTests.test_why_are_putters_waiting`.
+#[test]
+fn as_many_putters_go_on_as_there_is_room_for() {
+    virtually(async {
+        let queue = Queue::with_maxsize(2);
+        TaskGroup::run(async |group| {
+            let taking = queue.clone();
+            group.create_task(async move {
+                sleep(0).await;
+                for _ in 0..taking.qsize() {
+                    taking.get_nowait().expect("one");
+                }
+            });
+            for item in 0..4 {
+                let queue = queue.clone();
+                group.create_task(async move { queue.put(item).await.expect("open") });
+            }
+        })
+        .await;
+        assert_eq!(queue.qsize(), 2);
+    });
+}
+
+/// Mirrors `test_queues._QueueJoinTestMixin.test_task_done`.
+#[test]
+fn join_waits_until_every_item_is_done_with() {
+    virtually(async {
+        let queue = Queue::new();
+        for item in 0..100 {
+            queue.put_nowait(item).expect("no limit");
+        }
+        let sum = std::rc::Rc::new(std::cell::Cell::new(0));
+        let workers = [(); 2].map(|()| {
+            let (queue, sum) = (queue.clone(), sum.clone());
+            create_task(async move {
+                while let Ok(item) = queue.get().await {
+                    sleep(0.1).await;
+                    sum.set(sum.get() + item);
+                    queue.task_done();
+                }
+            })
+        });
+        queue.join().await;
+        assert_eq!(sum.get(), (0..100).sum::<i32>());
+        queue.shutdown(false);
+        asyncio::gather(workers).await;
+    });
+}

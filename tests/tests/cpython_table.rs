@@ -5,32 +5,41 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// CPython's test → ours.
-fn mirrored(folder: &Path) -> BTreeMap<String, String> {
+/// CPython's test → ours, from doc comments that begin with `Mirrors` and name one or more of CPython's.
+fn mirrored(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).expect("a folder of this package") {
-        let path = entry.expect("readable").path();
-        let file = path
-            .file_stem()
-            .expect("named")
-            .to_string_lossy()
-            .into_owned();
-        if !file.starts_with("cpython_") || file == "cpython_table" {
-            continue;
-        }
-        let source = fs::read_to_string(&path).expect("readable");
-        for part in source.split("/// Mirrors `").skip(1) {
-            let name = part.split('`').next().expect("the rest of the line");
-            let test = part
-                .split("\nfn ")
-                .nth(1)
-                .and_then(|rest| rest.split('(').next());
-            let test = test.unwrap_or_else(|| panic!("{file}: no test after {name}"));
-            let old = found.insert(name.to_owned(), format!("{file}::{test}"));
-            assert_eq!(old, None, "{name} is mirrored twice");
+    for folder in ["tests", "language/tests", "../runtime/tests"] {
+        for entry in fs::read_dir(root.join(folder)).expect("a folder of tests") {
+            let path = entry.expect("readable").path();
+            let file = path
+                .file_stem()
+                .expect("named")
+                .to_string_lossy()
+                .into_owned();
+            if path.extension().is_none_or(|ending| ending != "rs") || file == "cpython_table" {
+                continue;
+            }
+            let source = fs::read_to_string(&path).expect("readable");
+            for part in source.split("/// Mirrors `").skip(1) {
+                let (doc, rest) = part.split_once("#[test]").expect("a test");
+                let test = rest
+                    .split("fn ")
+                    .nth(1)
+                    .and_then(|rest| rest.split('(').next());
+                let test = test.unwrap_or_else(|| panic!("{file}: no test after {doc}"));
+                for name in doc.split('`').step_by(2).filter(|name| is_test(name)) {
+                    let old = found.insert(name.to_owned(), format!("{file}::{test}"));
+                    assert_eq!(old, None, "{name} is mirrored twice");
+                }
+            }
         }
     }
     found
+}
+
+/// Whether it is `MODULE.CLASS.TEST`.
+fn is_test(name: &str) -> bool {
+    name.starts_with("test_") && name.contains(".test_")
 }
 
 /// The table, and how many rules have no test and no reason.
@@ -70,11 +79,33 @@ fn table(rules: &str, mut mirrored: BTreeMap<String, String>) -> String {
     text
 }
 
+/// Every name in backquotes in the list of rules is in the table, by itself or as a class of tests.
+#[test]
+fn every_rule_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(root.join("cpython/rules.txt")).expect("readable");
+    let known: Vec<&str> = rules
+        .lines()
+        .filter_map(|line| line.split(':').next()?.split('.').nth(2))
+        .map(|name| name.trim_start_matches("test_"))
+        .collect();
+    let names = fs::read_to_string(root.join("cpython/names.txt")).expect("readable");
+    let missing: Vec<&str> = names
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter(|name| match name.strip_suffix('*') {
+            Some(start) => !known.iter().any(|known| known.starts_with(start)),
+            None => !known.contains(name),
+        })
+        .collect();
+    assert!(missing.is_empty(), "no row in rules.txt: {missing:#?}");
+}
+
 #[test]
 fn the_table_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rules = fs::read_to_string(root.join("cpython/rules.txt")).expect("readable");
-    let table = table(&rules, mirrored(&root.join("tests")));
+    let table = table(&rules, mirrored(root));
     let file = root.join("CPYTHON.md");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, &table).expect("writable");

@@ -50,6 +50,8 @@ pub(crate) struct TaskCore {
     pub(crate) scheduled: Cell<bool>,
     /// Where what it waits for comes from.
     pub(crate) waits: Cell<Waits>,
+    /// Whether its coroutine is being polled.
+    pub(crate) stepping: Cell<bool>,
     pub(super) started: Cell<bool>,
     /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
     is_main: bool,
@@ -126,6 +128,7 @@ impl TaskCore {
             given_context: RefCell::default(),
             scheduled: Cell::new(false),
             waits: Cell::new(Waits::Inside),
+            stepping: Cell::new(false),
             started: Cell::new(false),
             is_main,
         }
@@ -249,7 +252,9 @@ impl TaskRef {
         };
         core.cancellation.begin_step();
         let entered = Entered::task(Some(self));
+        core.stepping.set(true);
         let outcome = core.in_context(|| coroutine.run(core));
+        core.stepping.set(false);
         drop(entered);
         match outcome {
             Outcome::Suspended => self.suspend(event_loop),
@@ -313,7 +318,9 @@ impl TaskRef {
             return false;
         }
         if let Some(event_loop) = self.event_loop().upgrade() {
-            let is_running = context::with_current_task(|current| current.is(self)) == Some(true);
+            // It may not be the current one: an eager task's first step is inside of its maker's.
+            let is_running = self.core().stepping.get()
+                || context::with_current_task(|current| current.is(self)) == Some(true);
             let cancellation = &self.core().cancellation;
             let wish = Wish::new(error, scope);
             cancellation.request(self, &event_loop, wish, is_running, onward);

@@ -15,7 +15,7 @@ impl Run {
             Op::Spawn {
                 slot,
                 coro,
-                eager: _,
+                eager,
                 context,
             } => {
                 if self.full(1) {
@@ -24,7 +24,13 @@ impl Run {
                 }
                 let child = self.frame(*coro, None, Vec::new());
                 let (name, number) = (child.name.clone(), child.task);
-                let mut task = asyncio::create_task(self.clone().body(child)).name(name.as_str());
+                let body = self.clone().body(child);
+                let mut task = if *eager {
+                    asyncio::create_eager_task(body)
+                } else {
+                    asyncio::create_task(body)
+                };
+                task = task.name(name.as_str());
                 let contexts = self.contexts.borrow();
                 if let Some(context) = context.and_then(|n| contexts.get(&n)) {
                     task = task.context(context);
