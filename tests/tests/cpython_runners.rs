@@ -5,7 +5,7 @@ mod common;
 
 use asyncio::{
     ContextVar, Future, Runner, catch_cancelled, create_task, current_task, get_running_loop,
-    sleep, to_thread, wrap_future,
+    sleep, wrap_future,
 };
 use common::{logged, message_of, run};
 use std::sync::atomic::{AtomicU32, Ordering};
