@@ -184,7 +184,9 @@ fn the_graph_of_a_long_chain_ends_somewhere() {
         let mut last = first.clone();
         for _ in 0..3_000 {
             let before = last;
-            last = create_task(async move { before.await });
+            last = create_task(async move {
+                before.await;
+            });
         }
         turns().await;
         let graph = format_call_graph(&first.any());

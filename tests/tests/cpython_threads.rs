@@ -16,7 +16,9 @@ fn runs_in_a_thread() {
 fn to_thread_exception() {
     run(async {
         let task = create_task(to_thread(|| panic!("test")));
-        let failed = create_task(async move { task.await });
+        let failed = create_task(async move {
+            task.await;
+        });
         while !failed.done() {
             asyncio::sleep(0).await;
         }

@@ -177,7 +177,8 @@ fn a_cancellation_in_it_after_one_before() {
         });
         assert!(catch_cancelled(inside).await.is_err());
         assert_eq!(task.cancelling(), 2);
-        (task.uncancel(), task.uncancel());
+        task.uncancel();
+        task.uncancel();
     });
 }
 

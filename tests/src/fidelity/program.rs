@@ -388,7 +388,8 @@ impl fmt::Display for Thing {
 impl Program {
     /// Every lock, queue and so on.
     pub fn things(&self) -> impl Iterator<Item = Thing> {
-        let kinds: [(usize, fn(usize) -> Thing); 7] = [
+        type Make = fn(usize) -> Thing;
+        let kinds: [(usize, Make); 7] = [
             (self.locks, Thing::Lock),
             (self.events, Thing::Event),
             (self.conditions, Thing::Condition),

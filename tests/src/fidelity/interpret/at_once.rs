@@ -213,7 +213,9 @@ impl Drop for Scope {
     fn drop(&mut self) {
         // What is left over when the loop goes is dropped outside of its context.
         if asyncio::current_task().is_some() {
-            self.1.take().map(|token| VARS[self.0].reset(token));
+            if let Some(token) = self.1.take() {
+                VARS[self.0].reset(token);
+            }
         }
     }
 }
