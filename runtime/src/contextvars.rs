@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The values of a context; none stands for the empty map.
-pub(crate) type Values = Option<Rc<BTreeMap<u64, Value>>>;
+pub(crate) type Values = Option<Rc<Map>>;
 
 /// A value, and how it is cloned for another thread, if it can go to one.
 #[derive(Clone)]
@@ -30,19 +30,45 @@ fn clone_to_send<T: Clone + Send + 'static>(value: &dyn Any) -> Option<Sent> {
     Some(Box::new(move || Rc::new(value)))
 }
 
+type Map = BTreeMap<u64, Value>;
+
 thread_local! {
-    static CURRENT: Cell<Values> = const { Cell::new(None) };
+    /// The current values, as `Rc::into_raw` gives them; null for the empty map. Without a destructor,
+    /// since every step looks here: [`AtEnd`] drops what is left at the end of the thread.
+    static CURRENT: Cell<*const Map> = const { Cell::new(std::ptr::null()) };
+    static AT_END: AtEnd = const { AtEnd };
 }
 
+struct AtEnd;
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        drop(replace(None));
+    }
+}
+
+#[inline]
 fn replace(values: Values) -> Values {
-    CURRENT
-        .try_with(|current| current.replace(values))
-        .ok()
-        .flatten()
+    let new = match values {
+        None => std::ptr::null(),
+        Some(values) => {
+            // From now on there is something to be dropped. At the end of the thread itself a value
+            // may be set that then stays.
+            let _ = AT_END.try_with(|_| ());
+            Rc::into_raw(values)
+        }
+    };
+    let old = CURRENT.with(|current| current.replace(new));
+    // SAFETY: what is there came from `Rc::into_raw`, and was taken out just now.
+    (!old.is_null()).then(|| unsafe { Rc::from_raw(old) })
 }
 
 /// The values as they are now: what a new task or callback starts with.
+#[inline]
 pub(crate) fn copy() -> Values {
+    if CURRENT.with(|current| current.get().is_null()) {
+        return None;
+    }
     let values = replace(None);
     drop(replace(values.clone()));
     values
@@ -55,6 +81,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl<'a> Entered<'a> {
+    #[inline]
     pub(crate) fn new(home: &'a Cell<Values>) -> Self {
         let outer = replace(home.take());
         Self { home, outer }
@@ -62,6 +89,7 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         let inner = replace(self.outer.take());
         self.home.set(inner);

@@ -16,7 +16,7 @@ use crate::event_loop::ready::{Callback, Ready};
 use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, wake};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{self, Suspended, Task, TaskKey, cancellation};
+use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, cancellation};
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
 const TAKEN: &str = "the result was moved out by an await; await a reference to keep it";
@@ -37,9 +37,39 @@ pub(crate) trait Cancel {
     /// As `cancel`; the tasks that it is to be passed on to are left for the caller to cancel.
     fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool;
     /// Names the tasks that who waits for it waits for.
-    fn each_awaited(&self, _name: &mut dyn FnMut(TaskKey)) {}
+    fn each_awaited(&self, _name: &mut dyn FnMut(&TaskRef)) {}
     /// As `wait_for=` of a task's repr shows it.
     fn repr(&self) -> Option<String>;
+}
+
+/// What a suspended await passes a cancellation on to. A task needs no more than another handle.
+#[derive(Clone)]
+pub(crate) enum Target {
+    Task(TaskRef),
+    Other(Rc<dyn Cancel>),
+}
+
+impl Cancel for Target {
+    fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool {
+        match self {
+            Target::Task(task) => task.cancel_onward(error, onward),
+            Target::Other(other) => other.cancel_onward(error, onward),
+        }
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        match self {
+            Target::Task(task) => name(task),
+            Target::Other(other) => other.each_awaited(name),
+        }
+    }
+
+    fn repr(&self) -> Option<String> {
+        match self {
+            Target::Task(task) => task.repr(),
+            Target::Other(other) => other.repr(),
+        }
+    }
 }
 
 /// What can be awaited by reference, whatever it gives.
@@ -50,6 +80,63 @@ pub(crate) trait Awaited: Cancel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallbackId(u64);
 
+/// What waits for a future, in the order in which it came: mostly one task, and for that there is
+/// room.
+#[derive(Default)]
+enum Callbacks {
+    #[default]
+    None,
+    One(CallbackId, Callback),
+    Many(Vec<(CallbackId, Callback)>),
+}
+
+impl Callbacks {
+    fn push(&mut self, id: CallbackId, callback: Callback) {
+        *self = match std::mem::take(self) {
+            Callbacks::None => Callbacks::One(id, callback),
+            Callbacks::One(first, other) => Callbacks::Many(vec![(first, other), (id, callback)]),
+            Callbacks::Many(mut many) => {
+                many.push((id, callback));
+                Callbacks::Many(many)
+            }
+        };
+    }
+
+    fn remove(&mut self, id: CallbackId) -> Option<Callback> {
+        match self {
+            Callbacks::One(only, _) if *only == id => match std::mem::take(self) {
+                Callbacks::One(_, callback) => Some(callback),
+                _ => None,
+            },
+            Callbacks::Many(many) => {
+                // They are in the order of their numbers.
+                let index = many.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
+                Some(many.remove(index).1)
+            }
+            _ => None,
+        }
+    }
+
+    fn get_mut(&mut self, id: CallbackId) -> Option<&mut Callback> {
+        match self {
+            Callbacks::One(only, callback) => (*only == id).then_some(callback),
+            Callbacks::Many(many) => {
+                let index = many.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
+                Some(&mut many[index].1)
+            }
+            Callbacks::None => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Callbacks::None => 0,
+            Callbacks::One(..) => 1,
+            Callbacks::Many(many) => many.len(),
+        }
+    }
+}
+
 /// The untyped part of a future.
 pub(crate) struct FutureCore {
     event_loop: Address,
@@ -58,12 +145,13 @@ pub(crate) struct FutureCore {
     failure: RefCell<Option<Exception>>,
     /// Whether a failure, or a value that is one, is to be logged if nobody asks for it.
     is_unseen: Cell<bool>,
-    callbacks: RefCell<Vec<(CallbackId, Callback)>>,
+    callbacks: RefCell<Callbacks>,
     next_callback: Cell<u64>,
 }
 
 impl FutureCore {
-    pub(crate) fn new(event_loop: &Rc<LoopState>) -> Self {
+    #[inline]
+    pub(crate) fn new(event_loop: &LoopState) -> Self {
         Self {
             event_loop: event_loop.address(),
             state: Cell::new(State::Pending),
@@ -82,6 +170,7 @@ impl FutureCore {
         self.state.get()
     }
 
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.state.get() != State::Pending
     }
@@ -135,14 +224,20 @@ impl FutureCore {
             self.is_unseen.set(true);
         }
         *self.failure.borrow_mut() = failure;
-        for (_, callback) in self.callbacks.take() {
-            self.schedule(callback);
+        match self.callbacks.take() {
+            Callbacks::None => {}
+            Callbacks::One(_, callback) => self.schedule(callback),
+            Callbacks::Many(callbacks) => {
+                for (_, callback) in callbacks {
+                    self.schedule(callback);
+                }
+            }
         }
     }
 
     /// Pending again, before anyone has waited for it.
     pub(crate) fn reopen(&self) {
-        debug_assert!(self.callbacks.borrow().is_empty());
+        debug_assert!(self.callbacks.borrow().len() == 0);
         self.state.set(State::Pending);
         self.is_unseen.set(false);
         let failure = self.failure.take();
@@ -152,13 +247,21 @@ impl FutureCore {
     fn schedule(&self, callback: Callback) {
         let callback = match callback {
             Callback::Wake(waker) => return wake(waker),
-            Callback::Call(callback) => Some(callback),
-            Callback::Bind(bind) => bind(),
+            Callback::Call(callback) => Some(Ready::Call(callback)),
+            Callback::Bind(bind) => bind().map(Ready::Call),
+            Callback::Notify(waiting, number) => Some(Ready::Notify(waiting, number)),
         };
-        let open_loop = self.event_loop.upgrade().filter(|it| !it.is_closed());
-        if let (Some(callback), Some(event_loop)) = (callback, open_loop) {
-            event_loop.push(Ready::Call(callback));
-        }
+        let Some(callback) = callback else {
+            return;
+        };
+        let refused = self.event_loop.with(|event_loop| {
+            if event_loop.is_closed() {
+                return Some(callback);
+            }
+            event_loop.push(callback);
+            None
+        });
+        drop(refused);
     }
 
     pub(crate) fn add_callback(&self, callback: Callback) -> CallbackId {
@@ -167,20 +270,13 @@ impl FutureCore {
         if self.is_done() {
             self.schedule(callback);
         } else {
-            self.callbacks.borrow_mut().push((id, callback));
+            self.callbacks.borrow_mut().push(id, callback);
         }
         id
     }
 
     pub(crate) fn remove_callback(&self, id: CallbackId) {
-        let removed = {
-            let mut callbacks = self.callbacks.borrow_mut();
-            // They are in the order of their numbers.
-            callbacks
-                .binary_search_by_key(&id.0, |(id, _)| id.0)
-                .ok()
-                .map(|index| callbacks.remove(index))
-        };
+        let removed = self.callbacks.borrow_mut().remove(id);
         drop(removed);
     }
 
@@ -200,19 +296,18 @@ impl FutureCore {
     }
 
     fn waker_of<R>(
-        callbacks: &mut [(CallbackId, Callback)],
+        callbacks: &mut Callbacks,
         id: CallbackId,
         f: impl FnOnce(&mut Waker) -> R,
     ) -> Option<R> {
-        let index = callbacks.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
-        match &mut callbacks[index].1 {
+        match callbacks.get_mut(id)? {
             Callback::Wake(waker) => Some(f(waker)),
             _ => None,
         }
     }
 
     /// What is pending is awaited on its own loop: no other one would end the wait.
-    fn check_loop(&self, target: impl Fn() -> Rc<dyn Cancel>) {
+    fn check_loop(&self, target: impl Fn() -> Target) {
         if self.event_loop.is_running() {
             return;
         }
@@ -226,6 +321,13 @@ impl FutureCore {
             task.unwrap_or_default(),
             target().repr().unwrap_or_default()
         );
+    }
+
+    /// Drops what is of the thread.
+    pub(crate) fn empty(&self) {
+        self.drop_callbacks();
+        let failure = self.failure.take();
+        drop(failure);
     }
 
     /// Drops what waits, of a future that will never be done.
@@ -260,7 +362,7 @@ impl Awaiting {
         &mut self,
         cx: &Context<'_>,
         core: &FutureCore,
-        target: impl Fn() -> Rc<dyn Cancel>,
+        target: impl Fn() -> Target,
     ) -> Poll<()> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
@@ -384,22 +486,25 @@ pub(crate) struct Promise<T> {
     core: FutureCore,
     value: RefCell<Option<T>>,
     /// The task that a shield stands before.
-    shielded: OnceCell<Box<TaskKey>>,
+    shielded: OnceCell<TaskKey>,
 }
 
 /// The value of something that is done, borrowed.
 ///
 /// Panics in Python's words when there is none.
 #[track_caller]
-pub(crate) fn result_ref<'a, T>(core: &FutureCore, value: &'a RefCell<Option<T>>) -> Ref<'a, T> {
+pub(crate) fn result_ref<'a, T>(
+    core: &FutureCore,
+    value: Option<&'a RefCell<Option<T>>>,
+) -> Ref<'a, T> {
     assert!(core.is_done(), "{NOT_SET}");
     core.see();
     match core.failure() {
         Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
         Some(Exception::Panic(panic)) => panic.resume(),
-        None => match Ref::filter_map(value.borrow(), Option::as_ref) {
-            Ok(value) => value,
-            Err(_) => panic!("{TAKEN}"),
+        None => match value.map(|value| Ref::filter_map(value.borrow(), Option::as_ref)) {
+            Some(Ok(value)) => value,
+            _ => panic!("{TAKEN}"),
         },
     }
 }
@@ -420,8 +525,8 @@ impl<T> Read<T> {
     }
 
     #[track_caller]
-    pub(crate) fn value(self, value: &RefCell<Option<T>>) -> T {
-        match (self.0)(value) {
+    pub(crate) fn value(self, value: Option<&RefCell<Option<T>>>) -> T {
+        match value.and_then(self.0) {
             Some(value) => value,
             None => panic!("{TAKEN}"),
         }
@@ -501,7 +606,7 @@ impl<T> Future<T> {
 
     /// This one stands before a task, for who awaits what the call at `location` gave.
     pub(crate) fn shields(&mut self, task: TaskKey, location: &'static Location<'static>) {
-        let _ = self.promise.shielded.set(Box::new(task));
+        let _ = self.promise.shielded.set(task);
         self.awaiting = Awaiting::at(location);
     }
 
@@ -540,7 +645,7 @@ impl<T> Future<T> {
     /// cancelled; when the result was moved out by an await.
     #[track_caller]
     pub fn result(&self) -> Ref<'_, T> {
-        result_ref(&self.promise.core, &self.promise.value)
+        result_ref(&self.promise.core, Some(&self.promise.value))
     }
 
     /// Has `callback` called, through the ready queue, when the future is done; at once in the
@@ -594,9 +699,9 @@ impl<T> Cancel for Promise<T> {
         true
     }
 
-    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
-        if let Some(task) = self.shielded.get() {
-            name(**task);
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        if let Some(task) = self.shielded.get().and_then(TaskKey::task) {
+            name(&task);
         }
     }
 
@@ -622,8 +727,10 @@ impl<T: 'static> std::future::Future for Future<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         this.awaiting
-            .poll(cx, &this.promise.core, || this.promise.clone())
-            .map(|()| this.read.value(&this.promise.value))
+            .poll(cx, &this.promise.core, || {
+                Target::Other(this.promise.clone())
+            })
+            .map(|()| this.read.value(Some(&this.promise.value)))
     }
 }
 

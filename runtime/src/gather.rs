@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, current_loop};
+use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, Target, current_loop};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{AnyTask, Task, TaskKey, ensure_future};
+use crate::tasks::{AnyTask, Task, TaskRef, ensure_future};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
 ///
@@ -45,6 +45,8 @@ struct GatherState {
     children: RefCell<Vec<AnyTask>>,
     total: usize,
     finished: Cell<usize>,
+    /// Whether a child gave an `Err` that ends a `try_` form.
+    is_error: Option<Box<dyn Fn(usize) -> bool>>,
     /// Which child was the first to give an `Err` in a `try_` form.
     first_error: Cell<Option<usize>>,
     /// Whether failures are results like others.
@@ -54,9 +56,9 @@ struct GatherState {
 
 impl GatherState {
     /// Mirrors `gather`'s `_done_callback`.
-    fn child_done(&self, index: usize, child: &AnyTask, is_error: bool) {
+    fn child_done(&self, index: usize) {
         self.finished.set(self.finished.get() + 1);
-        let failure = child.0.future().failure();
+        let failure = self.children.borrow()[index].0.future().failure();
         if self.future.is_done() {
             return;
         }
@@ -66,7 +68,11 @@ impl GatherState {
                 // Whoever awaits is told of it; as in Python it is logged if nobody does.
                 return;
             }
-            if is_error {
+            if self
+                .is_error
+                .as_ref()
+                .is_some_and(|is_error| is_error(index))
+            {
                 self.first_error.set(Some(index));
                 return self.future.complete(State::Finished, None);
             }
@@ -99,6 +105,12 @@ impl GatherState {
     }
 }
 
+impl Notified for GatherState {
+    fn notified(&self, index: u32) {
+        self.child_done(index as usize);
+    }
+}
+
 impl Cancel for GatherState {
     /// Mirrors `_GatheringFuture.cancel`.
     fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
@@ -115,9 +127,9 @@ impl Cancel for GatherState {
         any
     }
 
-    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         for child in &*self.children.borrow() {
-            name(child.0.core().key);
+            name(&child.0);
         }
     }
 
@@ -140,54 +152,58 @@ impl<O: 'static> Gather<O> {
     #[track_caller]
     fn new<Tasks: 'static>(
         tasks: Tasks,
-        children: Vec<Child>,
+        children: Vec<AnyTask>,
+        is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
         // As in Python, the loop of the first child, if there is one.
         let first = children.first();
-        let event_loop = first.and_then(|child| child.task.0.event_loop().upgrade());
+        let event_loop = first.and_then(|child| child.0.event_loop().upgrade());
         let event_loop = event_loop.unwrap_or_else(current_loop);
-        Self::on(&event_loop, tasks, children, collect)
+        Self::on(&event_loop, tasks, children, is_error, collect)
     }
 
     #[track_caller]
     fn on<Tasks: 'static>(
         event_loop: &Rc<LoopState>,
         tasks: Tasks,
-        children: Vec<Child>,
+        children: Vec<AnyTask>,
+        is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
+        let tasks = Rc::new(tasks);
+        let total = children.len();
         let state = Rc::new(GatherState {
             future: FutureCore::new(event_loop),
-            children: RefCell::new(children.iter().map(|child| child.task.clone()).collect()),
-            total: children.len(),
+            children: RefCell::new(children),
+            total,
+            is_error: is_error.map(|is_error| {
+                let tasks = tasks.clone();
+                Box::new(move |index| is_error(&tasks, index)) as Box<dyn Fn(usize) -> bool>
+            }),
             finished: Cell::new(0),
             first_error: Cell::new(None),
             returns_exceptions: Cell::new(false),
             cancel_requested: Cell::new(false),
         });
-        if children.is_empty() {
+        if total == 0 {
             state.future.complete(State::Finished, None);
         }
         let mut done = Vec::new();
-        for (index, Child { task, is_error }) in children.into_iter().enumerate() {
-            if task.done() {
-                done.push((index, task, is_error));
+        let number = |index| u32::try_from(index).expect("fewer than 2^32 are gathered");
+        for (index, child) in state.children.borrow().iter().enumerate() {
+            if child.done() {
+                done.push(index);
                 continue;
             }
-            let (state, child) = (state.clone(), task.clone());
-            task.0
-                .future()
-                .add_callback(Callback::Call(Box::new(move || {
-                    state.child_done(index, &child, is_error());
-                })));
+            let notify = Callback::Notify(state.clone(), number(index));
+            child.0.future().add_callback(notify);
         }
         // What is done already counts at once, as in Python: of such a gather there may be no more
         // to wait for.
-        for (index, task, is_error) in done {
-            state.child_done(index, &task, is_error());
+        for index in done {
+            state.child_done(index);
         }
-        let tasks = Rc::new(tasks);
         Self {
             state: state.clone(),
             collect: {
@@ -268,7 +284,7 @@ impl<O> Future for Gather<O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let this = self.get_mut();
         this.awaiting
-            .poll(cx, &this.state.future, || this.state.clone())
+            .poll(cx, &this.state.future, || Target::Other(this.state.clone()))
             .map(|()| (this.collect)())
     }
 }
@@ -284,29 +300,6 @@ impl<O> Drop for Gather<O> {
 impl<O> fmt::Debug for Gather<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.state.repr().unwrap_or_default())
-    }
-}
-
-/// A child of a gather, and how to see whether it gave an `Err` that ends a `try_` form.
-struct Child {
-    task: AnyTask,
-    is_error: Box<dyn Fn() -> bool>,
-}
-
-impl Child {
-    fn new<T: 'static>(task: &Task<T>) -> Self {
-        Self {
-            task: task.any(),
-            is_error: Box::new(|| false),
-        }
-    }
-
-    fn fallible<T: 'static, E: 'static>(task: &Task<Result<T, E>>) -> Self {
-        let typed = task.clone();
-        Self {
-            task: task.any(),
-            is_error: Box::new(move || typed.peek(Result::is_err) == Some(true)),
-        }
     }
 }
 
@@ -337,8 +330,8 @@ where
         .into_iter()
         .map(|each| ensure_future(each))
         .collect();
-    let children = tasks.iter().map(Child::new).collect();
-    Gather::new(tasks, children, |tasks: &Vec<_>, _| {
+    let children = tasks.iter().map(Task::any).collect();
+    Gather::new(tasks, children, None, |tasks: &Vec<_>, _| {
         tasks.iter().map(taken).collect()
     })
 }
@@ -367,9 +360,10 @@ where
         .into_iter()
         .map(|each| ensure_future(each))
         .collect();
-    let children = tasks.iter().map(Child::fallible).collect();
+    let children = tasks.iter().map(Task::any).collect();
     type Tasks<T, E> = Vec<Task<Result<T, E>>>;
-    Gather::new(tasks, children, |tasks: &Tasks<T, E>, first_error| {
+    let is_error = |tasks: &Tasks<T, E>, index: usize| gave_error(&tasks[index]);
+    Gather::new(tasks, children, Some(is_error), |tasks, first_error| {
         if let Some(index) = first_error {
             return Err(expect_error(taken(&tasks[index])));
         }
@@ -379,11 +373,7 @@ where
 
 /// Until every one of these tasks is done, however it ends.
 pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()> {
-    let children = tasks.into_iter().map(|task| Child {
-        task,
-        is_error: Box::new(|| false),
-    });
-    let gather = Gather::on(&event_loop.inner, (), children.collect(), |(), _| ());
+    let gather = Gather::on(&event_loop.inner, (), tasks, None, |(), _| ());
     gather.state.return_exceptions();
     gather
 }
@@ -394,6 +384,10 @@ fn taken<T>(task: &Task<T>) -> T {
         Ok(value) => value,
         Err(_) => unreachable!("a gather with a failed child has failed"),
     }
+}
+
+fn gave_error<T, E>(task: &Task<Result<T, E>>) -> bool {
+    task.peek(Result::is_err) == Some(true)
 }
 
 fn expect_error<T, E>(result: Result<T, E>) -> E {
@@ -428,8 +422,8 @@ macro_rules! tuples {
             #[track_caller]
             fn gather(self) -> Gather<Self::Outputs> {
                 let tasks = ($(ensure_future(self.$index),)+);
-                let children = vec![$(Child::new(&tasks.$index)),+];
-                Gather::new(tasks, children, |tasks: &($(Task<$name::Output>,)+), _| {
+                let children = vec![$(tasks.$index.any()),+];
+                Gather::new(tasks, children, None, |tasks: &($(Task<$name::Output>,)+), _| {
                     ($(taken(&tasks.$index),)+)
                 })
             }
@@ -444,8 +438,13 @@ macro_rules! tuples {
             #[track_caller]
             fn try_gather(self) -> Gather<Result<Self::Outputs, E>> {
                 let tasks = ($(ensure_future(self.$index),)+);
-                let children = vec![$(Child::fallible(&tasks.$index)),+];
-                Gather::new(tasks, children, |tasks: &($(Task<Result<$value, E>>,)+), first_error| {
+                let children = vec![$(tasks.$index.any()),+];
+                type Tasks<E, $($value),+> = ($(Task<Result<$value, E>>,)+);
+                let is_error = |tasks: &Tasks<E, $($value),+>, index: usize| match index {
+                    $($index => gave_error(&tasks.$index),)+
+                    _ => false,
+                };
+                Gather::new(tasks, children, Some(is_error), |tasks, first_error| {
                     $(if first_error == Some($index) {
                         return Err(expect_error(taken(&tasks.$index)));
                     })+

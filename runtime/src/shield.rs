@@ -38,7 +38,7 @@ where
 {
     let inner = ensure_future(awaitable);
     let mut outer = Future::on(&inner.get_loop());
-    outer.shields(inner.erased().core().key, Location::caller());
+    outer.shields(inner.erased().key(), Location::caller());
     let pass_on = {
         let (inner, outer) = (inner.clone(), outer.clone());
         move |is_late: bool| {

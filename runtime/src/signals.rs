@@ -53,7 +53,7 @@ pub(crate) fn with_ctrl_c<F: Future>(
     let aimed = Aimed;
     let ended = event_loop.run_main(main, called_at, context, |main| {
         *target() = Some(Target {
-            main: main.core().key,
+            main: main.key(),
             interrupts: interrupts.clone(),
         });
         task = Some(main.clone());
@@ -175,7 +175,7 @@ fn on_ctrl_c() {
     let Some(Target { main, interrupts }) = target().clone() else {
         std::process::exit(INTERRUPTED);
     };
-    let address = main.address;
+    let address = main.address();
     let message: Box<dyn FnOnce() + Send> = match interrupts.count.fetch_add(1, Ordering::SeqCst) {
         0 => Box::new(move || {
             interrupts.is_taken.store(true, Ordering::SeqCst);

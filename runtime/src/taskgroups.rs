@@ -95,7 +95,7 @@ impl GroupState {
 
     /// Mirrors `TaskGroup._on_task_done`.
     fn child_done(&self, task: &AnyTask, gave_error: bool) {
-        self.tasks.borrow_mut().remove(&task.0.core().key.id);
+        self.tasks.borrow_mut().remove(&task.0.core().id);
         if self.tasks.borrow().is_empty() {
             if let Some(waiter) = &*self.on_completed.borrow() {
                 waiter.wake();
@@ -131,7 +131,7 @@ impl GroupState {
             waiter.for_tasks(move |name| {
                 if let Some(state) = state.upgrade() {
                     let tasks = state.tasks.borrow();
-                    tasks.values().for_each(|task| name(task.0.core().key));
+                    tasks.values().for_each(|task| name(&task.0));
                 }
             });
             *self.on_completed.borrow_mut() = Some(waiter.clone());
@@ -391,7 +391,7 @@ impl<C> TaskGroup<C> {
         state
             .tasks
             .borrow_mut()
-            .insert(any.0.core().key.id, any.clone());
+            .insert(any.0.core().id, any.clone());
         let (state, typed) = (state.clone(), task.clone());
         any.0.future().add_callback(Callback::Call(Box::new({
             let any = any.clone();

@@ -652,7 +652,7 @@ where
             return;
         };
         let task = Task::spawn(&event_loop, coroutine.into_future());
-        cancel_with(&promise, task.erased().core().key);
+        cancel_with(&promise, task.erased().key());
         task.add_done_callback(move |task| match task.exception() {
             None => promise.set(Ok(crate::event_loop::take_ready(task.clone()))),
             Some(Exception::CancelledError(_)) => drop(promise),
@@ -677,7 +677,7 @@ fn cancel_with<T: Send + 'static>(promise: &Promise<T>, task: TaskKey) {
             return;
         }
         // A closed loop has nothing to cancel.
-        let _ = task.address.send(Message::Call(Box::new(move || {
+        let _ = task.address().send(Message::Call(Box::new(move || {
             if let Some(task) = task.task() {
                 task.cancel(CancelledError::new());
             }

@@ -123,7 +123,7 @@ impl Timeout {
             state.when = when;
             match &state.place {
                 Place::Nowhere => return,
-                Place::Task { task, .. } => *task,
+                Place::Task { task, .. } => task.clone(),
                 Place::Elsewhere(waker) => {
                     let waker = waker.clone();
                     drop(state);
@@ -131,7 +131,7 @@ impl Timeout {
                 }
             }
         };
-        let (Some(when), Some(event_loop)) = (when, task.address.upgrade()) else {
+        let (Some(when), Some(event_loop)) = (when, task.address().upgrade()) else {
             return;
         };
         let this = self.clone();
@@ -148,7 +148,7 @@ impl Timeout {
 
     fn disarm(&self) {
         let armed = match &mut self.state().place {
-            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.address, key)),
+            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.address(), key)),
             _ => None,
         };
         if let Some((address, key)) = armed {
@@ -165,7 +165,7 @@ impl Timeout {
                 task, alarm, frame, ..
             } => {
                 *alarm = None;
-                Some((*task, *frame))
+                Some((task.clone(), *frame))
             }
             _ => None,
         };
@@ -181,7 +181,7 @@ impl Timeout {
     fn enter(&self, cx: &Context<'_>) {
         let place = match (context::current_task(), context::running()) {
             (Some(task), Some(_)) => Place::Task {
-                task: task.core().key,
+                task: task.key(),
                 cancelling: task.core().cancellation.requested(),
                 frame: None,
                 alarm: None,

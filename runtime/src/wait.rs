@@ -223,7 +223,7 @@ impl<W: Waitable> Wait<W> {
         };
         let waiter = Waiter::new();
         let all: Vec<_> = self.tasks.iter().map(Waitable::untyped).collect();
-        waiter.for_tasks(move |name| all.iter().for_each(|task| name(task.0.core().key)));
+        waiter.for_tasks(move |name| all.iter().for_each(|task| name(&task.0)));
         let key = self.timeout.map(|timeout| {
             let waiter = waiter.clone();
             event_loop.insert_timer(

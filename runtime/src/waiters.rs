@@ -11,9 +11,9 @@ use std::task::Poll;
 
 use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
-use crate::futures::{Cancel, State};
+use crate::futures::{Cancel, State, Target};
 use crate::tasks::cancellation::{self, Onward};
-use crate::tasks::{Suspended, TaskKey};
+use crate::tasks::{Suspended, TaskRef};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -28,7 +28,7 @@ pub(crate) struct Waiter {
     tasks: OnceCell<Box<NameTasks>>,
 }
 
-type NameTasks = dyn Fn(&mut dyn FnMut(TaskKey));
+type NameTasks = dyn Fn(&mut dyn FnMut(&TaskRef));
 
 impl Waiter {
     pub(crate) fn new() -> Rc<Self> {
@@ -41,7 +41,7 @@ impl Waiter {
     }
 
     /// It waits for the tasks that this names.
-    pub(crate) fn for_tasks(&self, each: impl Fn(&mut dyn FnMut(TaskKey)) + 'static) {
+    pub(crate) fn for_tasks(&self, each: impl Fn(&mut dyn FnMut(&TaskRef)) + 'static) {
         let _ = self.tasks.set(Box::new(each));
     }
 
@@ -112,7 +112,7 @@ impl Waiter {
                 .filter(|known| known.will_wake(cx.waker()))
                 .unwrap_or_else(|| cx.waker().clone());
             this.waker.replace(Some(waker));
-            point.suspend(cx, location, || Some(this.clone() as Rc<dyn Cancel>));
+            point.suspend(cx, location, || Some(Target::Other(this.clone())));
             Poll::Pending
         })
     }
@@ -127,7 +127,7 @@ impl Cancel for Waiter {
         self.end(State::Cancelled)
     }
 
-    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         if let Some(each) = self.tasks.get() {
             each(name);
         }

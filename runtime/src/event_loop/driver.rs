@@ -13,16 +13,18 @@ use async_io::Timer;
 
 use crate::delay::duration;
 
-/// How long a loop runs before input is polled for again, as near as is seen. CPython polls before
-/// every iteration; here a poll of the reactor costs as much as fifty task switches, and no program
-/// can tell, since input arrives when it will.
+/// How long a loop runs before async-io's reactor is polled again, as near as is seen. CPython polls
+/// before every iteration; here such a poll costs as much as fifty task switches, and no program can
+/// tell, since input arrives when it will.
 const SLICE: Duration = Duration::from_micros(50);
 
-/// How many iterations may pass, and how many callbacks may run in them, before it looks at the time.
+/// How many iterations may pass, and how many callbacks may run in them, before it has a look at the
+/// input that costs little to look at, and at the time.
 const ITERATIONS: u32 = 16;
 const CALLBACKS: u32 = 256;
 
 /// Says when it is time to poll for input.
+#[derive(Default)]
 pub(crate) struct Budget {
     iterations: u32,
     callbacks: u32,
@@ -30,26 +32,19 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self {
-            iterations: 0,
-            callbacks: 0,
-            since: None,
-        }
-    }
-
-    /// Counts an iteration; false when input is to be polled before the next one.
+    /// Counts an iteration; false when the reactor is to be polled before the next one.
     #[inline]
     pub(crate) fn spend(&mut self, callbacks: usize) -> bool {
         self.iterations += 1;
         self.callbacks = self
             .callbacks
             .saturating_add(u32::try_from(callbacks).unwrap_or(u32::MAX));
-        (self.iterations < ITERATIONS && self.callbacks < CALLBACKS) || self.has_time()
+        (self.iterations < ITERATIONS && self.callbacks < CALLBACKS) || self.look()
     }
 
-    fn has_time(&mut self) -> bool {
+    fn look(&mut self) -> bool {
         (self.iterations, self.callbacks) = (0, 0);
+        look();
         let now = Instant::now();
         // The first slice begins with the first look: a loop with little to do pays for none.
         now.duration_since(*self.since.get_or_insert(now)) < SLICE

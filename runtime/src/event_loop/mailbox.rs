@@ -65,9 +65,15 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
+    /// Whether something has come in since the last time.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
     /// What has come in since the last time, in order.
     pub(crate) fn receive(&self) -> Vec<M> {
-        if !self.waiting.load(Ordering::Acquire) {
+        if !self.has_mail() {
             return Vec::new();
         }
         let mut inbox = self.inbox();

@@ -36,6 +36,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,7 +56,7 @@ use crate::delay::{Delay, seconds};
 use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
-use crate::tasks::{About, AnyTask, Main, Task, TaskKey, TaskRef, Waits};
+use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef, Waits};
 #[cfg(feature = "threads")]
 use crate::threads::ThreadPoolExecutor;
 use ready::{Callback, HandleState, Ready};
@@ -79,6 +80,7 @@ pub(crate) struct LoopState {
     timers: RefCell<Timers>,
     /// Every task that is not done: the loop owns them.
     tasks: RefCell<Slab<TaskRef>>,
+    last_task_id: Cell<u64>,
     tenancy: Tenancy,
     alarm: driver::Alarm,
     /// Ends the wait for input; there while the loop may be waiting.
@@ -107,6 +109,8 @@ pub(crate) struct LoopState {
     exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
     /// A panic that ends the loop itself: Ctrl-C.
     interrupt: RefCell<Option<Panic>>,
+    /// Whether that is there.
+    is_interrupted: Cell<bool>,
 }
 
 type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
@@ -147,6 +151,7 @@ impl LoopState {
             ready: RefCell::default(),
             timers: RefCell::default(),
             tasks: RefCell::default(),
+            last_task_id: Cell::new(0),
             tenancy: Tenancy::begin(id),
             alarm: driver::Alarm::default(),
             parked: RefCell::default(),
@@ -169,6 +174,7 @@ impl LoopState {
             watches: watches::Watches::default(),
             exception_handler: RefCell::default(),
             interrupt: RefCell::default(),
+            is_interrupted: Cell::new(false),
         });
         state.tenancy.move_in(Rc::as_ptr(&state));
         state
@@ -188,11 +194,13 @@ impl LoopState {
     }
 
     /// Queues an entry and, if the loop waits for input, ends the wait.
+    #[inline]
     pub(crate) fn push(&self, entry: Ready) {
         self.ready.borrow_mut().push_back(entry);
         self.unpark();
     }
 
+    #[inline]
     fn unpark(&self) {
         if self.is_parked.get() {
             self.is_parked.set(false);
@@ -205,48 +213,37 @@ impl LoopState {
 
     // Tasks.
 
-    pub(crate) fn insert_task(&self, make: impl FnOnce(TaskKey) -> TaskRef) -> TaskRef {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let mut tasks = self.tasks.borrow_mut();
-        let entry = tasks.vacant_entry();
-        let task = make(TaskKey {
-            address: self.tenancy.address(),
-            slot: entry.key(),
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-        });
-        entry.insert(task.clone());
-        task
+    pub(crate) fn next_task_id(&self) -> u64 {
+        self.last_task_id.set(self.last_task_id.get() + 1);
+        self.last_task_id.get()
     }
 
-    pub(crate) fn task(&self, key: TaskKey) -> Option<TaskRef> {
-        self.tasks
-            .borrow()
-            .get(key.slot)
-            .filter(|task| task.core().key.id == key.id)
-            .cloned()
+    /// Owns the task, until it is done.
+    pub(crate) fn insert_task(&self, task: &TaskRef) {
+        let slot = self.tasks.borrow_mut().insert(task.clone());
+        let slot = u32::try_from(slot).expect("a loop has fewer than 2^32 tasks");
+        task.core().slot.set(Some(slot));
     }
 
-    pub(crate) fn remove_task(&self, key: TaskKey) -> Option<TaskRef> {
-        let mut tasks = self.tasks.borrow_mut();
-        let known = tasks
-            .get(key.slot)
-            .is_some_and(|task| task.core().key.id == key.id);
-        known.then(|| tasks.remove(key.slot))
-    }
-
-    pub(crate) fn wake_task(&self, key: TaskKey) {
-        if let Some(task) = self.task(key) {
-            self.schedule(&task);
-        }
+    pub(crate) fn remove_task(&self, task: &TaskRef) -> Option<TaskRef> {
+        let slot = task.core().slot.take()?;
+        Some(self.tasks.borrow_mut().remove(slot as usize))
     }
 
     /// Queues a step of the task, unless one is queued already.
     pub(crate) fn schedule(&self, task: &TaskRef) {
         let core = task.core();
-        if !core.scheduled.replace(true) {
-            self.no_longer_waits(task);
-            self.push(Ready::Task(task.clone()));
+        if !core.scheduled.get() {
+            self.schedule_owned(task.clone());
         }
+    }
+
+    /// Queues a step of the task, for which none is queued.
+    #[inline]
+    pub(crate) fn schedule_owned(&self, task: TaskRef) {
+        task.core().scheduled.set(true);
+        self.no_longer_waits(&task);
+        self.push(Ready::Task(task));
     }
 
     /// Notes that a task is suspended at something that does not come from inside, or may not.
@@ -264,6 +261,7 @@ impl LoopState {
     }
 
     /// A task no longer waits for that: it is about to step, or is gone.
+    #[inline]
     pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
         match task.core().waits.replace(Waits::Inside) {
             Waits::Inside => {}
@@ -324,7 +322,7 @@ impl LoopState {
             .iter()
             .map(|(_, task)| task.clone())
             .collect();
-        tasks.sort_by_key(|task| task.core().key.id);
+        tasks.sort_by_key(|task| task.core().id);
         tasks
     }
 
@@ -378,7 +376,7 @@ impl LoopState {
     fn drive(self: &Rc<Self>, cx: &mut Context<'_>, main: &mut Option<&mut Main<'_>>) -> Poll<()> {
         drop(self.parked.borrow_mut().take());
         self.tenancy.mailbox().set_unpark(Some(cx.waker().clone()));
-        let mut budget = driver::Budget::new();
+        let mut budget = driver::Budget::default();
         loop {
             self.receive();
             if self.ready.borrow().is_empty() {
@@ -395,19 +393,13 @@ impl LoopState {
             self.iteration.set(self.iteration.get() + 1);
             self.patience.renew();
             let _runs = RunsEntries::begin(&self.runs_entries);
-            for _ in 0..snapshot {
-                let entry = self.ready.borrow_mut().pop_front();
-                let Some(entry) = entry else { break };
-                self.run_entry(entry, main);
-                if self.interrupt.borrow().is_some() {
-                    return Poll::Ready(());
-                }
+            if self.run_entries(snapshot, main).is_break() {
+                return Poll::Ready(());
             }
             if self.stopping.get() {
                 return Poll::Ready(());
             }
             if !budget.spend(snapshot) {
-                driver::look();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -443,13 +435,18 @@ impl LoopState {
     }
 
     /// Takes in what other threads have sent.
+    #[inline]
     fn receive(&self) {
-        for message in self.tenancy.mailbox().receive() {
+        let mailbox = self.tenancy.mailbox();
+        if !mailbox.has_mail() {
+            return;
+        }
+        for message in mailbox.receive() {
             match message {
-                Message::Wake(key) => self.wake_task(key),
+                Message::Wake(task) => task.arrive(),
                 Message::Call(callback) => self.push(Ready::Call(callback)),
                 Message::Leave(key, point) => {
-                    if let Some(task) = self.task(key) {
+                    if let Some(task) = key.task() {
                         task.core().cancellation.forget(point);
                     }
                 }
@@ -458,9 +455,10 @@ impl LoopState {
         }
     }
 
+    #[inline]
     fn take_due_timers(&self) {
         let mut timers = self.timers.borrow_mut();
-        if timers.next_deadline().is_none() {
+        if timers.is_empty() || timers.next_deadline().is_none() {
             return;
         }
         let now = self.time();
@@ -470,14 +468,32 @@ impl LoopState {
         }
     }
 
-    /// Runs an entry. What its callbacks and tasks raise they deal with; what remains is the panic
-    /// of a destructor, when with the entry the last reference to something goes.
-    fn run_entry(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
-        guarded("Exception ignored in a destructor", || {
-            self.run_unguarded(entry, main);
-        });
+    /// Runs what was ready when the iteration began. What callbacks and tasks raise they deal with;
+    /// what remains is the panic of a destructor, when with an entry the last reference to something
+    /// goes.
+    fn run_entries(
+        self: &Rc<Self>,
+        snapshot: usize,
+        main: &mut Option<&mut Main<'_>>,
+    ) -> ControlFlow<()> {
+        let mut left = snapshot;
+        while left > 0 {
+            guarded("Exception ignored in a destructor", || {
+                while left > 0 && !self.is_interrupted.get() {
+                    left -= 1;
+                    let entry = self.ready.borrow_mut().pop_front();
+                    let Some(entry) = entry else { return };
+                    self.run_unguarded(entry, main);
+                }
+            });
+            if self.is_interrupted.get() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
     }
 
+    #[inline]
     fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
         let callback = match entry {
             Ready::Task(task) => {
@@ -487,6 +503,7 @@ impl LoopState {
                 );
                 return;
             }
+            Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Call(callback) => Some(callback),
             Ready::Handle(handle) => handle.take(),
             Ready::Timer(key) => {
@@ -495,6 +512,7 @@ impl LoopState {
                     Some(Callback::Wake(waker)) => return wake(waker),
                     Some(Callback::Call(callback)) => Some(callback),
                     Some(Callback::Bind(bind)) => bind(),
+                    Some(Callback::Notify(waiting, number)) => return waiting.notified(number),
                     None => None,
                 }
             }
@@ -505,6 +523,7 @@ impl LoopState {
     }
 
     /// In debug mode, says what took long.
+    #[inline]
     fn timed(&self, run: impl FnOnce(), name: impl FnOnce() -> String) {
         if !self.debug.get() {
             return run();
@@ -536,6 +555,12 @@ impl LoopState {
     /// Ends the loop itself with a panic: Python's `KeyboardInterrupt`.
     pub(crate) fn interrupt(&self, panic: Panic) {
         self.interrupt.borrow_mut().get_or_insert(panic);
+        self.is_interrupted.set(true);
+    }
+
+    fn take_interrupt(&self) -> Option<Panic> {
+        self.is_interrupted.set(false);
+        self.interrupt.borrow_mut().take()
     }
 
     /// Calls the exception handler, or logs as Python's default one does.
@@ -591,8 +616,11 @@ pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
 const IN_WAKER: &str = "Exception in callback";
 
 /// Wakes; a waker may be anybody's, and its panic must keep nobody else from being woken.
+#[inline]
 pub(crate) fn wake(waker: Waker) {
-    guarded(IN_WAKER, || waker.wake());
+    if let Err(waker) = TaskKey::try_wake(waker) {
+        guarded(IN_WAKER, || waker.wake());
+    }
 }
 
 /// As [`wake`], by reference.
@@ -661,7 +689,7 @@ impl Drop for LoopState {
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
         let mut tasks: Vec<_> = tasks.into_iter().map(|(_, task)| task).collect();
-        tasks.sort_by_key(|task| task.core().key.id);
+        tasks.sort_by_key(|task| task.core().id);
         for task in tasks {
             task.destroy();
         }
@@ -767,7 +795,7 @@ impl EventLoop {
     ) -> Result<F::Output, CancelledError> {
         self.check_runnable();
         let see = |main: &TaskRef| {
-            main.core().given_context.replace(Some(context.clone()));
+            main.core().set_context(context.clone());
             see(main);
         };
         let inner = Rc::downgrade(&self.inner);
@@ -788,14 +816,14 @@ impl EventLoop {
         see: impl FnOnce(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
-        let main = Task::<()>::main(&self.inner, About::of::<F>(), called_at);
+        let main = Task::<()>::main::<F>(&self.inner, called_at);
         see(&main.erased());
         let stop = main.add_stop(stop);
         {
             let _leave = Defer(|| main.leave(&self.inner));
             let mut on_stack = Main::new(&main, &mut body);
             self.inner.run(Some(&mut on_stack));
-            let interrupt = self.inner.interrupt.borrow_mut().take();
+            let interrupt = self.inner.take_interrupt();
             if let Some(panic) = interrupt {
                 if !main.done() {
                     main.core().remove_callback(stop);
@@ -816,7 +844,7 @@ impl EventLoop {
 
     fn run(&self, main: Option<&mut Main<'_>>) {
         self.inner.run(main);
-        let interrupt = self.inner.interrupt.borrow_mut().take();
+        let interrupt = self.inner.take_interrupt();
         if let Some(panic) = interrupt {
             panic.resume();
         }

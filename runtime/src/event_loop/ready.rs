@@ -16,6 +16,14 @@ pub(crate) enum Callback {
     /// One of a future's, that is to be called with the future: it takes the reference when the
     /// future is done, and until then keeps nothing alive.
     Bind(Box<dyn FnOnce() -> Option<Call>>),
+    /// One of many that all tell the same: the number says which.
+    Notify(Rc<dyn Notified>, u32),
+}
+
+/// What waits for many things, and is told of each by its number, in a turn of its own. It runs
+/// nothing of the user's.
+pub(crate) trait Notified {
+    fn notified(&self, number: u32);
 }
 
 type Call = Box<dyn FnOnce()>;
@@ -27,6 +35,7 @@ pub(crate) enum Ready {
     /// A done-callback, or a call from another thread: nobody holds a handle to cancel it by.
     Call(Box<dyn FnOnce()>),
     Timer(TimerKey),
+    Notify(Rc<dyn Notified>, u32),
 }
 
 pub(crate) struct HandleState {

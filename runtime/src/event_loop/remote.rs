@@ -10,7 +10,7 @@ pub(crate) enum Message {
     Wake(TaskKey),
     Call(Box<dyn FnOnce() + Send>),
     /// A leaf or frame was dropped elsewhere: the point of this number is the task's no more.
-    Leave(TaskKey, u64),
+    Leave(TaskKey, std::num::NonZeroU64),
     /// So was a sleep.
     CancelTimer(TimerKey),
 }

@@ -52,7 +52,7 @@ impl EventLoop {
         while !core.is_done() {
             self.inner.run(Some(main));
             // Interrupted again: then it ends as it is.
-            let again = self.inner.interrupt.borrow_mut().take();
+            let again = self.inner.take_interrupt();
             if again.is_some() {
                 return;
             }
@@ -74,7 +74,7 @@ impl EventLoop {
             let panic = match task.exception() {
                 Some(Exception::Panic(panic)) => Some(panic),
                 Some(Exception::CancelledError(_)) => None,
-                None => task.0.0.error().map(Panic::said),
+                None => task.0.error().map(Panic::said),
             };
             if let Some(panic) = panic {
                 self.inner.report(ExceptionContext {

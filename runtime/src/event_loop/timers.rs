@@ -149,6 +149,12 @@ impl Timers {
         }
     }
 
+    /// Whether the heap is empty: nothing will ever be due.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// When the next timer is due.
     pub(crate) fn next_deadline(&mut self) -> Option<f64> {
         self.shed();

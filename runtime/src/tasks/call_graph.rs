@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::{AnyTask, TaskKey, TaskRef, repr};
+use super::{AnyTask, TaskRef, repr};
 
 /// The task, where it is suspended, and the tasks that await it, theirs, and so on.
 ///
@@ -40,7 +40,7 @@ pub fn print_call_graph(task: &AnyTask) {
 const DEEPEST: usize = 64;
 
 /// Who awaits each task, by the task's number.
-type Awaiters = HashMap<u64, Vec<TaskRef>>;
+type Awaiters = HashMap<usize, Vec<TaskRef>>;
 
 fn awaiters(task: &TaskRef) -> Awaiters {
     let mut awaiters = Awaiters::new();
@@ -48,7 +48,7 @@ fn awaiters(task: &TaskRef) -> Awaiters {
     for other in all.unwrap_or_default() {
         let mut awaited = Vec::new();
         let cancellation = &other.core().cancellation;
-        cancellation.each_awaited(&mut |key| awaited.push(key.id));
+        cancellation.each_awaited(&mut |task| awaited.push(task.id()));
         awaited.sort_unstable();
         awaited.dedup();
         for id in awaited {
@@ -58,11 +58,11 @@ fn awaiters(task: &TaskRef) -> Awaiters {
     awaiters
 }
 
-fn describe(task: &TaskRef, awaiters: &Awaiters, above: &mut Vec<TaskKey>, text: &mut String) {
+fn describe(task: &TaskRef, awaiters: &Awaiters, above: &mut Vec<usize>, text: &mut String) {
     let core = task.core();
     let indent = " ".repeat(above.len() * 4);
-    let name = repr::quoted(&core.name.borrow().to_string());
-    let _ = writeln!(text, "{indent}* Task(name={name}, id={:#x})", core.key.id);
+    let name = repr::quoted(&core.name());
+    let _ = writeln!(text, "{indent}* Task(name={name}, id={:#x})", core.id);
     if let Some((file, line, function)) = stands_at(task) {
         let _ = writeln!(text, "{indent}  + Call stack:");
         let _ = writeln!(
@@ -70,8 +70,8 @@ fn describe(task: &TaskRef, awaiters: &Awaiters, above: &mut Vec<TaskKey>, text:
             "{indent}  |   File '{file}', line {line}, in async {function}()"
         );
     }
-    let waiting = awaiters.get(&core.key.id);
-    if above.contains(&core.key) || waiting.is_none() {
+    let waiting = awaiters.get(&task.id());
+    if above.contains(&task.id()) || waiting.is_none() {
         return;
     }
     let _ = writeln!(text, "{indent}  + Awaited by:");
@@ -79,7 +79,7 @@ fn describe(task: &TaskRef, awaiters: &Awaiters, above: &mut Vec<TaskKey>, text:
         let _ = writeln!(text, "{indent}    ...");
         return;
     }
-    above.push(core.key);
+    above.push(task.id());
     for other in waiting.into_iter().flatten() {
         describe(other, awaiters, above, text);
     }
@@ -93,7 +93,7 @@ fn stands_at(task: &TaskRef) -> Option<(&'static str, u32, String)> {
     }
     let core = task.core();
     let location = core.cancellation.location().unwrap_or(core.created_at);
-    let function = core.coroutine.name();
+    let function = task.coroutine_name();
     Some((location.file(), location.line(), function))
 }
 

@@ -21,7 +21,8 @@
 //! a combinator may hold other branches. A point knows the frame that it is beneath, and such a
 //! cancellation is to be raised beneath the frame that is its *scope*.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -32,26 +33,43 @@ use crate::event_loop::context;
 use crate::event_loop::remote::Message;
 use crate::event_loop::{LoopState, wake, wake_by_ref};
 use crate::exceptions::CancelledError;
-use crate::futures::Cancel;
+use crate::futures::{Cancel, Target};
 
 /// What a task knows of its own cancellation.
+#[derive(Default)]
 pub(crate) struct Cancellation {
     /// `Task.cancelling()`.
     requested: Cell<u32>,
-    /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
-    must_cancel: RefCell<Option<Wish>>,
-    mark: RefCell<Mark>,
-    points: RefCell<Points>,
-    /// What was polled last while the mark is in flight, and how often without anything between.
-    held_back: Cell<(*const (), usize)>,
     /// Whether a cancellation is on its way down through this task.
     is_passing_on: Cell<bool>,
+    /// There once it was cancelled: as long as it is not, that is all that a step looks at.
+    trouble: OnceCell<Box<Trouble>>,
+    points: RefCell<Points>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
 }
 
+/// What a task that was cancelled has besides.
+struct Trouble {
+    /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
+    must_cancel: RefCell<Option<Wish>>,
+    mark: RefCell<Mark>,
+    /// What was polled last while the mark is in flight, and how often without anything between.
+    held_back: Cell<(*const (), usize)>,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self {
+            must_cancel: RefCell::default(),
+            mark: RefCell::default(),
+            held_back: Cell::new((std::ptr::null(), 0)),
+        }
+    }
+}
+
 /// A frame that catches, by the id of its point.
-pub(crate) type Frame = u64;
+pub(crate) type Frame = NonZeroU64;
 
 /// A cancellation, and the frame that it is meant for what is beneath of.
 #[derive(Clone)]
@@ -114,20 +132,6 @@ impl Onward {
     }
 }
 
-impl Default for Cancellation {
-    fn default() -> Self {
-        Self {
-            requested: Cell::new(0),
-            must_cancel: RefCell::default(),
-            mark: RefCell::default(),
-            points: RefCell::default(),
-            held_back: Cell::new((std::ptr::null(), 0)),
-            is_passing_on: Cell::new(false),
-            frame: Cell::new(None),
-        }
-    }
-}
-
 #[derive(Default)]
 enum Mark {
     #[default]
@@ -135,7 +139,7 @@ enum Mark {
     ToRaise {
         wish: Wish,
         /// The point that is to raise it; none when any may.
-        point: Option<u64>,
+        point: Option<NonZeroU64>,
         /// How many steps have ended without it being raised.
         tries: u8,
     },
@@ -149,8 +153,23 @@ struct Point {
     kind: Kind,
     /// None when it is the task's own.
     waker: Option<Waker>,
-    target: Option<Rc<dyn Cancel>>,
-    location: Option<&'static Location<'static>>,
+    what: What,
+}
+
+/// What is known of a suspended leaf: where it stands, or what it waits for.
+enum What {
+    Nothing,
+    At(&'static Location<'static>),
+    Target(Target),
+}
+
+impl What {
+    fn target(&self) -> Option<&Target> {
+        match self {
+            What::Target(target) => Some(target),
+            _ => None,
+        }
+    }
 }
 
 /// What is suspended.
@@ -166,107 +185,210 @@ enum Kind {
 
 /// The points of a task, in the order in which they were suspended, which is that of their ids.
 ///
-/// One that leaves from the middle leaves a gap: many leaves beneath one combinator may go in any
-/// order, and none costs more for that.
+/// Most tasks wait at one leaf at a time, which then needs no memory of its own. All others stand in a
+/// line; one that leaves from its middle leaves a gap: many leaves beneath one combinator may go in
+/// any order, and none costs more for that.
 #[derive(Default)]
 struct Points {
+    /// A leaf beneath no frame, with the task's own waker. The line is empty then.
+    only: Option<(NonZeroU64, Kind, What)>,
+    line: Option<Box<Line>>,
+    last_id: u64,
+}
+
+#[derive(Default)]
+struct Line {
     /// The last one is never a gap.
-    line: Vec<(u64, Option<Point>)>,
+    points: Vec<(NonZeroU64, Option<Point>)>,
     gaps: usize,
     leaves: usize,
     outside: usize,
-    next_id: u64,
 }
 
-impl Points {
-    fn add(&mut self, point: Point) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
+impl Line {
+    fn push(&mut self, id: NonZeroU64, point: Point) {
         self.leaves += usize::from(point.kind != Kind::Frame);
         self.outside += usize::from(point.kind == Kind::Outside);
-        self.line.push((id, Some(point)));
-        id
+        self.points.push((id, Some(point)));
     }
 
-    fn index(&self, id: u64) -> Option<usize> {
-        match self.line.last() {
-            Some((last, _)) if *last == id => Some(self.line.len() - 1),
-            _ => self.line.binary_search_by_key(&id, |(id, _)| *id).ok(),
+    fn index(&self, id: NonZeroU64) -> Option<usize> {
+        match self.points.last() {
+            Some((last, _)) if *last == id => Some(self.points.len() - 1),
+            _ => self.points.binary_search_by_key(&id, |(id, _)| *id).ok(),
         }
     }
 
-    fn get_mut(&mut self, id: u64) -> Option<&mut Point> {
+    fn remove(&mut self, id: NonZeroU64) -> Option<Point> {
         let index = self.index(id)?;
-        self.line[index].1.as_mut()
-    }
-
-    fn is_leaf(&self, id: u64) -> bool {
-        self.get(id).is_some_and(|point| point.kind != Kind::Frame)
-    }
-
-    fn remove(&mut self, id: u64) -> Option<Point> {
-        let index = self.index(id)?;
-        let point = self.line[index].1.take()?;
+        let point = self.points[index].1.take()?;
         self.leaves -= usize::from(point.kind != Kind::Frame);
         self.outside -= usize::from(point.kind == Kind::Outside);
         self.gaps += 1;
-        while matches!(self.line.last(), Some((_, None))) {
-            self.line.pop();
+        while matches!(self.points.last(), Some((_, None))) {
+            self.points.pop();
             self.gaps -= 1;
         }
-        if self.gaps > self.line.len() / 2 {
-            self.line.retain(|(_, point)| point.is_some());
+        if self.gaps > self.points.len() / 2 {
+            self.points.retain(|(_, point)| point.is_some());
             self.gaps = 0;
         }
         Some(point)
     }
 
-    fn get(&self, id: u64) -> Option<&Point> {
-        self.line[self.index(id)?].1.as_ref()
+    fn get(&self, id: NonZeroU64) -> Option<&Point> {
+        self.points[self.index(id)?].1.as_ref()
+    }
+}
+
+impl Points {
+    fn next_id(&mut self) -> NonZeroU64 {
+        self.last_id += 1;
+        NonZeroU64::new(self.last_id).unwrap_or(NonZeroU64::MAX)
     }
 
-    fn top(&self) -> Option<(u64, &Point)> {
-        let (id, point) = self.line.last()?;
-        Some((*id, point.as_ref()?))
+    /// Adds a leaf beneath no frame, with the task's own waker.
+    #[inline]
+    fn add_plain(&mut self, kind: Kind, what: What) -> NonZeroU64 {
+        if self.only.is_none() && self.line.as_ref().is_none_or(|line| line.points.is_empty()) {
+            let id = self.next_id();
+            self.only = Some((id, kind, what));
+            return id;
+        }
+        self.add(Point {
+            frame: None,
+            kind,
+            waker: None,
+            what,
+        })
+    }
+
+    fn add(&mut self, point: Point) -> NonZeroU64 {
+        let id = self.next_id();
+        self.line_mut().push(id, point);
+        id
+    }
+
+    /// The line, with all there is in it.
+    fn line_mut(&mut self) -> &mut Line {
+        let line = self.line.get_or_insert_with(Box::default);
+        if let Some((id, kind, what)) = self.only.take() {
+            line.push(
+                id,
+                Point {
+                    frame: None,
+                    kind,
+                    waker: None,
+                    what,
+                },
+            );
+        }
+        line
+    }
+
+    /// The kind of a point; none when it is gone.
+    #[inline]
+    fn kind(&self, id: NonZeroU64) -> Option<Kind> {
+        match &self.only {
+            Some((only, kind, _)) => (*only == id).then_some(*kind),
+            None => Some(self.line.as_ref()?.get(id)?.kind),
+        }
+    }
+
+    fn is_leaf(&self, id: NonZeroU64) -> bool {
+        self.kind(id).is_some_and(|kind| kind != Kind::Frame)
+    }
+
+    #[inline]
+    fn remove(&mut self, id: NonZeroU64) -> Option<Left> {
+        match &self.only {
+            Some((only, ..)) if *only == id => self.only.take().map(|(.., what)| Left::Only(what)),
+            Some(_) => None,
+            None => self.line.as_mut()?.remove(id).map(Left::Point),
+        }
+    }
+
+    fn top(&self) -> Option<Top<'_>> {
+        if let Some((id, _, what)) = &self.only {
+            return Some(Top {
+                id: *id,
+                waker: None,
+                what,
+            });
+        }
+        let (id, point) = self.line.as_ref()?.points.last()?;
+        Some(Top::of(*id, point.as_ref()?))
     }
 
     /// The innermost point beneath the frame, or the frame itself; of all when that is gone.
-    fn top_within(&self, scope: Option<Frame>) -> Option<(u64, &Point)> {
+    fn top_within(&self, scope: Option<Frame>) -> Option<Top<'_>> {
         let top = self.top()?;
-        if self.is_within(Some(top.0), scope) {
+        if self.is_within(Some(top.id), scope) {
             return Some(top);
         }
-        let points = self.line.iter().rev();
+        let points = self.line.as_ref()?.points.iter().rev();
         points
-            .filter_map(|(id, point)| Some((*id, point.as_ref()?)))
-            .find(|(id, _)| self.is_within(Some(*id), scope))
+            .filter_map(|(id, point)| Some(Top::of(*id, point.as_ref()?)))
+            .find(|top| self.is_within(Some(top.id), scope))
     }
 
     /// Whether what is at or beneath this point is beneath the frame. A frame that is gone has
     /// nothing beneath it, and keeps nobody out.
-    fn is_within(&self, mut at: Option<u64>, scope: Option<Frame>) -> bool {
-        let Some(scope) = scope.filter(|scope| self.get(*scope).is_some()) else {
+    fn is_within(&self, mut at: Option<NonZeroU64>, scope: Option<Frame>) -> bool {
+        let Some(line) = &self.line else {
+            return true;
+        };
+        let Some(scope) = scope.filter(|scope| line.get(*scope).is_some()) else {
             return true;
         };
         while let Some(id) = at {
             if id == scope {
                 return true;
             }
-            at = self.get(id).and_then(|point| point.frame);
+            at = line.get(id).and_then(|point| point.frame);
         }
         false
     }
 
-    fn len(&self) -> usize {
-        self.line.len() - self.gaps
+    fn is_empty(&self) -> bool {
+        self.only.is_none() && self.line.is_none()
     }
 
-    /// The innermost first.
-    fn top_down(&self) -> impl Iterator<Item = &Point> {
-        self.line
-            .iter()
-            .rev()
-            .filter_map(|(_, point)| point.as_ref())
+    fn len(&self) -> usize {
+        let line = self.line.as_ref();
+        usize::from(self.only.is_some()) + line.map_or(0, |line| line.points.len() - line.gaps)
+    }
+
+    /// What is known of each, the innermost first.
+    fn top_down(&self) -> impl Iterator<Item = &What> {
+        let line = self.line.iter().flat_map(|line| line.points.iter().rev());
+        let line = line.filter_map(|(_, point)| Some(&point.as_ref()?.what));
+        self.only.iter().map(|(.., what)| what).chain(line)
+    }
+}
+
+/// A point that has left. To be dropped where nothing is borrowed: a waker or a target in it may be
+/// the last reference to something of the user's.
+enum Left {
+    Only(#[expect(dead_code, reason = "to be dropped")] What),
+    Point(#[expect(dead_code, reason = "to be dropped")] Point),
+}
+
+/// What is to be known of the innermost point.
+struct Top<'a> {
+    id: NonZeroU64,
+    /// None when it is the task's own.
+    waker: Option<&'a Waker>,
+    what: &'a What,
+}
+
+impl<'a> Top<'a> {
+    fn of(id: NonZeroU64, point: &'a Point) -> Self {
+        Self {
+            id,
+            waker: point.waker.as_ref(),
+            what: &point.what,
+        }
     }
 }
 
@@ -286,9 +408,31 @@ impl Cancellation {
         let left = self.requested.get().saturating_sub(1);
         self.requested.set(left);
         if left == 0 {
-            self.must_cancel.take();
+            self.take_must_cancel();
         }
         left
+    }
+
+    /// Whether it was never cancelled.
+    #[inline]
+    fn is_calm(&self) -> bool {
+        self.trouble.get().is_none()
+    }
+
+    fn trouble(&self) -> &Trouble {
+        self.trouble.get_or_init(Box::default)
+    }
+
+    fn must_cancel(&self, wish: Wish) {
+        self.trouble().must_cancel.replace(Some(wish));
+    }
+
+    fn take_must_cancel(&self) -> Option<Wish> {
+        self.trouble.get()?.must_cancel.take()
+    }
+
+    fn mark(&self, mark: Mark) {
+        self.trouble().mark.replace(mark);
     }
 
     /// Mirrors the second half of `Task.cancel`.
@@ -303,17 +447,17 @@ impl Cancellation {
         if self.is_passing_on.get() {
             // It has come back, through tasks that await each other: it goes no further.
             let points = self.points.borrow();
-            let point = points.top_within(wish.scope).map(|(id, _)| id);
+            let point = points.top_within(wish.scope).map(|top| top.id);
             drop(points);
             if !self.raise_at(point, task, event_loop, &wish) {
-                self.must_cancel.replace(Some(wish));
+                self.must_cancel(wish);
             }
             return;
         }
         self.requested.set(self.requested.get() + 1);
         let first = onward.steps.len();
         if is_running || !self.deliver(task, event_loop, &wish, onward) {
-            self.must_cancel.replace(Some(wish));
+            self.must_cancel(wish);
         }
         if onward.steps.len() > first {
             self.is_passing_on.set(true);
@@ -323,8 +467,11 @@ impl Cancellation {
 
     /// After a step: a cancellation that came during it goes to what the task now waits for.
     pub(super) fn pass_on(&self, task: &TaskRef, event_loop: &Rc<LoopState>) {
-        let Some(wish) = self.must_cancel.take() else {
-            let scope = match &*self.mark.borrow() {
+        let Some(trouble) = self.trouble.get() else {
+            return;
+        };
+        let Some(wish) = trouble.must_cancel.take() else {
+            let scope = match &*trouble.mark.borrow() {
                 Mark::ToRaise { wish, .. } => wish.scope,
                 _ => return,
             };
@@ -336,7 +483,7 @@ impl Cancellation {
         Onward::from(&error, |onward| {
             let is_delivered = self.deliver(task, event_loop, &wish, onward);
             if !is_delivered {
-                self.must_cancel.replace(Some(wish));
+                self.must_cancel(wish);
             }
             is_delivered
         });
@@ -351,7 +498,7 @@ impl Cancellation {
         onward: &mut Onward,
     ) -> bool {
         let (point, target) = match self.points.borrow().top_within(wish.scope) {
-            Some((id, point)) => (Some(id), point.target.clone()),
+            Some(top) => (Some(top.id), top.what.target().cloned()),
             None => (None, None),
         };
         if let Some(target) = target {
@@ -363,15 +510,16 @@ impl Cancellation {
     /// Has the suspended task raise it itself; false when it is about to step anyway.
     fn raise_at(
         &self,
-        point: Option<u64>,
+        point: Option<NonZeroU64>,
         task: &TaskRef,
         event_loop: &Rc<LoopState>,
         wish: &Wish,
     ) -> bool {
-        if task.core().scheduled.get() || !matches!(*self.mark.borrow(), Mark::Clear) {
+        let is_marked = |trouble: &Box<Trouble>| !matches!(*trouble.mark.borrow(), Mark::Clear);
+        if task.core().scheduled.get() || self.trouble.get().is_some_and(is_marked) {
             return false;
         }
-        self.mark.replace(Mark::ToRaise {
+        self.mark(Mark::ToRaise {
             wish: wish.clone(),
             point,
             tries: 0,
@@ -383,7 +531,7 @@ impl Cancellation {
 
     fn wake_top(&self, scope: Option<Frame>) {
         let waker = match self.points.borrow().top_within(scope) {
-            Some((_, point)) => point.waker.clone(),
+            Some(top) => top.waker.cloned(),
             None => None,
         };
         if let Some(waker) = waker {
@@ -391,12 +539,19 @@ impl Cancellation {
         }
     }
 
+    #[inline]
     pub(super) fn begin_step(&self) {
-        if let Some(wish) = self.must_cancel.take() {
-            let mut mark = self.mark.borrow_mut();
+        if let Some(trouble) = self.trouble.get() {
+            self.begin_troubled_step(trouble);
+        }
+    }
+
+    fn begin_troubled_step(&self, trouble: &Trouble) {
+        if let Some(wish) = trouble.must_cancel.take() {
+            let mut mark = trouble.mark.borrow_mut();
             if matches!(*mark, Mark::Clear) {
                 let points = self.points.borrow();
-                let point = points.top_within(wish.scope).map(|(id, _)| id);
+                let point = points.top_within(wish.scope).map(|top| top.id);
                 *mark = Mark::ToRaise {
                     wish,
                     point,
@@ -406,25 +561,25 @@ impl Cancellation {
         }
     }
 
-    fn take_mark(&self) -> Mark {
-        self.mark.take()
-    }
-
+    #[inline]
     pub(super) fn take_to_raise(&self) -> Option<CancelledError> {
-        if !matches!(*self.mark.borrow(), Mark::ToRaise { .. }) {
+        let mut mark = self.trouble.get()?.mark.borrow_mut();
+        if !matches!(*mark, Mark::ToRaise { .. }) {
             return None;
         }
-        match self.take_mark() {
+        match std::mem::take(&mut *mark) {
             Mark::ToRaise { wish, .. } => Some(wish.error),
             _ => None,
         }
     }
 
+    #[inline]
     pub(super) fn take_in_flight(&self) -> Option<CancelledError> {
-        if !self.in_flight() {
+        let mut mark = self.trouble.get()?.mark.borrow_mut();
+        if !matches!(*mark, Mark::InFlight(_)) {
             return None;
         }
-        match self.take_mark() {
+        match std::mem::take(&mut *mark) {
             Mark::InFlight(error) => Some(error),
             _ => None,
         }
@@ -433,7 +588,7 @@ impl Cancellation {
     /// What was to be raised when the coroutine returned.
     pub(super) fn take_unraised(&self) -> Option<CancelledError> {
         let marked = self.take_to_raise();
-        marked.or_else(|| self.must_cancel.take().map(|wish| wish.error))
+        marked.or_else(|| self.take_must_cancel().map(|wish| wish.error))
     }
 
     /// After a step that suspended without raising what it was to raise.
@@ -442,7 +597,10 @@ impl Cancellation {
     /// Else the point that was meant was not polled, by a combinator of another make: the next try
     /// lets any point raise it, and the one after that nobody asks.
     pub(super) fn leftover(&self) -> Leftover {
-        let mut mark = self.mark.borrow_mut();
+        let Some(trouble) = self.trouble.get() else {
+            return Leftover::Nothing;
+        };
+        let mut mark = trouble.mark.borrow_mut();
         let Mark::ToRaise { point, tries, .. } = &mut *mark else {
             return Leftover::Nothing;
         };
@@ -458,24 +616,34 @@ impl Cancellation {
     }
 
     fn in_flight(&self) -> bool {
-        matches!(*self.mark.borrow(), Mark::InFlight(_))
+        let trouble = self.trouble.get();
+        trouble.is_some_and(|trouble| matches!(*trouble.mark.borrow(), Mark::InFlight(_)))
     }
 
     pub(super) fn clear_marks(&self) {
-        self.mark.take();
-        self.must_cancel.take();
+        if let Some(trouble) = self.trouble.get() {
+            trouble.mark.take();
+            trouble.must_cancel.take();
+        }
     }
 
     pub(super) fn clear(&self) {
         self.clear_marks();
-        let points = self.points.take();
-        drop(points);
+        if !self.points.borrow().is_empty() {
+            let points = self.points.take();
+            drop(points);
+        }
     }
 
     /// Where what is awaited comes from, as far as the leaves know that are suspended.
     pub(super) fn waits(&self) -> Waits {
         let points = self.points.borrow();
-        match (points.outside, points.leaves) {
+        let (outside, leaves) = match (&points.only, &points.line) {
+            (Some((_, kind, _)), _) => (usize::from(*kind == Kind::Outside), 1),
+            (None, Some(line)) => (line.outside, line.leaves),
+            (None, None) => (0, 0),
+        };
+        match (outside, leaves) {
             (1.., _) => Waits::Outside,
             (0, 1..) => Waits::Inside,
             (0, 0) => Waits::Unknown(0),
@@ -484,23 +652,23 @@ impl Cancellation {
 
     /// Where the innermost suspended leaf stands in the program.
     pub(super) fn location(&self) -> Option<&'static Location<'static>> {
-        self.points
-            .borrow()
-            .top_down()
-            .find_map(|point| point.location)
+        self.points.borrow().top_down().find_map(|what| match what {
+            What::At(location) => Some(*location),
+            _ => None,
+        })
     }
 
     /// Names the tasks that this one waits for.
-    pub(super) fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
+    pub(super) fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         let points = self.points.borrow();
-        for target in points.top_down().filter_map(|point| point.target.as_ref()) {
+        for target in points.top_down().filter_map(What::target) {
             target.each_awaited(name);
         }
     }
 
     /// The repr of what the task waits for.
     pub(super) fn waits_for(&self) -> Option<String> {
-        let target = self.points.borrow().top()?.1.target.clone()?;
+        let target = self.points.borrow().top()?.what.target()?.clone();
         // As Python's reprs do where they would go round in circles; here also where they would go on
         // for as long as the tasks are that await each other.
         super::repr::nested(|| target.repr()).or_else(|| Some("...".to_owned()))
@@ -508,8 +676,11 @@ impl Cancellation {
 
     /// Whether this point is the one to raise: it is named, or it is new and the one that is
     /// named cannot.
-    fn is_to_raise(&self, id: Option<u64>) -> bool {
-        let Mark::ToRaise { point, wish, .. } = &*self.mark.borrow() else {
+    fn is_to_raise(&self, id: Option<NonZeroU64>) -> bool {
+        let Some(trouble) = self.trouble.get() else {
+            return false;
+        };
+        let Mark::ToRaise { point, wish, .. } = &*trouble.mark.borrow() else {
             return false;
         };
         let points = self.points.borrow();
@@ -523,7 +694,10 @@ impl Cancellation {
 
     /// Whether a frame is to raise for what is beneath it, which is foreign and does not.
     fn is_to_raise_at(&self, frame: Option<Frame>) -> bool {
-        let Mark::ToRaise { point, wish, .. } = &*self.mark.borrow() else {
+        let Some(trouble) = self.trouble.get() else {
+            return false;
+        };
+        let Mark::ToRaise { point, wish, .. } = &*trouble.mark.borrow() else {
             return false;
         };
         match point {
@@ -535,14 +709,62 @@ impl Cancellation {
     /// What this gives is to be dropped where nothing is borrowed: a waker or a target in it may be
     /// the last reference to something of the user's.
     #[must_use]
-    fn remove(&self, id: u64) -> Option<Point> {
+    #[inline]
+    fn remove(&self, id: NonZeroU64) -> Option<Left> {
         self.points.borrow_mut().remove(id)
     }
 
     /// What was suspended here is so no more.
-    pub(crate) fn forget(&self, id: u64) {
+    pub(crate) fn forget(&self, id: NonZeroU64) {
         let point = self.remove(id);
         drop(point);
+    }
+
+    /// Registers what is suspended now.
+    #[inline]
+    fn add(&self, task: &TaskRef, cx: &Context<'_>, kind: Kind, what: What) -> NonZeroU64 {
+        let frame = self.frame.get();
+        if frame.is_none() && kind != Kind::Frame && task.is_woken_by(cx.waker()) {
+            return self.points.borrow_mut().add_plain(kind, what);
+        }
+        let point = Point {
+            frame,
+            kind,
+            waker: foreign_waker(task, cx),
+            what,
+        };
+        self.points.borrow_mut().add(point)
+    }
+
+    /// Has a point be woken as it is polled now; false when it is gone.
+    fn rewake(&self, task: &TaskRef, cx: &Context<'_>, id: NonZeroU64) -> bool {
+        let is_known =
+            {
+                let points = self.points.borrow();
+                match &points.only {
+                    Some((only, ..)) => (*only == id).then(|| task.is_woken_by(cx.waker())),
+                    None => points
+                        .line
+                        .as_ref()
+                        .and_then(|line| line.get(id))
+                        .map(|point| match &point.waker {
+                            Some(known) => cx.waker().will_wake(known),
+                            None => task.is_woken_by(cx.waker()),
+                        }),
+                }
+            };
+        if is_known == Some(false) {
+            // Cloned, and the old one dropped, while nothing is borrowed: they may be anybody's.
+            let mut waker = foreign_waker(task, cx);
+            let mut points = self.points.borrow_mut();
+            let line = points.line_mut();
+            let index = line.index(id);
+            if let Some((_, Some(point))) = index.map(|index| &mut line.points[index]) {
+                std::mem::swap(&mut point.waker, &mut waker);
+            }
+            drop(points);
+        }
+        is_known.is_some()
     }
 
     /// Notes that something was polled with a waker that is not the task's while the mark is in
@@ -551,11 +773,17 @@ impl Cancellation {
     /// A combinator that polls its branches itself does so, a few times each. What does so without
     /// end blocks on one of them, in a destructor.
     fn hold_back(&self, waker: &Waker) -> bool {
-        let (last, times) = self.held_back.get();
+        let held_back = &self.trouble().held_back;
+        let (last, times) = held_back.get();
         let times = if last == waker.data() { times + 1 } else { 0 };
-        self.held_back.set((waker.data(), times));
+        held_back.set((waker.data(), times));
         times < MANY + self.points.borrow().len()
     }
+}
+
+/// The waker of what is polled, unless it is the task's own.
+fn foreign_waker(task: &TaskRef, cx: &Context<'_>) -> Option<Waker> {
+    (!task.is_woken_by(cx.waker())).then(|| cx.waker().clone())
 }
 
 /// More polls than a combinator makes of the same branch in one step.
@@ -571,10 +799,11 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
     let has_other_waker = context::with_current_task(|task| {
         let core = task.core();
         if let Some(error) = error.take() {
-            core.cancellation.mark.replace(Mark::InFlight(error));
+            core.cancellation.mark(Mark::InFlight(error));
         }
-        core.cancellation.held_back.set((std::ptr::null(), 0));
-        !cx.waker().will_wake(&core.waker)
+        let held_back = &core.cancellation.trouble().held_back;
+        held_back.set((std::ptr::null(), 0));
+        !task.is_woken_by(cx.waker())
     });
     if has_other_waker == Some(true) {
         wake_by_ref(cx.waker());
@@ -596,12 +825,25 @@ pub(crate) fn in_flight() -> bool {
 /// # Panics
 ///
 /// When it is found that a destructor blocks on it: the loop cannot run, so it would for ever.
+#[inline]
 #[track_caller]
 pub(crate) fn is_held_back(cx: &Context<'_>) -> bool {
+    is_in_trouble() && is_troubled_held_back(cx)
+}
+
+/// Whether the current task was ever cancelled: if not, nothing is raised in it or held back.
+#[inline]
+fn is_in_trouble() -> bool {
+    context::with_current_task(|task| !task.core().cancellation.is_calm()) == Some(true)
+}
+
+#[cold]
+#[track_caller]
+fn is_troubled_held_back(cx: &Context<'_>) -> bool {
     let foreign = context::with_current_task(|task| {
         let core = task.core();
         core.cancellation.in_flight().then(|| {
-            let is_foreign = !cx.waker().will_wake(&core.waker);
+            let is_foreign = !task.is_woken_by(cx.waker());
             is_foreign.then(|| core.cancellation.hold_back(cx.waker()))
         })
     });
@@ -635,16 +877,26 @@ pub(crate) fn overtaken_by_panic() {
 /// holds it can be [`Send`].
 #[derive(Debug, Default)]
 pub(crate) struct Suspended {
-    registered: Option<(TaskKey, u64)>,
+    registered: Option<(TaskKey, NonZeroU64)>,
 }
 
 impl Suspended {
     /// Whether a cancellation is to be raised here: then the leaf is to give what this gives.
+    #[inline]
     pub(crate) fn poll_raise(
         &mut self,
         cx: &Context<'_>,
     ) -> Option<Poll<std::convert::Infallible>> {
-        let id = self.registered.map(|(_, id)| id);
+        if is_in_trouble() {
+            self.poll_troubled(cx)
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn poll_troubled(&mut self, cx: &Context<'_>) -> Option<Poll<std::convert::Infallible>> {
+        let id = self.id();
         let error = context::with_current_task(|task| {
             let cancellation = &task.core().cancellation;
             if cancellation.is_to_raise(id) {
@@ -657,6 +909,11 @@ impl Suspended {
         Some(raise(cx, error))
     }
 
+    #[inline]
+    fn id(&self) -> Option<NonZeroU64> {
+        self.registered.as_ref().map(|(_, id)| *id)
+    }
+
     /// Whether it is registered.
     pub(crate) fn is_suspended(&self) -> bool {
         self.registered.is_some()
@@ -667,7 +924,7 @@ impl Suspended {
         &mut self,
         cx: &Context<'_>,
         location: Option<&'static Location<'static>>,
-        target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
+        target: impl FnOnce() -> Option<Target>,
     ) {
         self.register(cx, Kind::Leaf, location, target);
     }
@@ -687,70 +944,57 @@ impl Suspended {
         cx: &Context<'_>,
         kind: Kind,
         location: Option<&'static Location<'static>>,
-        target: impl FnOnce() -> Option<Rc<dyn Cancel>>,
+        target: impl FnOnce() -> Option<Target>,
     ) {
-        let Some(task) = context::current_task() else {
-            return;
-        };
-        let core = task.core();
-        if self.registered.is_some_and(|(key, _)| key != core.key) {
-            // It was suspended in another task before.
-            self.leave();
-        }
-        // Wakers are cloned and dropped while nothing is borrowed: they may be anybody's.
-        let foreign_waker = || (!cx.waker().will_wake(&core.waker)).then(|| cx.waker().clone());
-        let points = &core.cancellation.points;
-        if let Some((_, id)) = self.registered {
-            let is_known = points.borrow_mut().get_mut(id).map(|point| {
-                let known = point.waker.as_ref().unwrap_or(&core.waker);
-                cx.waker().will_wake(known)
-            });
-            match is_known {
-                Some(true) => return,
-                Some(false) => {
-                    let mut waker = foreign_waker();
-                    if let Some(point) = points.borrow_mut().get_mut(id) {
-                        std::mem::swap(&mut point.waker, &mut waker);
-                    }
+        context::with_current_task(|task| {
+            if let Some((key, id)) = &self.registered {
+                if !key.is_of(task) {
+                    // It was suspended in another task before.
+                    self.leave();
+                } else if task.core().cancellation.rewake(task, cx, *id) {
                     return;
                 }
-                None => {}
             }
-        }
-        let point = Point {
-            frame: core.cancellation.frame.get(),
-            kind,
-            waker: foreign_waker(),
-            target: target(),
-            location,
-        };
-        let id = points.borrow_mut().add(point);
-        self.registered = Some((core.key, id));
+            let what = match (location, target()) {
+                (_, Some(target)) => What::Target(target),
+                (Some(location), None) => What::At(location),
+                (None, None) => What::Nothing,
+            };
+            let id = task.core().cancellation.add(task, cx, kind, what);
+            self.registered = Some((task.key(), id));
+        });
     }
 
     /// Deregisters.
+    #[inline]
     pub(crate) fn leave(&mut self) {
         let Some((key, id)) = self.registered.take() else {
             return;
         };
-        let here = context::with_current_task(|task| {
-            let core = task.core();
-            (core.key == key).then(|| core.cancellation.remove(id))
+        let mut key = Some(key);
+        let left = context::with_current_task(|task| {
+            let here = key.take_if(|key| key.is_of(task))?;
+            task.take_back(here);
+            task.core().cancellation.remove(id)
         });
-        if let Some(Some(point)) = here {
-            drop(point);
-        } else if key.address.is_home() {
+        drop(left);
+        let Some(key) = key else {
+            return;
+        };
+        let address = key.address();
+        if address.is_home() {
             if let Some(task) = key.task() {
                 task.core().cancellation.forget(id);
             }
         } else {
             // A loop that is gone has nothing to forget.
-            let _ = key.address.send(Message::Leave(key, id));
+            let _ = address.send(Message::Leave(key, id));
         }
     }
 }
 
 impl Drop for Suspended {
+    #[inline]
     fn drop(&mut self) {
         self.leave();
     }
@@ -774,7 +1018,7 @@ impl Catch {
             return Poll::Pending;
         }
         self.point.register(cx, Kind::Frame, None, || None);
-        let id = self.point.registered.map(|(_, id)| id);
+        let id = self.point.id();
         let polled = {
             let _frame = Beneath::enter(id);
             beneath(cx)

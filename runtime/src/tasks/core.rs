@@ -1,51 +1,32 @@
-//! What every task is beneath its type: its key, its name, its cancellation, and how it takes a
+//! What every task is beneath its type: its name, its cancellation, and how it takes a
 //! step.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use super::about::About;
+use super::about;
 use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
 use super::errors::Errors;
-use super::waker;
+use super::header::TaskRef;
 use crate::contextvars::{self, Values};
+use crate::coroutines::About as Function;
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Awaited, Cancel, FutureCore, State};
 
-/// Where a task is found, from any thread: a key that outlives its task finds nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TaskKey {
-    pub(crate) address: Address,
-    pub(crate) slot: usize,
-    /// Never used again.
-    pub(crate) id: u64,
-}
-
-impl TaskKey {
-    /// The task, on its own thread, until it is done.
-    pub(crate) fn task(self) -> Option<TaskRef> {
-        self.address.upgrade()?.task(self)
-    }
-}
-
 /// The untyped part of a task.
 pub(crate) struct TaskCore {
-    pub(crate) key: TaskKey,
-    pub(crate) waker: Waker,
-    pub(crate) name: RefCell<Name>,
-    pub(crate) coroutine: About,
+    /// That of its coroutine, see [`about`].
+    pub(super) function: Cell<Option<&'static Function>>,
     pub(crate) created_at: &'static Location<'static>,
-    pub(crate) cancellation: Cancellation,
-    /// Which of the values that it may end with are exceptions.
-    pub(super) errors: RefCell<Option<Box<Errors>>>,
-    /// Its context variables, unless it was given a context to run in.
-    own_values: Cell<Values>,
-    pub(crate) given_context: RefCell<Option<contextvars::Context>>,
+    /// Counts the tasks of the loop.
+    pub(crate) id: u64,
+    /// Its place among the loop's tasks, while the loop owns it.
+    pub(crate) slot: Cell<Option<u32>>,
     /// Whether a step is queued.
     pub(crate) scheduled: Cell<bool>,
     /// Where what it waits for comes from.
@@ -55,6 +36,13 @@ pub(crate) struct TaskCore {
     pub(super) started: Cell<bool>,
     /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
     is_main: bool,
+    /// Of its name, if it was given none.
+    number: Cell<u64>,
+    pub(crate) cancellation: Cancellation,
+    /// Its context variables, unless it was given a context to run in.
+    own_values: Cell<Values>,
+    /// What few tasks have.
+    extra: OnceCell<Box<Extra>>,
 }
 
 /// Where what a suspended task awaits comes from.
@@ -68,10 +56,12 @@ pub(crate) enum Waits {
     Unknown(u64),
 }
 
-/// A task's name: the one it was given, or a number.
-pub(crate) enum Name {
-    Number(u64),
-    Given(Rc<str>),
+#[derive(Default)]
+struct Extra {
+    name: RefCell<Option<Rc<str>>>,
+    /// Which of the values that it may end with are exceptions.
+    errors: RefCell<Option<Errors>>,
+    given_context: RefCell<Option<contextvars::Context>>,
 }
 
 thread_local! {
@@ -79,58 +69,94 @@ thread_local! {
     static LAST_NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
-impl Name {
-    pub(crate) fn next() -> Self {
-        let number = LAST_NUMBER.try_with(|last| {
-            last.set(last.get() + 1);
-            last.get()
-        });
-        Name::Number(number.unwrap_or_default())
-    }
-
-    /// A name that was given at creation takes no number.
-    pub(crate) fn give_back(&self) {
-        if let Name::Number(number) = self {
-            let _ = LAST_NUMBER.try_with(|last| {
-                if last.get() == *number {
-                    last.set(number - 1);
-                }
-            });
-        }
-    }
-}
-
-impl std::fmt::Display for Name {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Name::Number(number) => write!(f, "Task-{number}"),
-            Name::Given(name) => f.write_str(name),
-        }
-    }
+#[inline]
+fn next_number() -> u64 {
+    LAST_NUMBER.with(|last| {
+        last.set(last.get() + 1);
+        last.get()
+    })
 }
 
 impl TaskCore {
-    pub(crate) fn new(
-        key: TaskKey,
-        coroutine: About,
+    #[inline]
+    pub(super) fn new(
+        event_loop: &LoopState,
         created_at: &'static Location<'static>,
         is_main: bool,
     ) -> Self {
         Self {
-            key,
-            waker: waker::of(key),
-            name: RefCell::new(Name::next()),
-            coroutine,
+            function: Cell::new(None),
             created_at,
-            cancellation: Cancellation::default(),
-            errors: RefCell::default(),
-            own_values: Cell::new(contextvars::copy()),
-            given_context: RefCell::default(),
+            id: event_loop.next_task_id(),
+            slot: Cell::new(None),
             scheduled: Cell::new(false),
             waits: Cell::new(Waits::Inside),
             stepping: Cell::new(false),
             started: Cell::new(false),
             is_main,
+            number: Cell::new(next_number()),
+            cancellation: Cancellation::default(),
+            own_values: Cell::new(contextvars::copy()),
+            extra: OnceCell::new(),
+        }
+    }
+
+    fn extra(&self) -> &Extra {
+        self.extra.get_or_init(Box::default)
+    }
+
+    /// `Task-1` unless it was given one.
+    pub(crate) fn name(&self) -> String {
+        let given = self.extra.get().and_then(|it| it.name.borrow().clone());
+        given.map_or_else(
+            || format!("Task-{}", self.number.get()),
+            |name| name.to_string(),
+        )
+    }
+
+    pub(crate) fn set_name(&self, name: Rc<str>) {
+        let old = self.extra().name.replace(Some(name));
+        drop(old);
+    }
+
+    /// A name that was given at creation takes no number.
+    pub(crate) fn set_first_name(&self, name: Rc<str>) {
+        LAST_NUMBER.with(|last| {
+            if last.get() == self.number.get() {
+                last.set(last.get() - 1);
+            }
+        });
+        self.set_name(name);
+    }
+
+    pub(crate) fn set_context(&self, context: contextvars::Context) {
+        let old = self.extra().given_context.replace(Some(context));
+        drop(old);
+    }
+
+    /// Which of the values that it may end with are exceptions, if any is known to be.
+    pub(super) fn errors(&self) -> Option<&RefCell<Option<Errors>>> {
+        self.extra.get().map(|extra| &extra.errors)
+    }
+
+    pub(super) fn known_errors(&self) -> &RefCell<Option<Errors>> {
+        &self.extra().errors
+    }
+
+    /// Whether the loop owns it: it is not done, and there is a loop.
+    #[inline]
+    pub(crate) fn is_owned(&self) -> bool {
+        self.slot.get().is_some()
+    }
+
+    /// Drops what is of the thread.
+    pub(super) fn empty(&self) {
+        self.cancellation.clear();
+        drop(self.own_values.take());
+        if let Some(extra) = self.extra.get() {
+            drop(extra.name.take());
+            extra.errors.take();
+            drop(extra.given_context.take());
         }
     }
 }
@@ -140,8 +166,12 @@ impl TaskCore {
         self.started.get()
     }
 
+    #[inline]
     fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
-        let given = self.given_context.borrow().clone();
+        let given = match self.extra.get() {
+            None => None,
+            Some(extra) => extra.given_context.borrow().clone(),
+        };
         match &given {
             None => {
                 let _entered = contextvars::Entered::new(&self.own_values);
@@ -153,20 +183,6 @@ impl TaskCore {
             }
         }
     }
-}
-
-/// A task's future and value, whatever their types.
-pub(crate) trait RawTask: Awaited {
-    fn core(&self) -> &TaskCore;
-    /// Polls the coroutine; its value is kept.
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
-    fn drop_future(&self);
-    fn drop_value(&self);
-    /// Whether it ended with an `Err` that is its exception.
-    fn gave_error(&self) -> bool;
-    /// What that says.
-    fn error(&self) -> Option<String>;
-    fn repr_value(&self) -> String;
 }
 
 /// The coroutine of a task that lives elsewhere: on the stack of `run_until_complete`.
@@ -196,21 +212,23 @@ impl<'a> Main<'a> {
     }
 }
 
-/// A reference to a task of any type.
-#[derive(Clone)]
-pub(crate) struct TaskRef(pub(crate) Rc<dyn RawTask>);
-
 impl Cancel for TaskRef {
     fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
         onward.push(self)
     }
 
-    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
-        name(self.core().key);
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        name(self);
     }
 
     fn repr(&self) -> Option<String> {
         Some(super::repr::task(self))
+    }
+}
+
+impl Awaited for TaskRef {
+    fn future_core(&self) -> &FutureCore {
+        self.future()
     }
 }
 
@@ -223,23 +241,12 @@ enum Outcome {
 }
 
 impl TaskRef {
-    pub(crate) fn core(&self) -> &TaskCore {
-        self.0.core()
-    }
-
-    pub(crate) fn future(&self) -> &FutureCore {
-        self.0.future_core()
-    }
-
-    pub(crate) fn is(&self, other: &TaskRef) -> bool {
-        self.core().key.id == other.core().key.id
-    }
-
     pub(crate) fn event_loop(&self) -> Address {
         self.future().event_loop()
     }
 
     /// Runs the coroutine to where it next suspends. Mirrors `Task.__step`.
+    #[inline]
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();
         core.scheduled.set(false);
@@ -274,6 +281,7 @@ impl TaskRef {
     }
 
     /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
+    #[inline]
     fn suspend(&self, event_loop: &Rc<LoopState>) {
         let core = self.core();
         core.cancellation.pass_on(self, event_loop);
@@ -288,8 +296,8 @@ impl TaskRef {
     fn finish(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
         let core = self.core();
         core.cancellation.clear();
-        let owned = event_loop.remove_task(core.key);
-        if state == State::Finished && failure.is_none() && self.0.gave_error() {
+        let owned = event_loop.remove_task(self);
+        if state == State::Finished && failure.is_none() && self.gave_error() {
             self.future().fails_with_value();
         }
         self.future().complete(state, failure);
@@ -330,6 +338,7 @@ impl TaskRef {
 
     /// Drops the coroutine of a task whose loop is gone.
     pub(crate) fn destroy(&self) {
+        self.core().slot.set(None);
         if self.future().is_done() {
             return;
         }
@@ -342,7 +351,7 @@ impl TaskRef {
         }
         let _entered = Entered::task(Some(self));
         let dropped = catch_unwind(AssertUnwindSafe(|| {
-            self.0.drop_future();
+            self.drop_coroutine();
             // Those that hold the task itself would keep it, and it them.
             self.future().drop_callbacks();
         }));
@@ -359,7 +368,7 @@ impl TaskRef {
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
         self.core().cancellation.clear();
         event_loop.no_longer_waits(self);
-        let owned = event_loop.remove_task(self.core().key);
+        let owned = event_loop.remove_task(self);
         drop(owned);
     }
 }
@@ -371,6 +380,7 @@ struct Coroutine<'a, 'm> {
 }
 
 impl Coroutine<'_, '_> {
+    #[inline]
     fn run(&mut self, core: &TaskCore) -> Outcome {
         let started = core.started.replace(true);
         if !started {
@@ -380,13 +390,18 @@ impl Coroutine<'_, '_> {
                 return quietly(|| self.unwind(error));
             }
         }
-        let mut cx = Context::from_waker(&core.waker);
-        let mut poll = || match &mut self.main {
-            Some(main) => main.body.poll(&mut cx),
-            None => self.task.0.poll(&mut cx),
+        let (task, main) = (self.task, &mut self.main);
+        let mut poll = || {
+            task.with_waker(|waker| {
+                let mut cx = Context::from_waker(waker);
+                match main {
+                    Some(main) => main.body.poll(&mut cx),
+                    None => task.poll(&mut cx),
+                }
+            })
         };
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            if started { poll() } else { About::learn(poll) }
+            if started { poll() } else { about::learn(poll) }
         }));
         if let Err(payload) = polled {
             core.cancellation.clear_marks();
@@ -415,12 +430,15 @@ impl Coroutine<'_, '_> {
     fn gave_error(&self, core: &TaskCore) -> bool {
         match &self.main {
             Some(main) => {
-                let errors = core.errors.borrow();
+                let Some(errors) = core.errors() else {
+                    return false;
+                };
+                let errors = errors.borrow();
                 errors
                     .as_ref()
                     .is_some_and(|errors| main.body.gave_error(errors))
             }
-            None => self.task.0.gave_error(),
+            None => self.task.gave_error(),
         }
     }
 
@@ -439,8 +457,8 @@ impl Coroutine<'_, '_> {
                 main.body.drop_value();
             }
             None => {
-                self.task.0.drop_future();
-                self.task.0.drop_value();
+                self.task.drop_coroutine();
+                self.task.drop_value();
             }
         }))
         .map_err(Panic::new)

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::Task;
+use super::{Task, TaskRef};
 use crate::event_loop::{EventLoop, LoopState, context};
 
 /// Makes a task of a future, and runs it at once, here, to its first suspension.
@@ -72,12 +72,11 @@ impl EventLoop {
 }
 
 /// A new task's first step: queued, or taken now if it is eager and the loop runs.
-pub(super) fn begin<T: 'static>(task: &Task<T>, event_loop: &Rc<LoopState>, is_eager: bool) {
-    let task = task.erased();
-    let is_running = || context::running().is_some_and(|running| Rc::ptr_eq(&running, event_loop));
-    if is_eager && is_running() {
+#[inline]
+pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
+    if is_eager && event_loop.address().is_running() {
         task.step(event_loop, None);
     } else {
-        event_loop.schedule(&task);
+        event_loop.schedule(task);
     }
 }

@@ -85,12 +85,12 @@ impl TaskCore {
     /// The coroutine that ends last tells last: what is known is always of the newest type.
     fn learn(&self, errors: impl FnOnce() -> Errors) {
         let new = errors();
-        let mut known = self.errors.borrow_mut();
+        let mut known = self.known_errors().borrow_mut();
         if known
             .as_ref()
             .is_none_or(|known| known.type_id != new.type_id)
         {
-            *known = Some(Box::new(new));
+            *known = Some(new);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`core`]: what a task is beneath its type, and how it takes a step;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
-//! - [`waker`]: what wakes a task, from any thread;
+//! - [`header`]: a task's one allocation, the references to it, and what wakes it, from any thread;
+//! - [`count`]: those references that travel;
 //! - [`eager`]: tasks that begin at once;
 //! - [`about`]: the function of its coroutine;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
@@ -15,12 +16,18 @@ pub(crate) mod about;
 mod call_graph;
 pub(crate) mod cancellation;
 mod core;
+mod count;
 mod eager;
 pub(crate) mod errors;
+mod header;
 pub(crate) mod outside;
 pub(crate) mod repr;
 mod sleep;
-mod waker;
+
+/// What [`count`] is made of.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
+}
 
 use std::any::Any;
 use std::cell::{Ref, RefCell};
@@ -32,32 +39,21 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
-pub(crate) use self::about::About;
 pub use self::call_graph::{format_call_graph, print_call_graph};
-use self::cancellation::Onward;
 pub(crate) use self::cancellation::Suspended;
-use self::core::Name;
-pub(crate) use self::core::{Body, Main, RawTask, TaskCore, TaskKey, TaskRef, Waits};
+pub(crate) use self::core::{Body, Main, TaskCore, Waits};
 pub use self::eager::{create_eager_task, eager_task_factory};
+pub(crate) use self::header::{TaskKey, TaskRef};
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
 use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Callback;
-use crate::event_loop::{
-    EventLoop, ExceptionContext, LoopState, context, default_exception_handler, get_event_loop,
-};
+use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{
-    Awaited, Awaiting, CallbackId, Cancel, FutureCore, Read, current_loop, result_ref,
+    Awaited, Awaiting, CallbackId, FutureCore, Read, Target, current_loop, result_ref,
 };
-
-struct TaskState<T> {
-    future: FutureCore,
-    core: TaskCore,
-    coroutine: RefCell<Option<Pin<Box<dyn Future<Output = T>>>>>,
-    value: RefCell<Option<T>>,
-}
 
 /// A coroutine that a loop runs.
 ///
@@ -85,7 +81,7 @@ struct TaskState<T> {
 /// # });
 /// ```
 pub struct Task<T> {
-    state: Rc<TaskState<T>>,
+    task: TaskRef,
     awaiting: Awaiting,
     /// How awaiting it reads the value: moved out, or cloned.
     read: Read<T>,
@@ -173,46 +169,40 @@ impl<T: 'static> Task<T> {
     }
 
     #[track_caller]
+    #[inline]
     fn spawn_with<F>(event_loop: &Rc<LoopState>, is_eager: bool, future: F) -> Self
     where
         F: Future<Output = T> + 'static,
     {
-        let about = About::of::<F>();
-        let future = Some(Box::pin(future) as Pin<Box<dyn Future<Output = T>>>);
-        let task = Self::insert(event_loop, about, Location::caller(), future);
-        eager::begin(&task, event_loop, is_eager);
+        let task = Self::insert::<_, F>(event_loop, Location::caller(), future, false);
+        eager::begin(&task.task, event_loop, is_eager);
         task
     }
 
-    fn insert(
+    fn insert<F, N>(
         event_loop: &Rc<LoopState>,
-        coroutine: About,
         created_at: &'static Location<'static>,
-        future: Option<Pin<Box<dyn Future<Output = T>>>>,
-    ) -> Self {
-        let mut state = None;
-        event_loop.insert_task(|key| {
-            let made = Rc::new(TaskState {
-                future: FutureCore::new(event_loop),
-                core: TaskCore::new(key, coroutine.clone(), created_at, future.is_none()),
-                coroutine: RefCell::new(future),
-                value: RefCell::default(),
-            });
-            state = Some(made.clone());
-            TaskRef(made)
-        });
-        match state {
-            Some(state) => Self {
-                state,
-                awaiting: Awaiting::default(),
-                read: Read::moved(),
-            },
-            None => unreachable!("the task was made just now"),
+        future: F,
+        is_main: bool,
+    ) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let task = TaskRef::new::<F, N>(event_loop, created_at, future, is_main);
+        event_loop.insert_task(&task);
+        Self::of(task, Read::moved())
+    }
+
+    fn of(task: TaskRef, read: Read<T>) -> Self {
+        Self {
+            task,
+            awaiting: Awaiting::default(),
+            read,
         }
     }
 
     pub(crate) fn erased(&self) -> TaskRef {
-        TaskRef(self.state.clone())
+        self.task.clone()
     }
 
     /// The same task, without its type.
@@ -222,8 +212,7 @@ impl<T: 'static> Task<T> {
 
     /// Names the task as it is created: Python's `create_task(coro, name='nap')`.
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
-        self.state.core.name.borrow().give_back();
-        self.set_name(name);
+        self.task.core().set_first_name(name.into());
         self
     }
 
@@ -249,27 +238,22 @@ impl<T: 'static> Task<T> {
     #[track_caller]
     pub fn context(self, context: &Context) -> Self {
         assert!(
-            !self.state.core.has_started(),
+            !self.task.core().has_started(),
             "the task runs in another context already: say `context` as it is created"
         );
-        let old = self.state.core.given_context.replace(Some(context.clone()));
-        drop(old);
+        self.task.core().set_context(context.clone());
         self
     }
 
     /// Has `callback` called, through the ready queue, when the task is done; at once in the next
     /// iteration if it is done already. Mirrors `Task.add_done_callback`.
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
-        let (state, read) = (Rc::downgrade(&self.state), self.read);
+        let (task, read) = (self.task.key(), self.read);
         let callback = contextvars::bound_to(callback);
-        self.state
-            .future
+        self.task
+            .future()
             .add_callback(Callback::Bind(Box::new(move || {
-                let this = Self {
-                    state: state.upgrade()?,
-                    awaiting: Awaiting::default(),
-                    read,
-                };
+                let this = Self::of(task.upgrade()?, read);
                 Some(Box::new(move || callback.call(&this)))
             })));
     }
@@ -282,19 +266,18 @@ impl Task<()> {
     }
 
     /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
-    pub(crate) fn main(
+    pub(crate) fn main<N>(
         event_loop: &Rc<LoopState>,
-        coroutine: About,
         called_at: &'static Location<'static>,
     ) -> Self {
-        let task = Self::insert(event_loop, coroutine, called_at, None);
-        event_loop.schedule(&task.erased());
+        let task = Self::insert::<_, N>(event_loop, called_at, std::future::pending(), true);
+        event_loop.schedule(&task.task);
         task
     }
 
     pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) -> CallbackId {
-        self.state
-            .future
+        self.task
+            .future()
             .add_callback(Callback::Call(Box::new(stop)))
     }
 
@@ -302,9 +285,9 @@ impl Task<()> {
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
         if self.done() {
             // Its runner says how it ended.
-            self.state.future.see();
+            self.task.future().see();
         } else {
-            self.erased().leave(event_loop);
+            self.task.leave(event_loop);
         }
     }
 }
@@ -312,12 +295,12 @@ impl Task<()> {
 impl<T> Task<T> {
     /// Whether it has ended: with a value, a panic or a cancellation.
     pub fn done(&self) -> bool {
-        self.state.future.is_done()
+        self.task.future().is_done()
     }
 
     /// Whether it was cancelled.
     pub fn cancelled(&self) -> bool {
-        self.state.future.is_cancelled()
+        self.task.future().is_cancelled()
     }
 
     /// The value, borrowed.
@@ -328,7 +311,7 @@ impl<T> Task<T> {
     /// the value was moved out by an await.
     #[track_caller]
     pub fn result(&self) -> Ref<'_, T> {
-        result_ref(&self.state.future, &self.state.value)
+        result_ref(self.task.future(), self.value())
     }
 
     /// How it failed: none when it gave a value.
@@ -339,41 +322,41 @@ impl<T> Task<T> {
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
-        self.state.future.see();
-        self.state.future.failure()
+        self.task.future().see();
+        self.task.future().failure()
     }
 
     /// Cancels the task: what it waits for is cancelled, and a [`CancelledError`] is raised in it,
     /// which it may catch. False when it is done already. Mirrors `Task.cancel`.
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.state.cancel(&CancelledError::new())
+        self.task.cancel(CancelledError::new())
     }
 
     /// As [`cancel`](Self::cancel), with a message for who catches it.
     #[track_caller]
     pub fn cancel_with(&self, message: &str) -> bool {
-        self.state.cancel(&CancelledError::with_message(message))
+        self.task.cancel(CancelledError::with_message(message))
     }
 
     /// How many cancellations were asked for and not taken back.
     pub fn cancelling(&self) -> u32 {
-        self.state.core.cancellation.requested()
+        self.task.core().cancellation.requested()
     }
 
     /// Takes one request for cancellation back, and gives how many are left.
     pub fn uncancel(&self) -> u32 {
-        self.state.core.cancellation.uncancel()
+        self.task.core().cancellation.uncancel()
     }
 
     /// The name: `Task-1` unless it was given one.
     pub fn get_name(&self) -> String {
-        self.state.core.name.borrow().to_string()
+        self.task.core().name()
     }
 
     /// Names the task.
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.state.core.name.replace(Name::Given(name.into()));
+        self.task.core().set_name(name.into());
     }
 
     /// The loop it runs in.
@@ -383,36 +366,42 @@ impl<T> Task<T> {
     /// When the loop is gone.
     #[track_caller]
     pub fn get_loop(&self) -> EventLoop {
-        match self.state.future.event_loop().upgrade() {
+        match self.task.future().event_loop().upgrade() {
             Some(inner) => EventLoop { inner },
             None => panic!("Event loop is closed"),
         }
     }
 
-    pub(crate) fn awaited(&self) -> Rc<dyn Awaited + '_> {
-        self.state.clone()
+    pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
+        Rc::new(self.task.clone())
     }
 
     pub(crate) fn core(&self) -> &FutureCore {
-        &self.state.future
+        self.task.future()
+    }
+
+    /// The value's cell, once the task is done.
+    fn value(&self) -> Option<&RefCell<Option<T>>> {
+        // SAFETY: every `Task` was made by `insert`, of a future with this output, or is a clone.
+        unsafe { self.task.value() }
     }
 
     /// What awaiting a finished task gives: its value, or why there is none.
     pub(crate) fn take(&self) -> Result<T, Exception> {
-        match self.state.future.failure() {
+        match self.task.future().failure() {
             Some(failure) => Err(failure),
             None => Ok(self.read_value()),
         }
     }
 
     fn read_value(&self) -> T {
-        self.state.future.see();
-        self.read.value(&self.state.value)
+        self.task.future().see();
+        self.read.value(self.value())
     }
 
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.state.future.see();
-        self.state.value.borrow().as_ref().map(look)
+        self.task.future().see();
+        self.value()?.borrow().as_ref().map(look)
     }
 }
 
@@ -420,130 +409,13 @@ impl<T, E> Task<Result<T, E>> {
     /// The `Err` that it ended with, unless somebody has it already. Who awaits the task from now on
     /// is panicked at with what it said: an error can be moved to one only.
     pub(crate) fn take_error(&self) -> Option<E> {
-        let said = self.state.describe_error();
-        self.state.future.see();
-        let error = self.state.value.take()?.err()?;
+        let said = self.task.error();
+        self.task.future().see();
+        let error = self.value()?.take()?.err()?;
         let said =
             said.unwrap_or_else(|| "the error of this task went to its TaskGroup".to_owned());
-        self.state.future.fail_late(Panic::said(said));
+        self.task.future().fail_late(Panic::said(said));
         Some(error)
-    }
-}
-
-impl<T> Cancel for TaskState<T> {
-    fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
-        self.future.see();
-        if self.future.is_done() {
-            return false;
-        }
-        let Some(event_loop) = self.future.event_loop().upgrade() else {
-            return false;
-        };
-        match event_loop.task(self.core.key) {
-            Some(task) => onward.push(&task),
-            None => false,
-        }
-    }
-
-    fn each_awaited(&self, name: &mut dyn FnMut(TaskKey)) {
-        name(self.core.key);
-    }
-
-    fn repr(&self) -> Option<String> {
-        let event_loop = self.future.event_loop().upgrade()?;
-        event_loop.task(self.core.key).map(|task| repr::task(&task))
-    }
-}
-
-impl<T> Awaited for TaskState<T> {
-    fn future_core(&self) -> &FutureCore {
-        &self.future
-    }
-}
-
-impl<T: 'static> RawTask for TaskState<T> {
-    fn gave_error(&self) -> bool {
-        let (errors, value) = (self.core.errors.borrow(), self.value.borrow());
-        match (&*errors, &*value) {
-            (Some(errors), Some(value)) => errors.is_error(value),
-            _ => false,
-        }
-    }
-
-    fn error(&self) -> Option<String> {
-        self.describe_error()
-    }
-
-    fn core(&self) -> &TaskCore {
-        &self.core
-    }
-
-    fn poll(&self, cx: &mut task::Context<'_>) -> Poll<()> {
-        let mut coroutine = self.coroutine.borrow_mut();
-        let Some(future) = coroutine.as_mut() else {
-            return Poll::Pending;
-        };
-        let Poll::Ready(value) = future.as_mut().poll(cx) else {
-            return Poll::Pending;
-        };
-        self.value.replace(Some(value));
-        let future = coroutine.take();
-        drop(coroutine);
-        drop(future);
-        Poll::Ready(())
-    }
-
-    fn drop_future(&self) {
-        let future = self.coroutine.take();
-        drop(future);
-    }
-
-    fn drop_value(&self) {
-        let value = self.value.take();
-        drop(value);
-    }
-
-    fn repr_value(&self) -> String {
-        match self.value.try_borrow() {
-            Ok(value) => repr::value(value.as_ref()),
-            Err(_) => "...".to_owned(),
-        }
-    }
-}
-
-impl<T> TaskState<T> {
-    /// What the `Err` says that it ended with, when that is its exception.
-    fn describe_error(&self) -> Option<String> {
-        let errors = self.core.errors.try_borrow().ok()?;
-        let value = self.value.try_borrow().ok()?;
-        // SAFETY: no task is made whose value is not `'static`.
-        unsafe { errors.as_ref()?.describe(value.as_ref()?) }
-    }
-}
-
-impl<T> Drop for TaskState<T> {
-    fn drop(&mut self) {
-        if !self.future.is_unseen() {
-            return;
-        }
-        let (shown, panic) = match (self.future.failure(), self.describe_error()) {
-            (Some(Exception::Panic(panic)), _) => (format!("{panic:?}"), panic),
-            (None, Some(error)) => (error.clone(), Panic::said(error)),
-            _ => return,
-        };
-        let name = self.core.name.borrow().to_string();
-        let context = ExceptionContext {
-            message: format!(
-                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={shown}>",
-                self.core.coroutine.name()
-            ),
-            exception: Some(panic),
-            task: None,
-        };
-        match self.future.event_loop().upgrade() {
-            Some(event_loop) => event_loop.report(context),
-            None => default_exception_handler(&context),
-        }
     }
 }
 
@@ -552,16 +424,16 @@ impl<T: 'static> Future for Task<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        check_not_self(&this.state.core);
+        check_not_self(&this.task);
         this.awaiting
-            .poll(cx, &this.state.future, || this.state.clone())
+            .poll(cx, this.task.future(), || Target::Task(this.task.clone()))
             .map(|()| this.read_value())
     }
 }
 
 /// Python refuses a task that awaits itself; here it would never end.
-fn check_not_self(core: &TaskCore) {
-    let is_current = context::with_current_task(|task| task.core().key == core.key);
+fn check_not_self(awaited: &TaskRef) {
+    let is_current = context::with_current_task(|task| task.is(awaited));
     if is_current == Some(true) {
         let current = current_task().expect("it is the current one");
         panic!("Task cannot await on itself: {current:?}");
@@ -584,14 +456,14 @@ impl<T> Unpin for Task<T> {}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.awaiting.abandon(&self.state.future);
+        self.awaiting.abandon(self.task.future());
     }
 }
 
 impl<T> Clone for Task<T> {
     fn clone(&self) -> Self {
         Self {
-            state: self.state.clone(),
+            task: self.task.clone(),
             awaiting: Awaiting::default(),
             read: self.read,
         }
@@ -600,7 +472,7 @@ impl<T> Clone for Task<T> {
 
 impl<T> PartialEq for Task<T> {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.state, &other.state)
+        self.task.is(&other.task)
     }
 }
 
@@ -608,14 +480,14 @@ impl<T> Eq for Task<T> {}
 
 impl<T> Hash for Task<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Rc::as_ptr(&self.state).hash(state);
+        self.task.id().hash(state);
     }
 }
 
 impl<T: 'static> fmt::Debug for Task<T> {
     /// Python's repr: `<Task pending name='Task-1' coro=<main() running at main.rs:3>>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&repr::task(&self.erased()))
+        f.write_str(&repr::task(&self.task))
     }
 }
 
@@ -673,12 +545,12 @@ impl AnyTask {
 
     /// As [`Task::get_name`].
     pub fn get_name(&self) -> String {
-        self.0.core().name.borrow().to_string()
+        self.0.core().name()
     }
 
     /// As [`Task::set_name`].
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.0.core().name.replace(Name::Given(name.into()));
+        self.0.core().set_name(name.into());
     }
 }
 
@@ -720,9 +592,10 @@ impl Future for AnyTaskWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        check_not_self(this.task.0.core());
-        this.awaiting
-            .poll(cx, this.task.0.future(), || Rc::new(this.task.0.clone()))
+        check_not_self(&this.task.0);
+        this.awaiting.poll(cx, this.task.0.future(), || {
+            Target::Task(this.task.0.clone())
+        })
     }
 }
 
@@ -742,13 +615,13 @@ impl Eq for AnyTask {}
 
 impl Hash for AnyTask {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.core().key.id.hash(state);
+        self.0.id().hash(state);
     }
 }
 
 impl<T: 'static> PartialEq<Task<T>> for AnyTask {
     fn eq(&self, other: &Task<T>) -> bool {
-        self.0.core().key == other.state.core.key
+        self.0.is(&other.task)
     }
 }
 

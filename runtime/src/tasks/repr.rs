@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use super::{About, TaskRef};
+use super::{TaskRef, about};
 use crate::exceptions::Exception;
 use crate::futures::{FutureCore, State};
 
@@ -15,14 +15,11 @@ pub(crate) fn task(task: &TaskRef) -> String {
         State::Pending if core.cancellation.requested() > 0 => "cancelling",
         state => status(state),
     };
-    let mut text = format!(
-        "<Task {status} name={}",
-        quoted(&core.name.borrow().to_string())
-    );
-    About::ask(task);
-    let name = core.coroutine.name();
+    let mut text = format!("<Task {status} name={}", quoted(&core.name()));
+    about::ask(task);
+    let name = task.coroutine_name();
     let created_at = || (core.created_at.file(), core.created_at.line());
-    let (file, line) = core.coroutine.defined_at().unwrap_or_else(created_at);
+    let (file, line) = about::defined_at(task).unwrap_or_else(created_at);
     let doing = if future.is_done() {
         format!("done, defined at {file}:{line}")
     } else {
@@ -34,12 +31,12 @@ pub(crate) fn task(task: &TaskRef) -> String {
     if let Some(target) = core.cancellation.waits_for() {
         let _ = write!(text, " wait_for={target}");
     }
-    match task.0.error().filter(|_| future.is_done()) {
+    match task.error().filter(|_| future.is_done()) {
         Some(error) => {
             let _ = write!(text, " exception={error}");
             waiting(&mut text, future);
         }
-        None => ending(&mut text, future, || task.0.repr_value()),
+        None => ending(&mut text, future, || task.repr_value()),
     }
     text
 }

@@ -70,7 +70,7 @@ enum State {
         real: Option<f64>,
     },
     /// On another executor.
-    Elsewhere(async_io::Timer),
+    Elsewhere(Box<async_io::Timer>),
     Done,
 }
 
@@ -91,8 +91,8 @@ impl Sleep {
             };
             return Poll::Pending;
         }
-        let mut timer = async_io::Timer::at(Instant::now() + duration(self.delay));
-        let polled = Pin::new(&mut timer).poll(cx).map(|_| ());
+        let mut timer = Box::new(async_io::Timer::at(Instant::now() + duration(self.delay)));
+        let polled = Pin::new(&mut *timer).poll(cx).map(|_| ());
         self.state = State::Elsewhere(timer);
         polled
     }
@@ -101,7 +101,7 @@ impl Sleep {
         match &mut self.state {
             State::New => self.start(cx),
             State::Turned | State::Done => Poll::Ready(()),
-            State::Elsewhere(timer) => Pin::new(timer).poll(cx).map(|_| ()),
+            State::Elsewhere(timer) => Pin::new(&mut **timer).poll(cx).map(|_| ()),
             State::Timer { address, key, real } => match address.upgrade() {
                 Some(event_loop) if event_loop.has_timer(*key) => {
                     event_loop.rewake_timer(*key, cx.waker());

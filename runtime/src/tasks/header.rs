@@ -1,0 +1,687 @@
+//! A task's one allocation, and the references to it.
+//!
+//! It is a [`Header`], which is the same for all tasks, and behind it the coroutine or, when that is
+//! done, its value. Three kinds of references lead there:
+//!
+//! - [`TaskRef`], the handle: it never leaves the thread of the task's loop, and is counted without an
+//!   atomic operation. The loop, the ready queue and whoever awaits the task hold one.
+//! - [`Waker`]s, and [`TaskKey`]s, which are the same for use in the runtime: they go anywhere. At home,
+//!   that is on the thread of the loop, while that exists, what they do is as cheap as what a handle
+//!   does. Elsewhere they count in [`Travelling`], and wake through the loop's mailbox.
+//!
+//! When the last handle goes, everything in the allocation is dropped, at home; what other threads
+//! can still reach is the count and the address of the loop, and freeing it is all that they may do.
+//!
+//! What may be touched where:
+//!
+//! - `travelling`, `vtable` and `address`: everywhere, as long as one has a reference;
+//! - everything else: only at home, `core` and `future` only until the last handle is gone, which [`Address::is_home`] tells, or with a `TaskRef`.
+
+use std::alloc::Layout;
+use std::any::TypeId;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+use super::core::TaskCore;
+use super::count::Travelling;
+use super::errors::Errors;
+use super::repr;
+use crate::event_loop::remote::Message;
+use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
+use crate::exceptions::{Exception, Panic};
+use crate::futures::FutureCore;
+
+#[repr(C)]
+pub(super) struct Header {
+    travelling: Travelling,
+    vtable: &'static VTable,
+    address: Address,
+    handles: Cell<u32>,
+    /// Wakers that were made here, less those that were dropped here.
+    wakers: Cell<u32>,
+    stage: Cell<Stage>,
+    /// The last handle is gone: there is nothing here any more that a new one could lead to.
+    is_gone: Cell<bool>,
+    /// `wakers` is counted in `travelling` from now on.
+    is_merged: Cell<bool>,
+    /// This and the next are dropped with the last handle.
+    core: ManuallyDrop<TaskCore>,
+    future: ManuallyDrop<FutureCore>,
+}
+
+/// What is behind the header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Coroutine,
+    /// Nothing that may be touched: it is being polled, or dropped.
+    Between,
+    Value,
+}
+
+struct VTable {
+    poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
+    drop_coroutine: unsafe fn(NonNull<Header>),
+    drop_value: unsafe fn(NonNull<Header>),
+    /// The value's cell.
+    value: unsafe fn(NonNull<Header>) -> *const (),
+    gave_error: unsafe fn(NonNull<Header>, &Errors) -> bool,
+    describe_error: unsafe fn(NonNull<Header>, &Errors) -> Option<String>,
+    repr_value: unsafe fn(NonNull<Header>) -> String,
+    coroutine: fn() -> &'static str,
+    coroutine_type: fn() -> TypeId,
+    layout: Layout,
+}
+
+#[repr(C)]
+struct Allocation<F: Future> {
+    header: Header,
+    body: UnsafeCell<Body<F>>,
+}
+
+union Body<F: Future> {
+    coroutine: ManuallyDrop<F>,
+    value: ManuallyDrop<Value<F::Output>>,
+}
+
+type Value<T> = RefCell<Option<T>>;
+
+/// A task's functions, for its future `F`; the name is `N`'s.
+struct Functions<F, N>(PhantomData<(F, N)>);
+
+impl<F: Future, N> Functions<F, N> {
+    const VTABLE: VTable = VTable {
+        poll: Self::poll,
+        drop_coroutine: Self::drop_coroutine,
+        drop_value: Self::drop_value,
+        value: Self::value,
+        gave_error: Self::gave_error,
+        describe_error: Self::describe_error,
+        repr_value: Self::repr_value,
+        coroutine: std::any::type_name::<N>,
+        coroutine_type: typeid::of::<N>,
+        layout: Layout::new::<Allocation<F>>(),
+    };
+
+    /// # Safety
+    ///
+    /// For this and all that follow: the header is of an [`Allocation`] of this type, and this is its
+    /// home, with a handle.
+    #[inline]
+    unsafe fn body(task: NonNull<Header>) -> *mut Body<F> {
+        let allocation = task.as_ptr().cast::<Allocation<F>>();
+        // SAFETY: as the caller promises. The pointer came from the whole allocation.
+        UnsafeCell::raw_get(unsafe { &raw const (*allocation).body })
+    }
+
+    unsafe fn poll(task: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
+        /// Leaves the coroutine as one that may be polled again, or dropped.
+        struct Polling<'a>(&'a Cell<Stage>);
+        impl Drop for Polling<'_> {
+            fn drop(&mut self) {
+                self.0.set(Stage::Coroutine);
+            }
+        }
+        // SAFETY: as the caller promises. The coroutine is there as long as the stage says so, and
+        // pinned: it is never moved. Nobody else touches it meanwhile, since the stage says that it
+        // is not there.
+        unsafe {
+            let header: &Header = task.as_ref();
+            if header.stage.get() != Stage::Coroutine {
+                return Poll::Pending;
+            }
+            header.stage.set(Stage::Between);
+            let polling = Polling(&header.stage);
+            let coroutine: &mut F = &mut (*Self::body(task)).coroutine;
+            let Poll::Ready(value) = Pin::new_unchecked(coroutine).poll(cx) else {
+                return Poll::Pending;
+            };
+            std::mem::forget(polling);
+            let mut dropped = Ok(());
+            if std::mem::needs_drop::<F>() {
+                let coroutine = &raw mut (*Self::body(task)).coroutine;
+                dropped = catch_unwind(AssertUnwindSafe(|| ManuallyDrop::drop(&mut *coroutine)));
+            }
+            Self::put(task, Some(value));
+            if let Err(payload) = dropped {
+                resume_unwind(payload);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Puts the value where the coroutine was.
+    unsafe fn put(task: NonNull<Header>, value: Option<F::Output>) {
+        // SAFETY: as the caller promises; there is no coroutine any more and no value yet.
+        unsafe {
+            let value = ManuallyDrop::new(RefCell::new(value));
+            (&raw mut (*Self::body(task)).value).write(value);
+            task.as_ref().stage.set(Stage::Value);
+        }
+    }
+
+    unsafe fn drop_coroutine(task: NonNull<Header>) {
+        /// Has an empty value in its place, even when its destructor panics.
+        struct Put<F: Future, N>(NonNull<Header>, PhantomData<Functions<F, N>>);
+        impl<F: Future, N> Drop for Put<F, N> {
+            fn drop(&mut self) {
+                // SAFETY: `drop_coroutine` makes it where it may be called.
+                unsafe { Functions::<F, N>::put(self.0, None) };
+            }
+        }
+        // SAFETY: as for `poll`.
+        unsafe {
+            let header = task.as_ref();
+            if header.stage.get() != Stage::Coroutine {
+                return;
+            }
+            header.stage.set(Stage::Between);
+            let _put = Put::<F, N>(task, PhantomData);
+            ManuallyDrop::drop(&mut (*Self::body(task)).coroutine);
+        }
+    }
+
+    unsafe fn typed_value<'a>(task: NonNull<Header>) -> Option<&'a Value<F::Output>> {
+        // SAFETY: as the caller promises, who has a handle for as long as this lives.
+        unsafe {
+            let is_there = task.as_ref().stage.get() == Stage::Value;
+            is_there.then(|| &*(*Self::body(task)).value)
+        }
+    }
+
+    unsafe fn drop_value(task: NonNull<Header>) {
+        // SAFETY: as the caller promises.
+        let value = unsafe { Self::typed_value(task) }.and_then(RefCell::take);
+        drop(value);
+    }
+
+    unsafe fn value(task: NonNull<Header>) -> *const () {
+        // SAFETY: as the caller promises.
+        let value = unsafe { Self::typed_value(task) };
+        value.map_or(std::ptr::null(), |value| std::ptr::from_ref(value).cast())
+    }
+
+    unsafe fn gave_error(task: NonNull<Header>, errors: &Errors) -> bool {
+        // SAFETY: as the caller promises.
+        let Some(value) = (unsafe { Self::typed_value(task) }) else {
+            return false;
+        };
+        let value = value.borrow();
+        value.as_ref().is_some_and(|value| errors.is_error(value))
+    }
+
+    unsafe fn describe_error(task: NonNull<Header>, errors: &Errors) -> Option<String> {
+        // SAFETY: as the caller promises. No task is made whose value is not `'static`.
+        unsafe {
+            let value = Self::typed_value(task)?.try_borrow().ok()?;
+            errors.describe(value.as_ref()?)
+        }
+    }
+
+    unsafe fn repr_value(task: NonNull<Header>) -> String {
+        // SAFETY: as the caller promises.
+        match unsafe { Self::typed_value(task) }.map(RefCell::try_borrow) {
+            Some(Ok(value)) => repr::value(value.as_ref()),
+            Some(Err(_)) => "...".to_owned(),
+            None => repr::value::<F::Output>(None),
+        }
+    }
+}
+
+impl Header {
+    #[inline]
+    fn address(&self) -> Address {
+        self.address
+    }
+}
+
+/// A reference to a task of any type.
+pub(crate) struct TaskRef {
+    header: NonNull<Header>,
+    /// It is no more `Send` than this.
+    of: PhantomData<Rc<()>>,
+}
+
+impl TaskRef {
+    /// A task with its first reference; `N` is what it is named after.
+    #[inline]
+    pub(super) fn new<F: Future, N>(
+        event_loop: &LoopState,
+        created_at: &'static Location<'static>,
+        future: F,
+        is_main: bool,
+    ) -> Self {
+        let allocation = Box::<Allocation<F>>::new_uninit();
+        let allocation = Box::into_raw(allocation).cast::<Allocation<F>>();
+        // SAFETY: it is allocated, and both fields are written, in place.
+        unsafe {
+            (&raw mut (*allocation).body)
+                .cast::<ManuallyDrop<F>>()
+                .write(ManuallyDrop::new(future));
+            (&raw mut (*allocation).header).write(Header {
+                travelling: Travelling::new(),
+                vtable: &Functions::<F, N>::VTABLE,
+                address: event_loop.address(),
+                handles: Cell::new(1),
+                wakers: Cell::new(0),
+                stage: Cell::new(Stage::Coroutine),
+                is_gone: Cell::new(false),
+                is_merged: Cell::new(false),
+                core: ManuallyDrop::new(TaskCore::new(event_loop, created_at, is_main)),
+                future: ManuallyDrop::new(FutureCore::new(event_loop)),
+            });
+            Self::of(NonNull::new_unchecked(allocation).cast())
+        }
+    }
+
+    fn of(header: NonNull<Header>) -> Self {
+        Self {
+            header,
+            of: PhantomData,
+        }
+    }
+
+    /// One more reference.
+    ///
+    /// # Safety
+    ///
+    /// This is the task's home, and there is a handle to it.
+    unsafe fn more(header: NonNull<Header>) -> Self {
+        // SAFETY: as the caller promises.
+        let handles = unsafe { &header.as_ref().handles };
+        match handles.get().checked_add(1) {
+            Some(more) => handles.set(more),
+            // As with an `Rc`: that many were forgotten.
+            None => std::process::abort(),
+        }
+        Self::of(header)
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: this is a reference to it, at home.
+        unsafe { self.header.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn core(&self) -> &TaskCore {
+        &self.header().core
+    }
+
+    #[inline]
+    pub(crate) fn future(&self) -> &FutureCore {
+        &self.header().future
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, other: &TaskRef) -> bool {
+        self.header == other.header
+    }
+
+    /// Tells it from all other tasks that there are.
+    pub(crate) fn id(&self) -> usize {
+        self.header.as_ptr().addr()
+    }
+
+    /// The name of the coroutine's type, which holds that of its function.
+    pub(crate) fn coroutine(&self) -> &'static str {
+        (self.header().vtable.coroutine)()
+    }
+
+    /// Its type, but for lifetimes.
+    pub(super) fn coroutine_type(&self) -> TypeId {
+        (self.header().vtable.coroutine_type)()
+    }
+
+    /// The function's name, Python's `__qualname__`.
+    pub(crate) fn coroutine_name(&self) -> String {
+        repr::qualified_name(self.coroutine())
+    }
+
+    /// Polls the coroutine; its value is kept.
+    #[inline]
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: for this and the next: this is the vtable of the allocation, and there is a handle.
+        unsafe { (self.header().vtable.poll)(self.header, cx) }
+    }
+
+    pub(super) fn drop_coroutine(&self) {
+        // SAFETY: as above.
+        unsafe { (self.header().vtable.drop_coroutine)(self.header) }
+    }
+
+    pub(super) fn drop_value(&self) {
+        // SAFETY: as above.
+        unsafe { (self.header().vtable.drop_value)(self.header) }
+    }
+
+    pub(crate) fn repr_value(&self) -> String {
+        // SAFETY: as above.
+        unsafe { (self.header().vtable.repr_value)(self.header) }
+    }
+
+    /// Whether it ended with an `Err` that is its exception.
+    pub(super) fn gave_error(&self) -> bool {
+        let Some(errors) = self.core().errors() else {
+            return false;
+        };
+        let errors = errors.borrow();
+        // SAFETY: as above.
+        errors
+            .as_ref()
+            .is_some_and(|errors| unsafe { (self.header().vtable.gave_error)(self.header, errors) })
+    }
+
+    /// What the `Err` says that it ended with, when that is its exception.
+    pub(crate) fn error(&self) -> Option<String> {
+        let errors = self.core().errors()?.try_borrow().ok()?;
+        // SAFETY: as above.
+        unsafe { (self.header().vtable.describe_error)(self.header, errors.as_ref()?) }
+    }
+
+    /// The value of a task that is done.
+    ///
+    /// # Safety
+    ///
+    /// `T` is the type of its value, with no longer lifetimes.
+    #[inline]
+    pub(super) unsafe fn value<T>(&self) -> Option<&Value<T>> {
+        // SAFETY: as above, and the cell lives as long as the handle.
+        unsafe {
+            let value = (self.header().vtable.value)(self.header);
+            value.cast::<Value<T>>().as_ref()
+        }
+    }
+
+    /// A reference that may travel.
+    #[inline]
+    pub(crate) fn key(&self) -> TaskKey {
+        // Where there is a handle, it is counted beside it.
+        let header = self.header();
+        if header.wakers.get() < u32::MAX {
+            header.wakers.set(header.wakers.get() + 1);
+        } else {
+            header.travelling.add();
+        }
+        TaskKey(self.header)
+    }
+
+    /// Drops a reference that leads here.
+    #[inline]
+    pub(super) fn take_back(&self, key: TaskKey) {
+        let wakers = &self.header().wakers;
+        if key.is_of(self) && wakers.get() > 0 {
+            wakers.set(wakers.get() - 1);
+            std::mem::forget(key);
+        }
+    }
+
+    /// Runs `f` with a waker of the task.
+    #[inline]
+    pub(super) fn with_waker<R>(&self, f: impl FnOnce(&Waker) -> R) -> R {
+        // SAFETY: the vtable is made for this pointer; the waker is not dropped, and so takes no
+        // reference away that it does not have.
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(self.header)) });
+        f(&waker)
+    }
+
+    /// Whether this is the task's own waker.
+    #[inline]
+    pub(crate) fn is_woken_by(&self, waker: &Waker) -> bool {
+        waker.data() == self.header.as_ptr().cast_const().cast::<()>()
+            && std::ptr::eq(waker.vtable(), &WAKER)
+    }
+
+    /// The last handle goes: drops what is to be dropped at home.
+    #[cold]
+    fn end(&self) {
+        /// Frees the allocation or leaves that to others, also when a destructor panics.
+        struct Merge(NonNull<Header>);
+        impl Drop for Merge {
+            fn drop(&mut self) {
+                // SAFETY: the last handle is about to go, and stands for a reference until it is merged.
+                unsafe {
+                    let header = self.0.as_ptr();
+                    // They are empty, but for memory.
+                    ManuallyDrop::drop(&mut (*header).core);
+                    ManuallyDrop::drop(&mut (*header).future);
+                    let header = self.0.as_ref();
+                    header.is_merged.set(true);
+                    if header.travelling.merge(header.wakers.get()) {
+                        free(self.0);
+                    }
+                }
+            }
+        }
+        self.header().is_gone.set(true);
+        let _merge = Merge(self.header);
+        self.report_unseen();
+        self.drop_coroutine();
+        self.drop_value();
+        self.core().empty();
+        self.future().empty();
+    }
+
+    fn report_unseen(&self) {
+        let future = self.future();
+        if !future.is_unseen() {
+            return;
+        }
+        let (shown, panic) = match (future.failure(), self.error()) {
+            (Some(Exception::Panic(panic)), _) => (format!("{panic:?}"), panic),
+            (None, Some(error)) => (error.clone(), Panic::said(error)),
+            _ => return,
+        };
+        let name = self.core().name();
+        let context = ExceptionContext {
+            message: format!(
+                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={shown}>",
+                self.coroutine_name()
+            ),
+            exception: Some(panic),
+            task: None,
+        };
+        match future.event_loop().upgrade() {
+            Some(event_loop) => event_loop.report(context),
+            None => default_exception_handler(&context),
+        }
+    }
+}
+
+impl Clone for TaskRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        // SAFETY: this is a handle.
+        unsafe { Self::more(self.header) }
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        let handles = &self.header().handles;
+        handles.set(handles.get() - 1);
+        if handles.get() == 0 {
+            self.end();
+        }
+    }
+}
+
+/// # Safety
+///
+/// The last reference is gone, and everything in the allocation was dropped.
+unsafe fn free(header: NonNull<Header>) {
+    // SAFETY: as the caller promises; the layout is what it was allocated with. What is in the header
+    // has no destructor that is still needed.
+    unsafe {
+        let layout = header.as_ref().vtable.layout;
+        std::alloc::dealloc(header.as_ptr().cast(), layout);
+    }
+}
+
+/// A reference to a task that may travel: what a waker is, for use in the runtime.
+pub(crate) struct TaskKey(NonNull<Header>);
+
+// SAFETY: elsewhere than at home it touches only what may be touched everywhere; where it is, each of
+// its functions asks.
+unsafe impl Send for TaskKey {}
+// SAFETY: as above.
+unsafe impl Sync for TaskKey {}
+
+impl TaskKey {
+    /// One more reference, from anywhere.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a reference.
+    #[inline]
+    unsafe fn more(task: NonNull<Header>) -> Self {
+        // SAFETY: as the caller promises; what is counted at home is only touched there.
+        let header = unsafe { task.as_ref() };
+        if header.address().is_home() && !header.is_merged.get() && header.wakers.get() < u32::MAX {
+            header.wakers.set(header.wakers.get() + 1);
+        } else {
+            header.travelling.add();
+        }
+        Self(task)
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: this is a reference to it.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Where its loop is.
+    pub(crate) fn address(&self) -> Address {
+        self.header().address()
+    }
+
+    /// The task, at home, while there are handles to it.
+    pub(crate) fn upgrade(&self) -> Option<TaskRef> {
+        let header = self.header();
+        if !header.address().is_home() || header.is_gone.get() {
+            return None;
+        }
+        // SAFETY: this is its home, and it is not gone.
+        Some(unsafe { TaskRef::more(self.0) })
+    }
+
+    /// The task, at home, until it is done.
+    pub(crate) fn task(&self) -> Option<TaskRef> {
+        self.upgrade().filter(|task| task.core().is_owned())
+    }
+
+    #[inline]
+    pub(crate) fn is_of(&self, task: &TaskRef) -> bool {
+        self.0 == task.header
+    }
+
+    /// Has the task step in its loop's next iteration.
+    #[inline]
+    fn wake(self) {
+        let header = self.header();
+        if header.address().is_home() {
+            self.wake_at_home();
+        } else if header.travelling.queue() {
+            // A closed loop has no use for it.
+            let _ = header.address().send(Message::Wake(self));
+        }
+    }
+
+    /// Wakes, if the waker is a task's; gives others back.
+    #[inline]
+    pub(crate) fn try_wake(waker: Waker) -> Result<(), Waker> {
+        if !std::ptr::eq(waker.vtable(), &raw const WAKER) {
+            return Err(waker);
+        }
+        ManuallyDrop::into_inner(lent(ManuallyDrop::new(waker).data())).wake();
+        Ok(())
+    }
+
+    /// As [`wake`](Self::wake), by reference.
+    #[inline]
+    fn wake_by_ref(&self) {
+        if self.address().is_home() {
+            self.wake_at_home();
+        } else {
+            self.clone().wake();
+        }
+    }
+
+    /// A wake-up from another thread has come in.
+    pub(crate) fn arrive(self) {
+        self.header().travelling.unqueue();
+        self.wake_at_home();
+    }
+
+    #[inline]
+    fn wake_at_home(&self) {
+        let header = self.header();
+        if header.is_gone.get() || !header.core.is_owned() || header.core.scheduled.get() {
+            return;
+        }
+        // SAFETY: this is its home, and it is not gone.
+        let task = unsafe { TaskRef::more(self.0) };
+        header
+            .address()
+            .with(move |event_loop| event_loop.schedule_owned(task));
+    }
+}
+
+impl Clone for TaskKey {
+    fn clone(&self) -> Self {
+        // SAFETY: this is a reference.
+        unsafe { Self::more(self.0) }
+    }
+}
+
+impl Drop for TaskKey {
+    #[inline]
+    fn drop(&mut self) {
+        let header = self.header();
+        // One that was cloned elsewhere may be more than were counted here.
+        if header.address().is_home() && !header.is_merged.get() && header.wakers.get() > 0 {
+            header.wakers.set(header.wakers.get() - 1);
+        } else if header.travelling.remove() {
+            // SAFETY: it was the last reference.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+impl std::fmt::Debug for TaskKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<TaskKey {:p}>", self.0)
+    }
+}
+
+/// The functions of a waker, whose pointer is a [`TaskKey`].
+static WAKER: RawWakerVTable = RawWakerVTable::new(
+    |data| raw_waker((*lent(data)).clone().into_raw()),
+    |data| ManuallyDrop::into_inner(lent(data)).wake(),
+    |data| lent(data).wake_by_ref(),
+    |data| drop(ManuallyDrop::into_inner(lent(data))),
+);
+
+impl TaskKey {
+    fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).0
+    }
+}
+
+fn raw_waker(task: NonNull<Header>) -> RawWaker {
+    RawWaker::new(task.as_ptr().cast_const().cast(), &WAKER)
+}
+
+/// The reference that a waker is, still the waker's.
+fn lent(data: *const ()) -> ManuallyDrop<TaskKey> {
+    match NonNull::new(data.cast_mut().cast()) {
+        Some(task) => ManuallyDrop::new(TaskKey(task)),
+        None => unreachable!("a waker of a task has a task"),
+    }
+}
