@@ -156,19 +156,15 @@ struct Point {
     what: What,
 }
 
-/// What is known of a suspended leaf: where it stands, or what it waits for.
-enum What {
-    Nothing,
-    At(&'static Location<'static>),
-    Target(Target),
+/// What is known of a suspended leaf: where it stands, and what it waits for.
+struct What {
+    location: Option<&'static Location<'static>>,
+    target: Option<Target>,
 }
 
 impl What {
     fn target(&self) -> Option<&Target> {
-        match self {
-            What::Target(target) => Some(target),
-            _ => None,
-        }
+        self.target.as_ref()
     }
 }
 
@@ -652,10 +648,10 @@ impl Cancellation {
 
     /// Where the innermost suspended leaf stands in the program.
     pub(super) fn location(&self) -> Option<&'static Location<'static>> {
-        self.points.borrow().top_down().find_map(|what| match what {
-            What::At(location) => Some(*location),
-            _ => None,
-        })
+        self.points
+            .borrow()
+            .top_down()
+            .find_map(|what| what.location)
     }
 
     /// Names the tasks that this one waits for.
@@ -955,10 +951,9 @@ impl Suspended {
                     return;
                 }
             }
-            let what = match (location, target()) {
-                (_, Some(target)) => What::Target(target),
-                (Some(location), None) => What::At(location),
-                (None, None) => What::Nothing,
+            let what = What {
+                location,
+                target: target(),
             };
             let id = task.core().cancellation.add(task, cx, kind, what);
             self.registered = Some((task.key(), id));
