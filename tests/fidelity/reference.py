@@ -968,7 +968,9 @@ def main():
         if line == "\n":  # the end of a batch
             sys.stdout.flush()
             continue
-        write(json.dumps(execute(json.loads(line)), separators=(",", ":")))
+        # In a context of its own: what is left over from one program may set variables when it is collected.
+        trace = contextvars.Context().run(execute, json.loads(line))
+        write(json.dumps(trace, separators=(",", ":")))
         write("\n")
     sys.stdout.flush()
 

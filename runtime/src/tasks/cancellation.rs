@@ -346,8 +346,13 @@ impl Points {
         false
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there never was more than fits without memory of its own, and nothing is left.
+    fn is_unused(&self) -> bool {
         self.only.is_none() && self.line.is_none()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn len(&self) -> usize {
@@ -511,8 +516,10 @@ impl Cancellation {
         event_loop: &Rc<LoopState>,
         wish: &Wish,
     ) -> bool {
-        let is_marked = |trouble: &Box<Trouble>| !matches!(*trouble.mark.borrow(), Mark::Clear);
-        if task.core().scheduled.get() || self.trouble.get().is_some_and(is_marked) {
+        let is_marked = |trouble: &Trouble| !matches!(*trouble.mark.borrow(), Mark::Clear);
+        if task.core().scheduled.get()
+            || self.trouble.get().is_some_and(|trouble| is_marked(trouble))
+        {
             return false;
         }
         self.mark(Mark::ToRaise {
@@ -602,7 +609,7 @@ impl Cancellation {
         };
         *tries += 1;
         *point = None;
-        if *tries < 3 && self.points.borrow().len() > 0 {
+        if *tries < 3 && !self.points.borrow().is_empty() {
             return Leftover::Nothing;
         }
         match std::mem::take(&mut *mark) {
@@ -625,7 +632,7 @@ impl Cancellation {
 
     pub(super) fn clear(&self) {
         self.clear_marks();
-        if !self.points.borrow().is_empty() {
+        if !self.points.borrow().is_unused() {
             let points = self.points.take();
             drop(points);
         }
