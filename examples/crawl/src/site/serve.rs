@@ -43,7 +43,14 @@ pub(super) fn serve(site: Rc<Site>, listener: TcpListener) -> Infallible {
 
 #[asyncio::coroutine]
 fn serve_connection(site: Rc<Site>, socket: TcpStream) {
-    let answer = service_fn(|request| answer(Rc::clone(&site), request));
+    #[allow(
+        clippy::redundant_async_block,
+        reason = "a request that hyper drops unanswered has called nothing that was never awaited"
+    )]
+    let answer = service_fn(|request| {
+        let site = Rc::clone(&site);
+        async move { answer(site, request).await }
+    });
     if let Err(error) =
         yield_from!(http1::Builder::new().serve_connection(FuturesIo::new(socket), answer))
     {
