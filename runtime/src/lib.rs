@@ -108,6 +108,8 @@ mod managers;
 mod queues;
 mod runners;
 mod shield;
+#[cfg(all(unix, any(feature = "processes", feature = "signals")))]
+mod signal;
 #[cfg(feature = "signals")]
 mod signals;
 mod streams;
@@ -131,8 +133,6 @@ pub use as_completed::{AsCompleted, AsCompletedTimeout, NextCompleted, as_comple
 pub use async_generators::{
     ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
 };
-#[cfg(all(unix, any(feature = "processes", feature = "signals")))]
-pub use async_signal::Signal;
 pub use asyncio_macros::{coroutine, coroutines, main, test};
 pub use contextvars::{Context, ContextToken, ContextVar};
 pub use coroutines::Coroutine;
@@ -157,6 +157,8 @@ pub use managers::AsyncExit;
 pub use queues::{LifoQueue, PriorityQueue, Queue};
 pub use runners::{Runner, run};
 pub use shield::shield;
+#[cfg(all(unix, any(feature = "processes", feature = "signals")))]
+pub use signal::Signal;
 pub use streams::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use streams::{
     HandlerOutput, OpenConnection, Server, StartServer, StreamReader, StreamWriter,

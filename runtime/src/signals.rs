@@ -5,10 +5,27 @@
 //! up; the second one ends the loop at once with a [`KeyboardInterrupt`]. A loop that is stuck in
 //! blocking work and takes in neither does not keep the program from being ended.
 
+#[cfg(unix)]
+use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::panic::{Location, panic_any, resume_unwind};
+#[cfg(unix)]
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+#[cfg(unix)]
+use std::task::{self, Poll};
 
+#[cfg(unix)]
+use async_io::Async;
+#[cfg(unix)]
+use futures_io::AsyncRead;
+#[cfg(unix)]
+use signal_hook::{SigId, low_level};
+
+#[cfg(unix)]
+use crate::Signal;
 use crate::contextvars::Context;
 use crate::event_loop::EventLoop;
 use crate::event_loop::remote::Message;
@@ -90,7 +107,40 @@ impl Drop for Aimed {
 /// Whether Ctrl-C comes to us; not when the program handles it itself.
 fn is_handled() -> bool {
     static HANDLED: OnceLock<bool> = OnceLock::new();
-    *HANDLED.get_or_init(|| ctrlc::try_set_handler(on_ctrl_c).is_ok())
+    *HANDLED.get_or_init(|| listen().is_ok())
+}
+
+/// Has [`on_ctrl_c`] called for each.
+#[cfg(unix)]
+fn listen() -> io::Result<()> {
+    if !is_by_default(libc::SIGINT) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let (mut arrivals, pipe) = UnixStream::pair()?;
+    low_level::pipe::register(libc::SIGINT, pipe)?;
+    let listener = move || {
+        while arrivals.read_exact(&mut [0]).is_ok() {
+            on_ctrl_c();
+        }
+    };
+    let thread = std::thread::Builder::new().name("ctrl-c".into());
+    thread.spawn(listener).map(drop)
+}
+
+#[cfg(not(unix))]
+fn listen() -> Result<(), ctrlc::Error> {
+    ctrlc::try_set_handler(on_ctrl_c)
+}
+
+/// Whether nobody handles a signal, nor has it ignored.
+#[cfg(unix)]
+fn is_by_default(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is set; the present action is written to a place that has room for it.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all of it is numbers, and an address that may be null.
+    let action = unsafe { action.assume_init() };
+    asked == 0 && action.sa_sigaction == libc::SIG_DFL
 }
 
 /// How many loops have a handler of their own for it.
@@ -115,8 +165,45 @@ impl Drop for CtrlCTaken {
     }
 }
 
+/// What a signal writes into each time it comes, until this is dropped.
+#[cfg(unix)]
+pub(crate) struct Arrivals {
+    pipe: Async<UnixStream>,
+    id: SigId,
+}
+
+#[cfg(unix)]
+impl Arrivals {
+    /// # Errors
+    ///
+    /// When the system does not take a handler.
+    pub(crate) fn new(signal: Signal) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let pipe = Async::new(ours)?;
+        let id = low_level::pipe::register(signal as i32, theirs)?;
+        Ok(Self { pipe, id })
+    }
+
+    /// Ready once for each time that it came.
+    pub(crate) fn poll_next(&self, cx: &mut task::Context<'_>) -> Poll<()> {
+        let read = Pin::new(&mut &self.pipe).poll_read(cx, &mut [0]);
+        match read {
+            Poll::Ready(Ok(1..)) => Poll::Ready(()),
+            // The other end is open as long as the signal is handled.
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        low_level::unregister(self.id);
+    }
+}
+
 /// A loop has a handler for a signal, which does not do what it does by default until this is
-/// dropped, and then does again: what async-signal leaves in its place would ignore it.
+/// dropped, and then does again: what signal-hook leaves in its place would ignore it.
 #[cfg(unix)]
 pub(crate) struct Handled(Arc<ByItself>);
 
@@ -133,7 +220,7 @@ impl Handled {
     /// # Errors
     ///
     /// When the system does not take a handler.
-    pub(crate) fn new(signal: async_signal::Signal) -> std::io::Result<Self> {
+    pub(crate) fn new(signal: Signal) -> std::io::Result<Self> {
         static DEFAULTS: Mutex<Vec<(i32, Arc<ByItself>)>> = Mutex::new(Vec::new());
         let mut defaults = DEFAULTS.lock().unwrap_or_else(PoisonError::into_inner);
         let number = signal as i32;
@@ -143,7 +230,7 @@ impl Handled {
             None => {
                 let default = Arc::<ByItself>::default();
                 // Ctrl-C has a handler already that does by itself what is to be done.
-                let is_ours = signal == async_signal::Signal::Int && is_handled();
+                let is_ours = signal == Signal::Int && is_handled();
                 if !is_ours {
                     let condition = default.is_default.clone();
                     signal_hook::flag::register_conditional_default(number, condition)?;

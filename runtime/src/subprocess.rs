@@ -1,8 +1,11 @@
 //! Processes: `create_subprocess_exec` and `create_subprocess_shell`.
 //!
-//! async-process starts them, and reaps those that nobody waits for; their pipes are streams.
+//! Each is reaped when it ends, whether somebody waits for it or not; their pipes are streams.
 //!
 //! Mirrors `asyncio/subprocess.py`.
+
+#[cfg_attr(not(unix), path = "subprocess/foreign.rs")]
+mod child;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -14,8 +17,7 @@ use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_process::{Child, Command};
-
+use self::child::{Child, Command};
 use crate::streams::connection::{Connection, Names, Sink, Source};
 use crate::streams::{DEFAULT_LIMIT, StreamReader, StreamWriter};
 use crate::tasks::outside::outside_future;
@@ -152,7 +154,7 @@ impl CreateSubprocess {
     }
 
     fn spawn(mut self) -> io::Result<Process> {
-        let mut child = self.command.spawn().map_err(|error| {
+        let mut child = child::spawn(&mut self.command).map_err(|error| {
             let program = self.command.get_program().to_string_lossy();
             io::Error::new(error.kind(), format!("cannot start {program:?}: {error}"))
         })?;

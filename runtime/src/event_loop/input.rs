@@ -5,19 +5,17 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-#[cfg(feature = "signals")]
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use async_io::Async;
-#[cfg(feature = "signals")]
-use async_signal::{Signal, Signals};
-#[cfg(feature = "signals")]
-use futures_core::Stream;
 
 use super::watches::WatchKey;
 use super::{EventLoop, guarded};
+#[cfg(feature = "signals")]
+use crate::Signal;
+#[cfg(feature = "signals")]
+use crate::signals::{Arrivals, CtrlCTaken, Handled};
 
 /// What a callback is called for: there is one callback for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,19 +134,14 @@ impl EventLoop {
             let message = format!("{signal:?} cannot be caught");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut signals = Signals::new([signal])?;
-        let handled = crate::signals::Handled::new(signal)?;
-        let taken = (signal == Signal::Int).then(crate::signals::CtrlCTaken::new);
+        let arrivals = Arrivals::new(signal)?;
+        let handled = Handled::new(signal)?;
+        let taken = (signal == Signal::Int).then(CtrlCTaken::new);
         let key = self.inner.watch(move |cx| {
             let _held = (&handled, &taken);
-            match Pin::new(&mut signals).poll_next(cx) {
-                Poll::Ready(Some(Ok(_))) => {
-                    guarded("Exception in callback", &mut callback);
-                    Poll::Ready(())
-                }
-                // Its pipe to the handler does not end.
-                Poll::Ready(_) | Poll::Pending => Poll::Pending,
-            }
+            std::task::ready!(arrivals.poll_next(cx));
+            guarded("Exception in callback", &mut callback);
+            Poll::Ready(())
         });
         self.name_watch(Watched::Signal(signal), key);
         Ok(())

@@ -1,0 +1,132 @@
+//! A process that was started, as Unix knows it.
+//!
+//! A thread of its own waits for each, as CPython's `ThreadedChildWatcher` does: so it is reaped
+//! whether anybody asks for it or not, on every Unix, and `SIGCHLD` is left to the program.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::process::{self, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use async_io::Async;
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+pub(super) use std::process::Command;
+
+/// What the thread that waits needs.
+const STACK: usize = 64 * 1024;
+
+/// A process that was started.
+pub(super) struct Child {
+    pub(super) stdin: Option<Async<ChildStdin>>,
+    pub(super) stdout: Option<Async<ChildStdout>>,
+    pub(super) stderr: Option<Async<ChildStderr>>,
+    pid: u32,
+    waited: Arc<Waited>,
+}
+
+/// Starts a process.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let waited = Arc::new(Waited(Mutex::new(State {
+        process: command.spawn()?,
+        status: None,
+        waiting: Vec::new(),
+    })));
+    let made = Child::new(&waited);
+    if made.is_err() {
+        // Nobody gets to know of it.
+        let mut state = waited.state();
+        let _ = state.process.kill().and_then(|()| state.process.wait());
+    }
+    made
+}
+
+impl Child {
+    fn new(waited: &Arc<Waited>) -> io::Result<Self> {
+        let mut state = waited.state();
+        let process = &mut state.process;
+        let child = Self {
+            pid: process.id(),
+            stdin: process.stdin.take().map(Async::new).transpose()?,
+            stdout: process.stdout.take().map(Async::new).transpose()?,
+            stderr: process.stderr.take().map(Async::new).transpose()?,
+            waited: waited.clone(),
+        };
+        let (pid, waited) = (Pid::from_child(process), waited.clone());
+        let reaper = thread::Builder::new().name(format!("waitpid-{}", child.pid));
+        reaper.stack_size(STACK).spawn(move || waited.reap(pid))?;
+        Ok(child)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it ended, when it has.
+    pub(super) fn try_status(&mut self) -> io::Result<Option<ExitStatus>> {
+        let mut state = self.waited.state();
+        match state.status {
+            Some(status) => status.map(Some).map_err(io::Error::from),
+            // The thread may not have come to it yet.
+            None => state.process.try_wait(),
+        }
+    }
+
+    /// Waits until it ends.
+    pub(super) fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + use<> {
+        let waited = self.waited.clone();
+        poll_fn(move |cx| waited.poll(cx))
+    }
+
+    /// Ends it; its number is its own until it was reaped, which takes the same lock.
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        self.waited.state().process.kill()
+    }
+}
+
+/// What the thread and those who wait share.
+struct Waited(Mutex<State>);
+
+struct State {
+    process: process::Child,
+    status: Option<Result<ExitStatus, io::ErrorKind>>,
+    waiting: Vec<Waker>,
+}
+
+impl Waited {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits without the lock and without taking the number from the process; then takes both.
+    fn reap(&self, pid: Pid) {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        // An error says that somebody else has reaped it, and so does the next call.
+        let _ = retry_on_intr(|| waitid(WaitId::Pid(pid), ended));
+        let mut state = self.state();
+        let status = state.process.wait();
+        state.status = Some(status.map_err(|error| error.kind()));
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        let mut state = self.state();
+        if let Some(status) = state.status {
+            return Poll::Ready(status.map_err(io::Error::from));
+        }
+        if !state
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(cx.waker()))
+        {
+            state.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
