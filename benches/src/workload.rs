@@ -1,6 +1,7 @@
 //! What is measured, and how: each row of a group does the same work, and says so with the same checksum.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -64,8 +65,12 @@ pub struct Sample {
 }
 
 /// Serves the rows of a program that another compiler built to the one that measures.
-pub fn serve(workloads: &[Workload]) {
-    if std::env::args().nth(1).as_deref() == Some("rows") {
+///
+/// # Panics
+///
+/// If it is asked for a row that it does not have.
+pub fn serve(workloads: &[Workload], only_names: bool) {
+    if only_names {
         for Workload {
             group, name, step, ..
         } in workloads
@@ -92,6 +97,8 @@ pub fn serve(workloads: &[Workload]) {
 
 /// A program that [`serve`]s rows.
 pub struct Server {
+    /// Where it is.
+    pub program: PathBuf,
     process: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -108,7 +115,7 @@ impl Server {
     #[must_use]
     pub fn start(program: &std::path::Path) -> Self {
         let listed = Command::new(program)
-            .arg("rows")
+            .arg("--rows")
             .output()
             .expect("the program runs");
         let rows = String::from_utf8(listed.stdout)
@@ -121,6 +128,7 @@ impl Server {
             })
             .collect();
         let mut process = Command::new(program)
+            .arg("--serve")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -129,6 +137,7 @@ impl Server {
             requests: process.stdin.take().expect("piped"),
             answers: BufReader::new(process.stdout.take().expect("piped")),
             process,
+            program: program.to_owned(),
             rows,
         }
     }

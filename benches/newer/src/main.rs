@@ -365,5 +365,5 @@ fn ours() -> impl Iterator<Item = Workload> {
 fn main() {
     let ours = ours().filter(|workload| !workload.name.is_empty());
     let rows: Vec<Workload> = ROWS.iter().copied().chain(ours).collect();
-    workload::serve(&rows);
+    workload::serve(&rows, std::env::args().any(|argument| argument == "--rows"));
 }

@@ -19,7 +19,7 @@ use crate::compare::target;
 use crate::engine::{Cancel, Engine, Sleep};
 use crate::engines::{Ours, TokioLocal};
 use crate::measure::{Plan, Sample, Watch, most_resident};
-use crate::page;
+use benches::page;
 
 /// The numbers.
 const NUMBERS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];

@@ -6,11 +6,11 @@ mod engine;
 mod engines;
 mod growth;
 mod measure;
-mod page;
 mod python;
 mod table;
 mod workloads;
 
+use benches::page;
 use clap::{Args, Parser, Subcommand};
 use compare::{Choice, Comparison};
 use measure::Plan;

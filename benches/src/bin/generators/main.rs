@@ -4,12 +4,15 @@ mod asynchronous;
 mod ours;
 mod peers;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use benches::counting::Counting;
+use benches::page;
 use benches::report::{self, Figures};
 use benches::workload::{self, Sample, Server, Workload};
+use clap::Parser;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -46,7 +49,7 @@ const NEWER_LOCK: &str = include_str!("../../../newer/Cargo.lock");
 
 /// A row of this program or of the one that a newer compiler built.
 enum Place {
-    Here(&'static Workload),
+    Here(usize, &'static Workload),
     Newer(usize),
 }
 
@@ -59,7 +62,7 @@ struct Row {
 impl Row {
     fn sample(&self, newer: &mut Option<Server>, items: u64) -> (Sample, u64) {
         match self.place {
-            Place::Here(workload) => (workload.sample(items), workload.allocations(self.step)),
+            Place::Here(_, workload) => (workload.sample(items), workload.allocations(self.step)),
             Place::Newer(row) => newer.as_mut().expect("it has rows").sample(row, items),
         }
     }
@@ -84,108 +87,293 @@ impl Row {
     }
 }
 
+/// Measures generators beside their peers.
+#[derive(Parser)]
+struct Arguments {
+    /// Only the groups with this in their names.
+    group: Option<String>,
+    /// Counts instructions with valgrind instead of measuring time.
+    #[arg(long)]
+    instructions: bool,
+    /// Renews the tables in this package's README.
+    #[arg(long)]
+    publish: bool,
+    /// Names the rows, for `--serve`.
+    #[arg(long)]
+    rows: bool,
+    /// Runs the rows it is asked for, a line of standard input each: the number of the row and a number of items. For a profiler.
+    #[arg(long)]
+    serve: bool,
+}
+
 fn main() {
-    let only = std::env::args().nth(1);
-    let mut newer = build_newer().as_deref().map(Server::start);
+    let arguments = Arguments::parse();
+    if arguments.rows || arguments.serve {
+        let all: Vec<Workload> = here().copied().collect();
+        workload::serve(&all, arguments.rows);
+        return;
+    }
+    let newer = build_newer();
     if newer.is_none() {
         println!("no nightly toolchain: without its coroutines and without diapause\n");
     }
+    let mut newer = newer.as_deref().map(Server::start);
+    let chosen = |group: &&&str| {
+        let only = arguments.group.as_ref();
+        only.is_none_or(|only| group.contains(only.as_str()))
+    };
+    let unit = if arguments.instructions {
+        "instructions an item"
+    } else {
+        "ns an item"
+    };
     let mut groups = Vec::new();
-    for group in GROUPS {
-        if only
-            .as_ref()
-            .is_some_and(|only| !group.contains(only.as_str()))
-        {
-            continue;
-        }
-        groups.push(measure(group, &mut newer));
+    for group in GROUPS.iter().filter(chosen) {
+        let rows = rows(group, newer.as_ref());
+        same_checksums(group, &rows, &mut newer);
+        let measured = if arguments.instructions {
+            Group::counted(group, &rows, newer.as_ref())
+        } else {
+            Group::timed(group, &rows, &mut newer)
+        };
+        print!("{}", measured.table(unit));
+        groups.push(measured);
     }
-    let sizes = sizes();
+    let machine = report::machine();
+    let nightly = report::first_line("rustc", &["+nightly", "--version"]);
+    let name = if arguments.instructions {
+        "generators-instructions"
+    } else {
+        "generators"
+    };
     let report = json!({
-        "machine": report::machine(),
-        "nightly": report::first_line("rustc", &["+nightly", "--version"]),
+        "machine": machine,
+        "nightly": nightly,
         "versions": versions(),
         "rounds": ROUNDS,
-        "groups": groups,
-        "sizes": sizes,
+        "unit": unit,
+        "groups": groups.iter().map(Group::json).collect::<Vec<_>>(),
+        "sizes": sizes(),
     });
-    let file = target().join("generators.json");
+    let file = target().join(format!("{name}.json"));
     let text = serde_json::to_string_pretty(&report).expect("it is JSON");
     std::fs::write(&file, text).expect("the target directory can be written");
     println!("written to {}", file.display());
+    if arguments.publish {
+        let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
+        let versions: Vec<String> = versions()
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(peer, version)| format!("{peer} {}", text(version)))
+            .collect();
+        let mut page = format!(
+            "{}, {} cores, {}, nightly {}; {}; {}.\n\n",
+            text(&machine["processor"]),
+            machine["cores"],
+            text(&machine["rustc"]),
+            nightly,
+            versions.join(", "),
+            text(&machine["date"]),
+        );
+        for group in &groups {
+            page.push_str(&group.table(unit));
+        }
+        page::renew("benches/README.md", name, &page);
+    }
 }
 
-/// Measures the rows of a group in turn, and prints them.
-fn measure(group: &str, newer: &mut Option<Server>) -> Value {
-    let here = ours::ROWS
+/// The rows of this program.
+fn here() -> impl Iterator<Item = &'static Workload> {
+    ours::ROWS
         .iter()
         .chain(asynchronous::ROWS)
-        .chain(peers::ROWS);
-    let mut rows: Vec<Row> = here
-        .filter(|workload| workload.group == group)
-        .map(|workload| Row {
+        .chain(peers::ROWS)
+}
+
+/// The rows of a group, of both programs.
+fn rows(group: &str, newer: Option<&Server>) -> Vec<Row> {
+    let mut rows: Vec<Row> = here()
+        .enumerate()
+        .filter(|(_, workload)| workload.group == group)
+        .map(|(index, workload)| Row {
             name: workload.name.to_owned(),
             step: workload.step,
-            place: Place::Here(workload),
+            place: Place::Here(index, workload),
         })
         .collect();
-    if let Some(newer) = newer {
-        let of_group = newer
-            .rows
+    let of_newer = newer.iter().flat_map(|newer| newer.rows.iter().enumerate());
+    rows.extend(
+        of_newer
+            .filter(|(_, row)| row.0 == group)
+            .map(|(index, (_, name, step))| Row {
+                name: name.clone(),
+                step: *step,
+                place: Place::Newer(index),
+            }),
+    );
+    rows
+}
+
+/// What was measured of a group.
+struct Group {
+    name: String,
+    rows: Vec<Measured>,
+}
+
+struct Measured {
+    name: String,
+    /// For one item.
+    figures: Figures,
+    allocations: u64,
+    step: u64,
+}
+
+impl Group {
+    /// Measures the rows in turn.
+    fn timed(name: &str, rows: &[Row], newer: &mut Option<Server>) -> Group {
+        let items: Vec<u64> = rows.iter().map(|row| row.items(newer)).collect();
+        let mut nanos = vec![Vec::new(); rows.len()];
+        let mut allocations = vec![0; rows.len()];
+        for _ in 0..ROUNDS {
+            for (n, row) in rows.iter().enumerate() {
+                let (sample, allocated) = row.sample(newer, items[n]);
+                #[expect(clippy::cast_precision_loss)]
+                nanos[n].push(sample.took.as_secs_f64() * 1e9 / items[n] as f64);
+                allocations[n] = allocated;
+            }
+        }
+        let figures = nanos.into_iter().map(Figures::of);
+        let rows = rows
             .iter()
-            .enumerate()
-            .filter(|(_, row)| row.0 == group);
-        rows.extend(of_group.map(|(index, (_, name, step))| Row {
-            name: name.clone(),
-            step: *step,
-            place: Place::Newer(index),
-        }));
-    }
-    same_checksums(group, &rows, newer);
-    let items: Vec<u64> = rows.iter().map(|row| row.items(newer)).collect();
-    let mut nanos = vec![Vec::new(); rows.len()];
-    let mut allocations = vec![0; rows.len()];
-    for _ in 0..ROUNDS {
-        for (n, row) in rows.iter().enumerate() {
-            let (sample, allocated) = row.sample(newer, items[n]);
-            #[expect(clippy::cast_precision_loss)]
-            nanos[n].push(sample.took.as_secs_f64() * 1e9 / items[n] as f64);
-            allocations[n] = allocated;
+            .zip(figures)
+            .zip(allocations)
+            .map(|((row, figures), allocations)| Measured {
+                name: row.name.clone(),
+                figures,
+                allocations,
+                step: row.step,
+            })
+            .collect();
+        Group {
+            name: name.to_owned(),
+            rows,
         }
     }
-    let figures: Vec<Figures> = nanos.into_iter().map(Figures::of).collect();
-    let peers = rows.iter().zip(&figures);
-    let best = peers
-        .filter(|(row, _)| {
+
+    /// Counts the instructions of the rows for two numbers of items, so that what is done once is not counted.
+    fn counted(name: &str, rows: &[Row], newer: Option<&Server>) -> Group {
+        let counted = |row: &Row| {
+            let size = row.step.max(10_000);
+            let count = |items| match row.place {
+                Place::Here(index, _) => count(&this_program(), index, items),
+                Place::Newer(index) => count(&newer?.program, index, items),
+            };
+            #[expect(clippy::cast_precision_loss)]
+            let one = (count(2 * size)? - count(size)?) as f64 / size as f64;
+            Some(Measured {
+                name: row.name.clone(),
+                figures: Figures::of(vec![one]),
+                allocations: 0,
+                step: row.step,
+            })
+        };
+        Group {
+            name: name.to_owned(),
+            // Those of a million steps take valgrind minutes.
+            rows: rows
+                .iter()
+                .filter(|row| row.step < 1_000_000)
+                .filter_map(counted)
+                .collect(),
+        }
+    }
+
+    /// The best of the peers, whose objects can do as much.
+    fn best(&self) -> Option<f64> {
+        let peers = self.rows.iter().filter(|row| {
             !row.name.starts_with("asyncio")
                 && !row.name.contains("by hand")
                 && !row.name.contains("alone")
-        })
-        .map(|(_, figures)| figures.median)
-        .min_by(f64::total_cmp);
-    println!(
-        "{group:<42} {:>8}   {:>15}   {:>6}  allocations",
-        "ns", "min - max", "× best"
-    );
-    let mut out = Vec::new();
-    for ((row, figures), allocated) in rows.iter().zip(&figures).zip(allocations) {
-        let Figures { min, median, max } = *figures;
-        let ratio = best.map(|best| median / best);
-        let shown = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
-        println!(
-            "  {:<40} {median:>8.2}   {min:>6.2} - {max:>6.2}   {shown:>6}  {allocated}",
-            row.name
-        );
-        out.push(json!({
-            "name": row.name,
-            "ns": figures.json(),
-            "of_best_peer": ratio,
-            "allocations": allocated,
-            "allocations_for": row.step,
-        }));
+        });
+        peers.map(|row| row.figures.min).min_by(f64::total_cmp)
     }
-    println!();
-    json!({ "group": group, "rows": out })
+
+    fn table(&self, unit: &str) -> String {
+        let counted = unit.starts_with("instructions");
+        let mut table = format!("**{}**\n\n", self.name);
+        table.push_str(&if counted {
+            format!("| | {unit} | of the best peer |\n|---|---:|---:|\n")
+        } else {
+            format!(
+                "| | {unit}, smallest | median | largest | of the best peer | allocations |\n|---|---:|---:|---:|---:|---:|\n"
+            )
+        });
+        let best = self.best();
+        for row in &self.rows {
+            let Figures { min, median, max } = row.figures;
+            let ratio = best.map_or(String::new(), |best| format!("{:.2}", min / best));
+            let allocations = match row.step {
+                1 => row.allocations.to_string(),
+                step => format!("{} for {step}", row.allocations),
+            };
+            let name = &row.name;
+            table.push_str(&if counted {
+                format!("| {name} | {min:.1} | {ratio} |\n")
+            } else {
+                format!(
+                    "| {name} | {min:.2} | {median:.2} | {max:.2} | {ratio} | {allocations} |\n"
+                )
+            });
+        }
+        table.push('\n');
+        table
+    }
+
+    fn json(&self) -> Value {
+        let rows: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "name": row.name,
+                    "figures": row.figures.json(),
+                    "of_best_peer": self.best().map(|best| row.figures.min / best),
+                    "allocations": row.allocations,
+                    "allocations_for": row.step,
+                })
+            })
+            .collect();
+        json!({ "group": self.name, "rows": rows })
+    }
+}
+
+/// How many instructions a program takes that runs one row.
+fn count(program: &Path, row: usize, items: u64) -> Option<i64> {
+    let mut process = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .arg("--serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("valgrind is there");
+    let mut requests = process.stdin.take().expect("piped");
+    writeln!(requests, "{row} {items}").expect("it listens");
+    drop(requests);
+    let output = process.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = text.lines().find_map(|line| line.split_once("Collected :"));
+    let counted = line.and_then(|(_, count)| count.trim().parse().ok());
+    if counted.is_none() {
+        eprintln!("no count of row {row}: {text}");
+    }
+    counted
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().expect("a running program has a path")
 }
 
 /// All rows of a group do the same work.
@@ -207,7 +395,7 @@ fn same_checksums(group: &str, rows: &[Row], newer: &mut Option<Server>) {
 
 /// Where the build writes.
 fn target() -> PathBuf {
-    let program = std::env::current_exe().expect("a running program has a path");
+    let program = this_program();
     let directory = program.ancestors().nth(2);
     directory
         .expect("it is in `release` in the target directory")

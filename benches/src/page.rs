@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// A file of the repository.
-pub(crate) fn repository(path: &str) -> PathBuf {
+#[must_use]
+pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
@@ -11,8 +12,8 @@ pub(crate) fn repository(path: &str) -> PathBuf {
 ///
 /// # Panics
 ///
-/// If the page has no such marks.
-pub(crate) fn renew(page: &str, name: &str, text: &str) {
+/// If the page has no such marks, or cannot be read and written.
+pub fn renew(page: &str, name: &str, text: &str) {
     let path = repository(page);
     let before = std::fs::read_to_string(&path).expect("the page can be read");
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
