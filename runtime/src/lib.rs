@@ -161,7 +161,7 @@ pub use shield::shield;
 pub use signal::Signal;
 pub use streams::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use streams::{
-    HandlerOutput, OpenConnection, Server, StartServer, StreamReader, StreamWriter,
+    HandlerOutput, Hosts, OpenConnection, Server, StartServer, StreamReader, StreamWriter,
     open_connection, start_server,
 };
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Streams on loopback: what is read and written, limits, back-pressure, ends and errors.
 
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -205,6 +205,95 @@ async fn drain_waits_for_a_slow_reader_and_all_who_wait_go_on() {
     assert_eq!(received.len(), total);
     gather(drained).await;
     assert_eq!(writer.get_write_buffer_size(), 0);
+}
+
+#[asyncio::test]
+async fn drain_keeps_to_the_limits_it_was_given() {
+    let ((_reader, writer), (peer, _peer_writer)) = pair(1024).await;
+    assert_eq!(writer.get_write_buffer_limits(), (16 << 10, 64 << 10));
+    writer.set_write_buffer_limits(None, 1 << 20);
+    assert_eq!(writer.get_write_buffer_limits(), (1 << 20, 4 << 20));
+    while writer.get_write_buffer_size() < 3 << 20 {
+        writer.write(vec![b'x'; 1 << 18]);
+    }
+    // Far more than it may be at first, and not too much.
+    writer.drain().await.unwrap();
+    assert!(writer.get_write_buffer_size() >= 3 << 20);
+    // Set when more is buffered than it allows, it holds at once.
+    writer.set_write_buffer_limits(0, None);
+    assert_eq!(writer.get_write_buffer_limits(), (0, 0));
+    let drained = create_task({
+        let writer = writer.clone();
+        async move { writer.drain().await }
+    });
+    sleep(0).await;
+    assert!(!drained.done());
+    let reading =
+        create_task(async move { while !peer.read(1 << 16).await.unwrap().is_empty() {} });
+    drained.await.unwrap();
+    assert_eq!(writer.get_write_buffer_size(), 0);
+    writer.close();
+    reading.await;
+}
+
+#[asyncio::test]
+#[should_panic(expected = "high (1) must be >= low (2) must be >= 0")]
+async fn a_high_limit_below_the_low_one_is_a_mistake() {
+    let ((_reader, writer), _peer) = pair(1024).await;
+    writer.set_write_buffer_limits(1, 2);
+}
+
+#[asyncio::test]
+async fn a_server_listens_where_it_is_told_to() {
+    let serve = |_, _| async {};
+    let name = HOST.to_owned();
+    let ip: IpAddr = HOST.parse().unwrap();
+    let one = vec![ip];
+    for server in [
+        start_server(serve, &name, 0).await.unwrap(),
+        start_server(serve, name, 0).await.unwrap(),
+        start_server(serve, ip, 0).await.unwrap(),
+        start_server(serve, Some(HOST), 0).await.unwrap(),
+        start_server(serve, [HOST, HOST], 0).await.unwrap(),
+    ] {
+        let listens: Vec<_> = server.addresses().iter().map(SocketAddr::ip).collect();
+        assert_eq!(listens, one);
+    }
+    let several = start_server(serve, [HOST, "127.0.0.2"], 0).await.unwrap();
+    assert_eq!(several.addresses().len(), 2);
+    for everywhere in [
+        start_server(serve, None, 0).await.unwrap(),
+        start_server(serve, "", 0).await.unwrap(),
+    ] {
+        let address = everywhere.addresses()[0];
+        assert!(address.ip().is_unspecified());
+        open_connection(HOST, address.port()).await.unwrap();
+    }
+}
+
+/// Of a network that is for examples in texts: no machine has it.
+const NOBODYS: &str = "192.0.2.1";
+
+#[asyncio::test]
+async fn an_address_that_the_machine_does_not_have_is_left_out() {
+    let serve = |_, _| async {};
+    let server = start_server(serve, [NOBODYS, HOST], 0).await.unwrap();
+    assert_eq!(server.addresses().len(), 1);
+    let error = start_server(serve, NOBODYS, 0).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    assert_eq!(
+        error.to_string(),
+        "could not bind on any address out of [192.0.2.1:0]"
+    );
+}
+
+#[asyncio::test]
+async fn a_reader_of_anything_has_its_limit() {
+    let reader = StreamReader::with_limit(4, &b"1234\n12345\n6"[..]);
+    assert_eq!(reader.readline().await.unwrap(), b"1234\n");
+    let error = reader.readline().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    assert_eq!(reader.readline().await.unwrap(), b"6");
 }
 
 #[asyncio::test]

@@ -40,6 +40,19 @@ impl ClientOptions {
 /// The methods that all clients have.
 macro_rules! client_methods {
     ($client:ident) => {
+        impl IntoFuture for $client {
+            type Output = io::Result<(StreamReader, StreamWriter)>;
+            type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(async move {
+                    let socket = Socket::adopt(self.place.connect().await?)?;
+                    let connection = connection(socket, self.options.limit);
+                    self.options.finish(connection).await
+                })
+            }
+        }
+
         impl $client {
             /// How long a line may be: 64 KiB unless set.
             ///

@@ -29,14 +29,30 @@ const CHUNK: usize = 64 * 1024;
 /// As much room as a connection keeps when there is nothing in it.
 const KEPT: usize = 1024;
 
-/// `drain` waits while more is buffered than the first, until it is no more than the second.
-const HIGH_WATER: usize = 64 * 1024;
-const LOW_WATER: usize = HIGH_WATER / 4;
+/// As much room as a connection keeps for what it has to send.
+const KEPT_UNSENT: usize = 64 * 1024;
 
-pub(crate) type Source = Box<dyn AsyncRead + Send + Unpin>;
-pub(crate) type Sink = Box<dyn AsyncWrite + Send + Unpin>;
+/// `drain` waits while more is buffered than `high`, until it is no more than `low`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub(super) low: usize,
+    pub(super) high: usize,
+}
 
-pub(crate) struct Connection {
+impl Default for Marks {
+    fn default() -> Self {
+        let high = 64 * 1024;
+        Self {
+            low: high / 4,
+            high,
+        }
+    }
+}
+
+pub(super) type Source = Box<dyn AsyncRead + Send + Unpin>;
+pub(super) type Sink = Box<dyn AsyncWrite + Send + Unpin>;
+
+pub(super) struct Connection {
     state: Mutex<State>,
     /// The pump was woken and has not run yet.
     is_woken: AtomicBool,
@@ -46,7 +62,7 @@ pub(crate) struct Connection {
 
 /// The addresses of the two ends, of sockets that have them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Names {
+pub(super) struct Names {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) own: Option<SocketAddr>,
 }
@@ -62,6 +78,7 @@ pub(super) struct State {
     unsent: VecDeque<u8>,
     /// The sink has taken more than it has sent.
     is_unflushed: bool,
+    marks: Marks,
     is_paused: bool,
     /// Both ends are away, to come back encrypted.
     #[cfg(feature = "tls")]
@@ -197,6 +214,7 @@ impl Connection {
                 sink,
                 unsent: VecDeque::new(),
                 is_unflushed: false,
+                marks: Marks::default(),
                 is_paused: false,
                 #[cfg(feature = "tls")]
                 is_upgrading: false,
@@ -225,18 +243,22 @@ impl Connection {
     }
 
     fn release(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let to_wake = std::mem::take(&mut state.to_wake);
-        let to_drop = std::mem::take(&mut state.to_drop);
-        let detached = if state.is_lost {
-            state.attached.take()
+        if state.has_aftermath() {
+            let to_wake = std::mem::take(&mut state.to_wake);
+            let to_drop = std::mem::take(&mut state.to_drop);
+            let detached = if state.is_lost {
+                state.attached.take()
+            } else {
+                None
+            };
+            drop(state);
+            drop(to_drop);
+            drop(detached);
+            for waker in to_wake {
+                waker.wake();
+            }
         } else {
-            None
-        };
-        drop(state);
-        drop(to_drop);
-        drop(detached);
-        for waker in to_wake {
-            waker.wake();
+            drop(state);
         }
         if self.is_woken.load(Ordering::SeqCst) {
             self.pump();
@@ -268,7 +290,7 @@ impl Connection {
             if state.is_ended {
                 return true;
             }
-            state.write(data, &self.pump_waker());
+            state.write(data, || self.pump_waker());
             false
         });
         assert!(!was_ended, "Cannot call write() after write_eof()");
@@ -358,38 +380,31 @@ impl Connection {
         self.with(|state| state.lose(Some(Failure::new(error).error())));
     }
 
-    /// Takes in more input; ready when there is more, or its end.
-    pub(super) fn poll_fill(
+    /// Ready with what `take` finds in what was received, for which more is taken in as long as it
+    /// finds nothing; at the end of the input it must find something.
+    pub(super) fn poll_take<T>(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
         reading: &mut Reading,
-    ) -> Poll<Result<(), FillError>> {
-        self.with(|state| state.poll_fill(cx, reading))
-    }
-
-    /// Reads past the buffer, which is empty.
-    pub(super) fn poll_read(
-        self: &Arc<Self>,
-        cx: &mut Context<'_>,
-        reading: &mut Reading,
-        into: &mut [u8],
-    ) -> Poll<Result<usize, FillError>> {
+        mut take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Poll<Result<T, FillError>> {
         self.with(|state| {
-            if let Some(failure) = &state.failure {
-                return Poll::Ready(Err(FillError::Io(failure.error())));
-            }
-            if state.received.len() == 0 {
-                let polled = state.poll_fill(cx, reading);
-                match polled {
+            loop {
+                if let Some(failure) = &state.failure {
+                    let error = FillError::Io(failure.error());
+                    state.stop_waiting(reading);
+                    return Poll::Ready(Err(error));
+                }
+                if let Some(taken) = take(state) {
+                    state.stop_waiting(reading);
+                    return Poll::Ready(Ok(taken));
+                }
+                match state.poll_fill(cx, reading) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            let n = into.len().min(state.received.len());
-            into[..n].copy_from_slice(&state.received.bytes()[..n]);
-            state.received.consume(n);
-            Poll::Ready(Ok(n))
         })
     }
 
@@ -541,13 +556,15 @@ impl State {
             .unwrap_or_else(|| io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost"))
     }
 
-    fn write(&mut self, mut data: &[u8], waker: &Waker) {
+    /// `waker` makes the waker of the pump.
+    fn write(&mut self, mut data: &[u8], waker: impl Fn() -> Waker) {
         if self.is_closing() {
             // As in Python, whose loop warns at the fifth; `drain` says it.
             return;
         }
         if self.unsent.is_empty() {
-            let mut cx = Context::from_waker(waker);
+            // Most often there is room, and nobody is to be woken.
+            let mut cx = Context::from_waker(Waker::noop());
             while let (false, Some(sink)) = (data.is_empty(), &mut self.sink) {
                 match Pin::new(sink).poll_write(&mut cx, data) {
                     Poll::Ready(Ok(0)) => return self.lose(Some(io::ErrorKind::WriteZero.into())),
@@ -559,17 +576,44 @@ impl State {
                     Poll::Pending => break,
                 }
             }
+            // What is sent at once goes on its way at once.
             if data.is_empty() {
-                // What is sent at once goes on its way at once.
-                if let Poll::Ready(Err(error)) = self.poll_flush(&mut cx) {
-                    return self.lose(Some(error));
+                match self.poll_flush(&mut cx) {
+                    Poll::Ready(Ok(())) => return,
+                    Poll::Ready(Err(error)) => return self.lose(Some(error)),
+                    Poll::Pending => {}
                 }
             }
+            self.unsent.extend(data);
+            self.send(&waker());
+        } else {
+            self.unsent.extend(data);
         }
-        self.unsent.extend(data);
-        if self.unsent.len() > HIGH_WATER {
+        self.pause_when_full();
+    }
+
+    fn pause_when_full(&mut self) {
+        if self.unsent.len() > self.marks.high {
             self.is_paused = true;
         }
+    }
+
+    /// Mirrors `transport.set_write_buffer_limits`.
+    pub(super) fn set_marks(&mut self, marks: Marks) {
+        self.marks = marks;
+        self.pause_when_full();
+    }
+
+    pub(super) fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// Whether there is something to be done when the lock is released.
+    fn has_aftermath(&self) -> bool {
+        !self.to_wake.is_empty()
+            || self.to_drop.0.is_some()
+            || self.to_drop.1.is_some()
+            || (self.is_lost && self.attached.is_some())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -610,7 +654,7 @@ impl State {
                 Poll::Pending => break,
             }
         }
-        if self.unsent.len() <= LOW_WATER {
+        if self.unsent.len() <= self.marks.low {
             self.is_paused = false;
         }
         if self.unsent.is_empty() {
@@ -618,7 +662,7 @@ impl State {
                 // Also one that is being encrypted, and whose ends are away.
                 self.lose(None);
             }
-            self.unsent.shrink_to(HIGH_WATER);
+            self.unsent.shrink_to(KEPT_UNSENT);
         }
         self.wake_waiters();
     }

@@ -13,7 +13,7 @@
 //!
 //! - An event is never lost: it sets the bit first and takes the waker then; who waits leaves the
 //!   waker first and looks at the bit then, under the same lock. Who tries the socket takes the bit
-//!   *before* the try.
+//!   *before* the try after which it waits.
 //! - A loop does not sleep unless async-io looks after the epoll: what has async-io look no more wakes
 //!   the loop, which has it look again before it sleeps on.
 //! - The end of the input sets a bit that stays, since what comes before it may be read short.
@@ -101,6 +101,8 @@ struct Table {
     slots: Slab<(u32, Arc<Readiness>)>,
     /// Tells one use of a slot from the next.
     uses: u32,
+    /// Empty but for its room.
+    to_wake: Vec<Waker>,
 }
 
 impl Table {
@@ -162,11 +164,11 @@ pub(crate) fn rest(waker: &Waker) {
 
 /// This thread's, if it has sockets.
 fn with_used<R>(f: impl FnOnce(&Edge) -> R) -> Option<R> {
-    let edge = HERE.try_with(|here| {
+    let used = HERE.try_with(|here| {
         let edge = here.get()?;
-        (edge.count.load(Ordering::Relaxed) > 0).then(|| edge.clone())
+        (edge.count.load(Ordering::Relaxed) > 0).then(|| f(edge))
     });
-    edge.ok().flatten().map(|edge| f(&edge))
+    used.ok().flatten()
 }
 
 impl Edge {
@@ -219,15 +221,16 @@ impl Edge {
         if events.is_empty() {
             return false;
         }
-        let mut to_wake = Vec::with_capacity(events.len());
-        let table = lock(&self.watched);
+        let mut table = lock(&self.watched);
+        let mut to_wake = std::mem::take(&mut table.to_wake);
         for event in &*events {
             table.deliver(event.data.u64(), event.flags, &mut to_wake);
         }
         drop(table);
-        for waker in to_wake {
+        for waker in to_wake.drain(..) {
             waker.wake();
         }
+        lock(&self.watched).to_wake = to_wake;
         true
     }
 
@@ -340,27 +343,34 @@ impl<T: AsFd> Watched<T> {
         is_more: impl Fn(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         let bits = &self.readiness.bits;
+        // There is room as a rule: the bit stays where it is until there was none once.
+        let mut takes_bit = direction == Direction::Read;
         loop {
             if bits.load(Ordering::SeqCst) & direction.ready() == 0
                 && self.wait(direction, cx.waker())
             {
                 return Poll::Pending;
             }
-            let had = bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready();
+            let had = if takes_bit {
+                bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready()
+            } else {
+                0
+            };
             let done = op(&self.io);
-            match &done {
+            let left = match &done {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if direction == Direction::Write {
+                    if takes_bit && direction == Direction::Write {
                         self.watch_for_room()?;
                     }
+                    takes_bit = true;
                     continue;
                 }
-                Ok(done) if !is_more(done) => {
-                    bits.fetch_or(had & !direction.bit(), Ordering::SeqCst);
-                }
-                _ => {
-                    bits.fetch_or(had | direction.bit(), Ordering::SeqCst);
-                }
+                Ok(done) if !is_more(done) => had & !direction.bit(),
+                _ if takes_bit => had | direction.bit(),
+                _ => 0,
+            };
+            if left != 0 {
+                bits.fetch_or(left, Ordering::SeqCst);
             }
             match done {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

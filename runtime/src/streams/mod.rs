@@ -11,7 +11,7 @@
 //! Mirrors `asyncio/streams.py`.
 
 mod client;
-pub(crate) mod connection;
+mod connection;
 mod datagram;
 #[cfg(target_os = "linux")]
 pub(crate) mod edge;
@@ -27,18 +27,20 @@ mod tls;
 mod unix;
 mod writer;
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 
 pub use datagram::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use reader::StreamReader;
 pub use serve::HandlerOutput;
 pub use server::Server;
-pub use tcp::{OpenConnection, StartServer, open_connection, start_server};
+pub use tcp::{Hosts, OpenConnection, StartServer, open_connection, start_server};
 #[cfg(feature = "tls")]
 pub use tls::{StartTls, TlsInfo};
 #[cfg(unix)]
@@ -54,9 +56,15 @@ pub(crate) const DEFAULT_LIMIT: usize = 64 * 1024;
 /// A socket, one of the two that share it.
 struct Half<T: Io>(Arc<Socket<T>>);
 
-/// A socket that can tell its peer that nothing more comes.
-trait HalfClose {
+/// The socket of a connection.
+trait Connected: Io {
+    /// Tells its peer that nothing more comes.
     fn end(&self) -> io::Result<()>;
+
+    /// Is called once, when it is connected; the addresses of its ends, if it has any.
+    fn begin(&self) -> Names {
+        Names::default()
+    }
 }
 
 impl<T: Io> AsyncRead for Half<T>
@@ -72,7 +80,7 @@ where
     }
 }
 
-impl<T: Io + HalfClose> AsyncWrite for Half<T>
+impl<T: Connected> AsyncWrite for Half<T>
 where
     for<'a> &'a T: Write,
 {
@@ -93,11 +101,11 @@ where
     }
 }
 
-fn connection<T>(socket: Socket<T>, limit: usize, names: Names) -> Arc<Connection>
+fn connection<T: Connected>(socket: Socket<T>, limit: usize) -> Arc<Connection>
 where
-    T: Io + HalfClose,
     for<'a> &'a T: Read + Write,
 {
+    let names = socket.get_ref().begin();
     let socket = Arc::new(socket);
     let source = Box::new(Half(socket.clone()));
     Connection::new(Some(source), Some(Box::new(Half(socket))), limit, names)
@@ -107,8 +115,16 @@ fn ends(connection: &Arc<Connection>) -> (StreamReader, StreamWriter) {
     (StreamReader::new(connection), StreamWriter::new(connection))
 }
 
+/// A socket that listens, or the error with where it was to.
+fn bound<T: Io>(socket: io::Result<Async<T>>, at: impl Display) -> io::Result<Socket<T>> {
+    socket.and_then(Socket::adopt).map_err(|error| {
+        let doing = format!("error while attempting to bind on address {at}");
+        context(&error, doing)
+    })
+}
+
 /// The error with what was being done.
-fn context(error: &io::Error, doing: impl std::fmt::Display) -> io::Error {
+fn context(error: &io::Error, doing: impl Display) -> io::Error {
     io::Error::new(error.kind(), format!("{doing}: {error}"))
 }
 

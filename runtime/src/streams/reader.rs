@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
-use super::connection::{Connection, FillError, Reading};
+use super::connection::{Connection, FillError, Names, Reading, State};
+use super::{DEFAULT_LIMIT, check_limit};
 use crate::exceptions::{IncompleteReadError, LimitOverrunError, ReadError};
 use crate::tasks::Suspended;
 use crate::tasks::outside::{outside, poll_outside};
@@ -61,7 +62,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl StreamReader {
-    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+    pub(super) fn new(connection: &Arc<Connection>) -> Self {
         Self {
             connection: connection.clone(),
             point: Suspended::default(),
@@ -69,21 +70,52 @@ impl StreamReader {
         }
     }
 
-    /// Waits for more input, or its end. Mirrors `_wait_for_data`.
-    async fn fill(&self, method: &str) -> io::Result<()> {
+    /// A reader of anything that is read with the traits of `futures::io`: a pipe in
+    /// `async_io::Async`, the standard input in `blocking::Unblock`, bytes that are there already.
+    /// Python's `StreamReader()` with `connect_read_pipe` or `feed_data`.
+    ///
+    /// What it waits for is taken for input from outside: a virtual clock does not jump meanwhile.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let lines = asyncio::StreamReader::from_async_read(&b"one\ntwo\n"[..]);
+    /// assert_eq!(lines.readline().await?, b"one\n");
+    /// assert_eq!(lines.readline().await?, b"two\n");
+    /// assert!(lines.at_eof());
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn from_async_read(source: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        Self::with_limit(DEFAULT_LIMIT, source)
+    }
+
+    /// As [`from_async_read`](Self::from_async_read), with lines as long as `limit`: Python's
+    /// `StreamReader(limit=limit)`.
+    ///
+    /// # Panics
+    ///
+    /// `Limit cannot be <= 0`.
+    #[track_caller]
+    pub fn with_limit(limit: usize, source: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        let (limit, names) = (check_limit(limit), Names::default());
+        Self::new(&Connection::new(Some(Box::new(source)), None, limit, names))
+    }
+
+    /// Waits until `take` finds something in what was received. Mirrors `_wait_for_data`.
+    async fn take<T>(
+        &self,
+        method: &str,
+        mut take: impl FnMut(&mut State) -> Option<T> + Unpin,
+    ) -> io::Result<T> {
         let mut waiting = Waiting {
             connection: &self.connection,
             reading: Reading::default(),
         };
-        let filled = outside(|cx| self.connection.poll_fill(cx, &mut waiting.reading)).await;
-        filled.map_err(|error| error.into_io(method))
-    }
-
-    fn check(&self) -> io::Result<()> {
-        match self.connection.with(|state| state.failure()) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        let taken = outside(|cx| {
+            let reading = &mut waiting.reading;
+            self.connection.poll_take(cx, reading, &mut take)
+        });
+        taken.await.map_err(|error| error.into_io(method))
     }
 
     /// Reads up to `n` bytes, as soon as there is one; nothing at the end.
@@ -92,20 +124,11 @@ impl StreamReader {
     ///
     /// What the connection was lost by.
     pub async fn read(&self, n: usize) -> io::Result<Vec<u8>> {
-        self.check()?;
-        if n == 0 {
-            return Ok(Vec::new());
-        }
-        if self
-            .connection
-            .with(|state| state.received.len() == 0 && !state.is_eof)
-        {
-            self.fill("read").await?;
-        }
-        Ok(self.connection.with(|state| {
-            let n = n.min(state.received.len());
-            state.received.take(n)
-        }))
+        let read = self.take("read", |state| {
+            let there = state.received.len();
+            (n == 0 || there > 0 || state.is_eof).then(|| state.received.take(n.min(there)))
+        });
+        read.await
     }
 
     /// Reads everything until the end: Python's `read()` without a number.
@@ -134,26 +157,20 @@ impl StreamReader {
     ///
     /// [`IncompleteReadError`], with what there was, when the stream ends before.
     pub async fn readexactly(&self, n: usize) -> Result<Vec<u8>, ReadError> {
-        self.check()?;
-        loop {
-            let found = self.connection.with(|state| {
-                let received = &mut state.received;
-                if received.len() >= n {
-                    return Some(Ok(received.take(n)));
-                }
-                state.is_eof.then(|| {
-                    let partial = received.take(received.len());
-                    Err(ReadError::IncompleteRead(IncompleteReadError {
-                        partial,
-                        expected: Some(n),
-                    }))
-                })
-            });
-            if let Some(read) = found {
-                return read;
+        let read = self.take("readexactly", |state| {
+            let received = &mut state.received;
+            if received.len() >= n {
+                return Some(Ok(received.take(n)));
             }
-            self.fill("readexactly").await?;
-        }
+            state.is_eof.then(|| {
+                let partial = received.take(received.len());
+                Err(ReadError::IncompleteRead(IncompleteReadError {
+                    partial,
+                    expected: Some(n),
+                }))
+            })
+        });
+        read.await?
     }
 
     /// Reads a line, with its `\n`; at the end what there is, and then nothing.
@@ -239,60 +256,12 @@ impl StreamReader {
             separators.iter().all(|separator| !separator.is_empty()),
             "Separator should be at least one-byte string"
         );
-        self.check()?;
         // No separator begins before this.
         let mut offset = 0;
-        loop {
-            let found = self
-                .connection
-                .with(|state| self.find(state, separators, &mut offset));
-            if let Some(read) = found {
-                return read;
-            }
-            self.fill(method).await?;
-        }
-    }
-
-    fn find(
-        &self,
-        state: &mut super::connection::State,
-        separators: &[&[u8]],
-        offset: &mut usize,
-    ) -> Option<Result<Vec<u8>, ReadError>> {
-        let limit = self.connection.limit;
-        let overrun = |message, consumed| {
-            Some(Err(ReadError::LimitOverrun(LimitOverrunError {
-                message,
-                consumed,
-            })))
-        };
-        let bytes = state.received.bytes();
-        let start = (*offset).min(bytes.len());
-        let found = separators.iter().filter_map(|separator| {
-            let found = position(&bytes[start..], separator)?;
-            Some((start + found + separator.len(), start + found))
+        let read = self.take(method, |state| {
+            find(state, self.connection.limit, separators, &mut offset)
         });
-        // That which ends first; among those the one that Python finds first, the shortest.
-        if let Some((end, begin)) = found.min_by_key(|&(end, begin)| (end, end - begin)) {
-            if begin > limit {
-                return overrun("Separator is found, but chunk is longer than limit", begin);
-            }
-            return Some(Ok(state.received.take(end)));
-        }
-        let longest = separators.iter().map(|separator| separator.len()).max();
-        *offset = (bytes.len() + 1).saturating_sub(longest.unwrap_or(1));
-        if *offset > limit {
-            return overrun(
-                "Separator is not found, and chunk exceed the limit",
-                *offset,
-            );
-        }
-        state.is_eof.then(|| {
-            Err(ReadError::IncompleteRead(IncompleteReadError {
-                partial: state.received.take(state.received.len()),
-                expected: None,
-            }))
-        })
+        read.await?
     }
 
     /// Whether everything was read and nothing more will come.
@@ -302,6 +271,48 @@ impl StreamReader {
             state.is_eof && state.received.len() == 0
         })
     }
+}
+
+/// The bytes until the first of the separators; none begins before `offset`.
+fn find(
+    state: &mut State,
+    limit: usize,
+    separators: &[&[u8]],
+    offset: &mut usize,
+) -> Option<Result<Vec<u8>, ReadError>> {
+    let overrun = |message, consumed| {
+        Some(Err(ReadError::LimitOverrun(LimitOverrunError {
+            message,
+            consumed,
+        })))
+    };
+    let bytes = state.received.bytes();
+    let start = (*offset).min(bytes.len());
+    let found = separators.iter().filter_map(|separator| {
+        let found = position(&bytes[start..], separator)?;
+        Some((start + found + separator.len(), start + found))
+    });
+    // That which ends first; among those the one that Python finds first, the shortest.
+    if let Some((end, begin)) = found.min_by_key(|&(end, begin)| (end, end - begin)) {
+        if begin > limit {
+            return overrun("Separator is found, but chunk is longer than limit", begin);
+        }
+        return Some(Ok(state.received.take(end)));
+    }
+    let longest = separators.iter().map(|separator| separator.len()).max();
+    *offset = (bytes.len() + 1).saturating_sub(longest.unwrap_or(1));
+    if *offset > limit {
+        return overrun(
+            "Separator is not found, and chunk exceed the limit",
+            *offset,
+        );
+    }
+    state.is_eof.then(|| {
+        Err(ReadError::IncompleteRead(IncompleteReadError {
+            partial: state.received.take(state.received.len()),
+            expected: None,
+        }))
+    })
 }
 
 fn position(bytes: &[u8], separator: &[u8]) -> Option<usize> {
@@ -376,7 +387,15 @@ impl AsyncRead for StreamReader {
         let this = self.get_mut();
         let (connection, reading) = (&this.connection, &mut this.reading);
         poll_outside(&mut this.point, cx, None, |cx| {
-            connection.poll_read(cx, reading, into)
+            connection.poll_take(cx, reading, |state| {
+                let received = &mut state.received;
+                let n = into.len().min(received.len());
+                (n > 0 || state.is_eof).then(|| {
+                    into[..n].copy_from_slice(&received.bytes()[..n]);
+                    received.consume(n);
+                    n
+                })
+            })
         })
         .map_err(|error| error.into_io("poll_read"))
     }
@@ -388,40 +407,24 @@ impl Stream for StreamReader {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        loop {
-            // A read of what is there does not wait: it is ready, or it has to be filled.
-            let mut offset = 0;
-            let found = this.connection.with(|state| match state.failure() {
-                Some(error) => Some(Err(ReadError::Io(error))),
-                None => this.find(state, &[b"\n"], &mut offset),
-            });
-            match found {
-                Some(Ok(line)) => return Poll::Ready(Some(Ok(line))),
-                Some(Err(ReadError::IncompleteRead(end))) => {
-                    return Poll::Ready((!end.partial.is_empty()).then_some(Ok(end.partial)));
+        let (connection, reading) = (&this.connection, &mut this.reading);
+        let mut offset = 0;
+        let found = poll_outside(&mut this.point, cx, None, |cx| {
+            connection.poll_take(cx, reading, |state| {
+                let found = find(state, connection.limit, &[b"\n"], &mut offset);
+                if let Some(Err(ReadError::LimitOverrun(_))) = found {
+                    state.received.consume(state.received.len());
                 }
-                Some(Err(error)) => {
-                    if matches!(error, ReadError::LimitOverrun(_)) {
-                        this.connection.with(|state| {
-                            let received = &mut state.received;
-                            received.consume(received.len());
-                        });
-                    }
-                    return Poll::Ready(Some(Err(error.into())));
-                }
-                None => {}
+                found
+            })
+        });
+        match std::task::ready!(found).map_err(|error| error.into_io("poll_next")) {
+            Ok(Ok(line)) => Poll::Ready(Some(Ok(line))),
+            Ok(Err(ReadError::IncompleteRead(end))) => {
+                Poll::Ready((!end.partial.is_empty()).then_some(Ok(end.partial)))
             }
-            let (connection, reading) = (&this.connection, &mut this.reading);
-            let filled = poll_outside(&mut this.point, cx, None, |cx| {
-                connection.poll_fill(cx, reading)
-            });
-            match filled {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Some(Err(error.into_io("poll_next"))));
-                }
-            }
+            Ok(Err(error)) => Poll::Ready(Some(Err(error.into()))),
+            Err(error) => Poll::Ready(Some(Err(error))),
         }
     }
 }

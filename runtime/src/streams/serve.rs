@@ -153,6 +153,36 @@ fn look_after<T: 'static>(
 /// The methods that all servers have.
 macro_rules! server_methods {
     ($server:ident) => {
+        impl<H, F> IntoFuture for $server<H>
+        where
+            H: Fn(StreamReader, StreamWriter) -> F + 'static,
+            F: IntoFuture + 'static,
+            F::IntoFuture: 'static,
+            F::Output: HandlerOutput,
+        {
+            type Output = io::Result<Server>;
+            type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(async move {
+                    let (listeners, options) = (self.place.listen().await?, self.options);
+                    let limit = options.limit;
+                    let server = options.start(&current_loop(), self.handler, |serve| {
+                        let listening = listeners.into_iter().map(|(socket, kept)| {
+                            Rc::new(Listening {
+                                socket,
+                                kept,
+                                serve: serve.clone(),
+                                limit,
+                            }) as Rc<dyn Listen>
+                        });
+                        listening.collect()
+                    });
+                    Ok(server)
+                })
+            }
+        }
+
         impl<H> $server<H> {
             /// How long a line may be: 64 KiB unless set.
             ///

@@ -3,15 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak as WeakRc};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
 
 use super::connection::Connection;
+use super::serve::Serve;
+use super::socket::{Io, Socket};
+use super::{Connected, connection};
 use crate::event_loop::LoopState;
 use crate::event_loop::ready::Callback;
 use crate::event_loop::watches::WatchKey;
@@ -22,11 +25,43 @@ use crate::{EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
 /// CPython's `ACCEPT_RETRY_DELAY`.
 const RETRY_DELAY: f64 = 1.0;
 
-/// A socket that listens.
+/// A kind of sockets that listen.
+pub(super) trait Listener: Io {
+    type Stream: Connected;
+    fn accept(&self) -> io::Result<Self::Stream>;
+    fn address(&self) -> Option<SocketAddr>;
+}
+
+/// A socket that listens, and has served what it accepts.
+pub(super) struct Listening<L: Listener, K> {
+    pub(super) socket: Socket<L>,
+    /// Dropped when the socket is closed.
+    #[expect(dead_code, reason = "its destructor does the work")]
+    pub(super) kept: K,
+    pub(super) serve: Serve,
+    pub(super) limit: usize,
+}
+
+/// A socket that listens, of any kind.
 pub(super) trait Listen {
     /// Accepts a connection and has it served.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn address(&self) -> Option<SocketAddr>;
+}
+
+impl<L: Listener, K> Listen for Listening<L, K>
+where
+    for<'a> &'a L::Stream: Read + Write,
+{
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = ready!(self.socket.poll_input(cx, L::accept))?;
+        (self.serve)(connection(Socket::new(stream)?, self.limit));
+        Poll::Ready(Ok(()))
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.socket.get_ref().address()
+    }
 }
 
 /// What accepts connections, and starts a task for each: what

@@ -60,10 +60,23 @@ impl<T: Io> Socket<T> {
         cx: &mut Context<'_>,
         op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
+        self.poll_input_until(cx, op, |_| true)
+    }
+
+    /// `is_more` says of what `op` gave whether there may be more at once.
+    fn poll_input_until<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+        is_more: impl Fn(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
         match self {
             #[cfg(target_os = "linux")]
-            Socket::Edge(watched) => watched.poll(Direction::Read, cx, op, |_| true),
-            Socket::Plain(plain) => poll_plain(plain, cx, Async::poll_readable, op),
+            Socket::Edge(watched) => watched.poll(Direction::Read, cx, op, is_more),
+            Socket::Plain(plain) => {
+                let _ = is_more;
+                poll_plain(plain, cx, Async::poll_readable, op)
+            }
         }
     }
 
@@ -86,17 +99,7 @@ impl<T: Io> Socket<T> {
         for<'a> &'a T: Read,
     {
         let room = into.len();
-        let op = |mut io: &T| io.read(into);
-        match self {
-            #[cfg(target_os = "linux")]
-            Socket::Edge(watched) => {
-                watched.poll(Direction::Read, cx, op, |&n| n == room || n == 0)
-            }
-            Socket::Plain(plain) => {
-                let _ = room;
-                poll_plain(plain, cx, Async::poll_readable, op)
-            }
-        }
+        self.poll_input_until(cx, |mut io| io.read(into), |&n| n == room || n == 0)
     }
 
     /// Of a stream.

@@ -3,39 +3,51 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
 use async_io::Async;
 
 use super::client::{ClientOptions, client_methods};
-use super::connection::{Connection, Names};
+use super::connection::Names;
 use super::resolve::resolve;
-use super::serve::{HandlerOutput, Serve, ServeOptions, server_methods};
-use super::server::{Listen, Server};
+use super::serve::{HandlerOutput, ServeOptions, server_methods};
+use super::server::{Listen, Listener, Listening, Server};
 use super::socket::Socket;
-use super::{HalfClose, StreamReader, StreamWriter, connection, context, joined};
+use super::{Connected, StreamReader, StreamWriter, bound, connection, context, joined};
 use crate::Delay;
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
 
-impl HalfClose for TcpStream {
+impl Connected for TcpStream {
     fn end(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
+
+    fn begin(&self) -> Names {
+        // As CPython does; a socket that cannot is none the worse.
+        let _ = self.set_nodelay(true);
+        Names {
+            peer: self.peer_addr().ok(),
+            own: self.local_addr().ok(),
+        }
+    }
 }
 
-fn tcp_connection(socket: Socket<TcpStream>, limit: usize) -> Arc<Connection> {
-    // As CPython does; a socket that cannot is none the worse.
-    let _ = socket.get_ref().set_nodelay(true);
-    let names = Names {
-        peer: socket.get_ref().peer_addr().ok(),
-        own: socket.get_ref().local_addr().ok(),
-    };
-    connection::<TcpStream>(socket, limit, names)
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<TcpStream> {
+        let (socket, _) = self.accept()?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.local_addr().ok()
+    }
 }
 
 /// Connects to a host, by name or address. Mirrors `asyncio.open_connection`.
@@ -62,9 +74,11 @@ pub fn open_connection(host: impl Into<String>, port: u16) -> OpenConnection {
     let host = host.into();
     OpenConnection {
         options: ClientOptions::new(Some(&host)),
-        host,
-        port,
-        happy_eyeballs_delay: None,
+        place: Destination {
+            host,
+            port,
+            happy_eyeballs_delay: None,
+        },
     }
 }
 
@@ -72,10 +86,15 @@ pub fn open_connection(host: impl Into<String>, port: u16) -> OpenConnection {
 #[derive(Clone, Debug)]
 #[must_use = "it connects when it is awaited"]
 pub struct OpenConnection {
+    place: Destination,
+    options: ClientOptions,
+}
+
+#[derive(Clone, Debug)]
+struct Destination {
     host: String,
     port: u16,
     happy_eyeballs_delay: Option<f64>,
-    options: ClientOptions,
 }
 
 client_methods!(OpenConnection);
@@ -85,11 +104,13 @@ impl OpenConnection {
     /// first that does, the two families in turn: "Happy Eyeballs", RFC 8305, which recommends a
     /// quarter of a second. Unless set, an address is tried when the one before has failed.
     pub fn happy_eyeballs_delay(mut self, delay: impl Delay) -> Self {
-        self.happy_eyeballs_delay = Some(delay.as_seconds());
+        self.place.happy_eyeballs_delay = Some(delay.as_seconds());
         self
     }
+}
 
-    async fn connect(self) -> io::Result<(StreamReader, StreamWriter)> {
+impl Destination {
+    async fn connect(self) -> io::Result<Async<TcpStream>> {
         let mut addresses = resolve(self.host, self.port).await?;
         if self.happy_eyeballs_delay.is_some() {
             addresses = in_turn(addresses);
@@ -97,18 +118,7 @@ impl OpenConnection {
         let socket = first_to_answer(addresses, self.happy_eyeballs_delay, |address| {
             outside_future(Async::<TcpStream>::connect(address))
         });
-        let socket = Socket::adopt(socket.await?)?;
-        let connection = tcp_connection(socket, self.options.limit);
-        self.options.finish(connection).await
-    }
-}
-
-impl IntoFuture for OpenConnection {
-    type Output = io::Result<(StreamReader, StreamWriter)>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.connect())
+        socket.await
     }
 }
 
@@ -181,27 +191,63 @@ where
         .map_err(|errors| joined(errors, "getaddrinfo() returned empty list"))
 }
 
-struct TcpListening {
-    socket: Socket<TcpListener>,
-    serve: Serve,
-    limit: usize,
+/// Where a server listens: what [`start_server`] takes for a host.
+///
+/// A name or an address, as text or an [`IpAddr`]; several of them; or `None`, or the empty text, for
+/// all addresses of the machine, as in Python.
+pub trait Hosts {
+    /// As texts; none for all addresses.
+    fn to_hosts(self) -> Vec<String>;
 }
 
-impl Listen for TcpListening {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (socket, _) = ready!(self.socket.poll_input(cx, TcpListener::accept))?;
-        socket.set_nonblocking(true)?;
-        (self.serve)(tcp_connection(Socket::new(socket)?, self.limit));
-        Poll::Ready(Ok(()))
-    }
-
-    fn address(&self) -> Option<SocketAddr> {
-        self.socket.get_ref().local_addr().ok()
+impl Hosts for &str {
+    fn to_hosts(self) -> Vec<String> {
+        self.to_owned().to_hosts()
     }
 }
 
-/// Listens at a host's addresses, or at all of the machine's for `None`, and starts a task of
-/// `handler` for each connection that comes. Mirrors `asyncio.start_server`.
+impl Hosts for String {
+    fn to_hosts(self) -> Vec<String> {
+        if self.is_empty() {
+            Vec::new()
+        } else {
+            vec![self]
+        }
+    }
+}
+
+impl Hosts for &String {
+    fn to_hosts(self) -> Vec<String> {
+        self.clone().to_hosts()
+    }
+}
+
+impl Hosts for IpAddr {
+    fn to_hosts(self) -> Vec<String> {
+        vec![self.to_string()]
+    }
+}
+
+impl Hosts for Option<&str> {
+    fn to_hosts(self) -> Vec<String> {
+        self.unwrap_or_default().to_hosts()
+    }
+}
+
+impl<T: ToString> Hosts for &[T] {
+    fn to_hosts(self) -> Vec<String> {
+        self.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl<T: ToString, const N: usize> Hosts for [T; N] {
+    fn to_hosts(self) -> Vec<String> {
+        self.as_slice().to_hosts()
+    }
+}
+
+/// Listens at the addresses of a host, or of several, or at all of the machine's for `None`, and
+/// starts a task of `handler` for each connection that comes. Mirrors `asyncio.start_server`.
 ///
 /// The handler gives nothing or a [`Result`]; a panic or an `Err` is reported (`Unhandled exception
 /// in client_connected_cb`) and closes the connection. The server belongs to the running loop.
@@ -209,7 +255,8 @@ impl Listen for TcpListening {
 ///
 /// # Errors
 ///
-/// When the host is not found, or an address cannot be listened at.
+/// When a host is not found, or an address cannot be listened at; one that the machine does not have
+/// is left out, if there is another.
 ///
 /// ```
 /// # #[asyncio::main]
@@ -236,11 +283,7 @@ impl Listen for TcpListening {
 /// # Ok(())
 /// # }
 /// ```
-pub fn start_server<'a, H, F>(
-    handler: H,
-    host: impl Into<Option<&'a str>>,
-    port: u16,
-) -> StartServer<H>
+pub fn start_server<H, F>(handler: H, host: impl Hosts, port: u16) -> StartServer<H>
 where
     H: Fn(StreamReader, StreamWriter) -> F + 'static,
     F: IntoFuture + 'static,
@@ -249,8 +292,10 @@ where
 {
     StartServer {
         handler,
-        host: host.into().map(str::to_owned),
-        port,
+        place: Addresses {
+            hosts: host.to_hosts(),
+            port,
+        },
         options: ServeOptions::default(),
     }
 }
@@ -260,70 +305,61 @@ where
 #[must_use = "it listens when it is awaited"]
 pub struct StartServer<H> {
     handler: H,
-    host: Option<String>,
-    port: u16,
+    place: Addresses,
     options: ServeOptions,
 }
 
 server_methods!(StartServer);
 
-impl<H> StartServer<H> {
-    async fn start<F>(self) -> io::Result<Server>
-    where
-        H: Fn(StreamReader, StreamWriter) -> F + 'static,
-        F: IntoFuture + 'static,
-        F::IntoFuture: 'static,
-        F::Output: HandlerOutput,
-    {
-        let sockets: Vec<_> = match self.host {
-            Some(host) => {
-                let addresses = resolve(host, self.port).await?;
-                addresses.into_iter().map(bind).collect::<io::Result<_>>()?
+#[derive(Clone, Debug)]
+struct Addresses {
+    /// None for all addresses.
+    hosts: Vec<String>,
+    port: u16,
+}
+
+impl Addresses {
+    async fn listen(self) -> io::Result<Vec<(Socket<TcpListener>, ())>> {
+        if self.hosts.is_empty() {
+            return Ok(vec![(bind_everywhere(self.port)?, ())]);
+        }
+        let mut addresses = Vec::new();
+        for host in self.hosts {
+            for address in resolve(host, self.port).await? {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
             }
-            None => vec![bind_everywhere(self.port)?],
-        };
-        let limit = self.options.limit;
-        let server = self.options.start(&current_loop(), self.handler, |serve| {
-            let listening = sockets.into_iter().map(|socket| {
-                Rc::new(TcpListening {
-                    socket,
-                    serve: serve.clone(),
-                    limit,
-                }) as Rc<dyn Listen>
-            });
-            listening.collect()
-        });
-        Ok(server)
+        }
+        bind_each(&addresses)
     }
 }
 
+/// At all of the addresses but those that the machine does not have: a family that is not enabled.
+fn bind_each(addresses: &[SocketAddr]) -> io::Result<Vec<(Socket<TcpListener>, ())>> {
+    let mut sockets = Vec::new();
+    for &address in addresses {
+        match bind(address) {
+            Ok(socket) => sockets.push((socket, ())),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.is_empty() {
+        let message = format!("could not bind on any address out of {addresses:?}");
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
+    }
+    Ok(sockets)
+}
+
 fn bind(address: SocketAddr) -> io::Result<Socket<TcpListener>> {
-    let bound = Async::<TcpListener>::bind(address);
-    bound.and_then(Socket::adopt).map_err(|error| {
-        let doing = format!("error while attempting to bind on address {address}");
-        context(&error, doing)
-    })
+    bound(Async::<TcpListener>::bind(address), address)
 }
 
 /// One socket for both families where there are both.
 fn bind_everywhere(port: u16) -> io::Result<Socket<TcpListener>> {
-    bind((std::net::Ipv6Addr::UNSPECIFIED, port).into())
-        .or_else(|_| bind((std::net::Ipv4Addr::UNSPECIFIED, port).into()))
-}
-
-impl<H, F> IntoFuture for StartServer<H>
-where
-    H: Fn(StreamReader, StreamWriter) -> F + 'static,
-    F: IntoFuture + 'static,
-    F::IntoFuture: 'static,
-    F::Output: HandlerOutput,
-{
-    type Output = io::Result<Server>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.start())
-    }
+    bind((Ipv6Addr::UNSPECIFIED, port).into())
+        .or_else(|_| bind((Ipv4Addr::UNSPECIFIED, port).into()))
 }
 
 #[cfg(test)]

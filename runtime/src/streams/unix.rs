@@ -9,22 +9,34 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 
 use super::client::{ClientOptions, client_methods};
-use super::connection::Names;
-use super::serve::{HandlerOutput, Serve, ServeOptions, server_methods};
-use super::server::{Listen, Server};
+use super::serve::{HandlerOutput, ServeOptions, server_methods};
+use super::server::{Listen, Listener, Listening, Server};
 use super::socket::Socket;
-use super::{HalfClose, StreamReader, StreamWriter, connection, context};
+use super::{Connected, StreamReader, StreamWriter, bound, connection, context};
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
 
-impl HalfClose for UnixStream {
+impl Connected for UnixStream {
     fn end(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        let (socket, _) = self.accept()?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        None
     }
 }
 
@@ -47,7 +59,7 @@ impl HalfClose for UnixStream {
 /// ```
 pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
     OpenUnixConnection {
-        path: path.into(),
+        place: SocketPath(path.into()),
         options: ClientOptions::new(None),
     }
 }
@@ -56,27 +68,29 @@ pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
 #[derive(Clone, Debug)]
 #[must_use = "it connects when it is awaited"]
 pub struct OpenUnixConnection {
-    path: PathBuf,
+    place: SocketPath,
     options: ClientOptions,
 }
 
 client_methods!(OpenUnixConnection);
 
-impl IntoFuture for OpenUnixConnection {
-    type Output = io::Result<(StreamReader, StreamWriter)>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+#[derive(Clone, Debug)]
+struct SocketPath(PathBuf);
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let socket = outside_future(Async::<UnixStream>::connect(&self.path)).await;
-            let socket = socket.map_err(|error| {
-                let doing = format!("Connect call failed {}", self.path.display());
-                context(&error, doing)
-            })?;
-            let (socket, limit) = (Socket::adopt(socket)?, self.options.limit);
-            let connection = connection::<UnixStream>(socket, limit, Names::default());
-            self.options.finish(connection).await
+impl SocketPath {
+    async fn connect(self) -> io::Result<Async<UnixStream>> {
+        let socket = outside_future(Async::<UnixStream>::connect(&self.0)).await;
+        socket.map_err(|error| {
+            let doing = format!("Connect call failed {}", self.0.display());
+            context(&error, doing)
         })
+    }
+
+    async fn listen(self) -> io::Result<[(Socket<UnixListener>, SocketFile); 1]> {
+        let file = SocketFile::replace(&self.0)?;
+        let socket = bound(Async::<UnixListener>::bind(&self.0), self.0.display())?;
+        file.note();
+        Ok([(socket, file)])
     }
 }
 
@@ -95,7 +109,7 @@ where
 {
     StartUnixServer {
         handler,
-        path: path.into(),
+        place: SocketPath(path.into()),
         options: ServeOptions::default(),
     }
 }
@@ -105,75 +119,11 @@ where
 #[must_use = "it listens when it is awaited"]
 pub struct StartUnixServer<H> {
     handler: H,
-    path: PathBuf,
+    place: SocketPath,
     options: ServeOptions,
 }
 
 server_methods!(StartUnixServer);
-
-impl<H, F> IntoFuture for StartUnixServer<H>
-where
-    H: Fn(StreamReader, StreamWriter) -> F + 'static,
-    F: IntoFuture + 'static,
-    F::IntoFuture: 'static,
-    F::Output: HandlerOutput,
-{
-    type Output = io::Result<Server>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let file = SocketFile::replace(&self.path)?;
-            let socket = bind(&self.path)?;
-            file.note();
-            let limit = self.options.limit;
-            let server = self.options.start(&current_loop(), self.handler, |serve| {
-                vec![Rc::new(UnixListening {
-                    socket,
-                    file,
-                    serve: serve.clone(),
-                    limit,
-                })]
-            });
-            Ok(server)
-        })
-    }
-}
-
-fn bind(path: &Path) -> io::Result<Socket<UnixListener>> {
-    let bound = Async::<UnixListener>::bind(path);
-    bound.and_then(Socket::adopt).map_err(|error| {
-        let doing = format!("error while attempting to bind on {}", path.display());
-        context(&error, doing)
-    })
-}
-
-struct UnixListening {
-    socket: Socket<UnixListener>,
-    /// Removed when the socket is closed.
-    #[expect(dead_code, reason = "its destructor does the work")]
-    file: SocketFile,
-    serve: Serve,
-    limit: usize,
-}
-
-impl Listen for UnixListening {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (socket, _) = ready!(self.socket.poll_input(cx, UnixListener::accept))?;
-        socket.set_nonblocking(true)?;
-        let socket = Socket::new(socket)?;
-        (self.serve)(connection::<UnixStream>(
-            socket,
-            self.limit,
-            Names::default(),
-        ));
-        Poll::Ready(Ok(()))
-    }
-
-    fn address(&self) -> Option<SocketAddr> {
-        None
-    }
-}
 
 /// The file that stands for a socket. Another server may replace it, and then it is not ours.
 struct SocketFile {

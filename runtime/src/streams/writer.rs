@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 
 use futures_io::AsyncWrite;
 
-use super::connection::{Connection, Place};
+use super::DEFAULT_LIMIT;
+use super::connection::{Connection, Marks, Names, Place};
 use crate::tasks::Suspended;
 use crate::tasks::outside::poll_outside;
 
@@ -56,10 +57,41 @@ impl Drop for Handle {
 }
 
 impl StreamWriter {
-    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+    pub(super) fn new(connection: &Arc<Connection>) -> Self {
         Self::of(Arc::new(Handle {
             connection: connection.clone(),
         }))
+    }
+
+    /// A writer to anything that is written to with the traits of `futures::io`: a pipe in
+    /// `async_io::Async`, the standard output in `blocking::Unblock`. It is closed after what is to be
+    /// sent when the last handle goes. Python's `StreamWriter` with `connect_write_pipe`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// use asyncio::{StreamReader, StreamWriter};
+    ///
+    /// let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let writer = StreamWriter::from_async_write(async_io::Async::new(ours)?);
+    /// let reader = StreamReader::from_async_read(async_io::Async::new(theirs)?);
+    /// writer.write("hello\n");
+    /// writer.drain().await?;
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
+    pub fn from_async_write(sink: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        let names = Names::default();
+        Self::new(&Connection::new(
+            None,
+            Some(Box::new(sink)),
+            DEFAULT_LIMIT,
+            names,
+        ))
     }
 
     fn of(handle: Arc<Handle>) -> Self {
@@ -70,7 +102,7 @@ impl StreamWriter {
         }
     }
 
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
+    pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.handle.connection
     }
 
@@ -105,8 +137,9 @@ impl StreamWriter {
         self.write(all);
     }
 
-    /// Waits while more is buffered than 64 KiB, until it is no more than 16 KiB; it does not yield
-    /// if there is less. Several may wait.
+    /// Waits while more is buffered than 64 KiB, until it is no more than 16 KiB, or as
+    /// [`set_write_buffer_limits`](Self::set_write_buffer_limits) says; it does not yield if there
+    /// is less. Several may wait.
     ///
     /// # Errors
     ///
@@ -118,13 +151,15 @@ impl StreamWriter {
     /// Raises; what was written is still sent.
     pub async fn drain(&self) -> io::Result<()> {
         let connection = self.connection();
-        let (failure, is_closing) = connection.with(|state| (state.failure(), state.is_closing()));
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        let (is_closing, drained) = connection.with(|state| match state.failure() {
+            Some(error) => (false, Some(Err(error))),
+            None => (state.is_closing(), state.drained()),
+        });
         if is_closing {
             // As CPython does, so that a loop of writes sees the connection go.
             crate::sleep(0).await;
+        } else if let Some(drained) = drained {
+            return drained;
         }
         connection.wait(|state| state.drained()).await
     }
@@ -171,6 +206,59 @@ impl StreamWriter {
     /// How many bytes are buffered. Mirrors `transport.get_write_buffer_size`.
     pub fn get_write_buffer_size(&self) -> usize {
         self.connection().with(|state| state.unsent())
+    }
+
+    /// Sets how many bytes may be buffered before [`drain`](Self::drain) waits, and how many when it
+    /// goes on: 64 KiB and a quarter of that at first. Without the one it is told by the other: the
+    /// low one is a quarter of the high one. With `set_write_buffer_limits(0, None)` `drain` waits
+    /// until all is sent. Mirrors `transport.set_write_buffer_limits`.
+    ///
+    /// # Panics
+    ///
+    /// When the low one is greater than the high one.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = asyncio::start_server(|_, _| async {}, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (_reader, writer) = asyncio::open_connection("127.0.0.1", port).await?;
+    /// writer.set_write_buffer_limits(1 << 20, None);
+    /// assert_eq!(writer.get_write_buffer_limits(), (1 << 18, 1 << 20));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn set_write_buffer_limits(
+        &self,
+        high: impl Into<Option<usize>>,
+        low: impl Into<Option<usize>>,
+    ) {
+        let marks = match (high.into(), low.into()) {
+            (Some(high), Some(low)) => Marks { low, high },
+            (Some(high), None) => Marks {
+                low: high / 4,
+                high,
+            },
+            (None, Some(low)) => Marks {
+                low,
+                high: low.saturating_mul(4),
+            },
+            (None, None) => Marks::default(),
+        };
+        let Marks { low, high } = marks;
+        assert!(
+            high >= low,
+            "high ({high}) must be >= low ({low}) must be >= 0"
+        );
+        self.connection().with(|state| state.set_marks(marks));
+    }
+
+    /// The limits of [`set_write_buffer_limits`](Self::set_write_buffer_limits), the low one first.
+    /// Mirrors `transport.get_write_buffer_limits`.
+    pub fn get_write_buffer_limits(&self) -> (usize, usize) {
+        let marks = self.connection().with(|state| state.marks());
+        (marks.low, marks.high)
     }
 
     /// The address of the other end; none but for TCP. Mirrors `get_extra_info('peername')`.
