@@ -18,8 +18,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::child::{Child, Command};
-use crate::streams::connection::{Connection, Names, Sink, Source};
-use crate::streams::{DEFAULT_LIMIT, StreamReader, StreamWriter};
+use crate::streams::{DEFAULT_LIMIT, StreamReader, StreamWriter, check_limit};
 use crate::tasks::outside::outside_future;
 
 /// Starts a program with arguments.
@@ -148,8 +147,7 @@ impl CreateSubprocess {
     /// `Limit cannot be <= 0`.
     #[track_caller]
     pub fn limit(mut self, limit: usize) -> Self {
-        assert!(limit > 0, "Limit cannot be <= 0");
-        self.limit = limit;
+        self.limit = check_limit(limit);
         self
     }
 
@@ -158,16 +156,11 @@ impl CreateSubprocess {
             let program = self.command.get_program().to_string_lossy();
             io::Error::new(error.kind(), format!("cannot start {program:?}: {error}"))
         })?;
-        let reader = |source: Source| {
-            let names = Names::default();
-            StreamReader::new(&Connection::new(Some(source), None, self.limit, names))
-        };
-        let stdin = child.stdin.take().map(|stdin| {
-            let (sink, names): (Sink, _) = (Box::new(stdin), Names::default());
-            StreamWriter::new(&Connection::new(None, Some(sink), self.limit, names))
-        });
-        let stdout = child.stdout.take().map(|stdout| reader(Box::new(stdout)));
-        let stderr = child.stderr.take().map(|stderr| reader(Box::new(stderr)));
+        let stdin = child.stdin.take().map(StreamWriter::from_async_write);
+        let stdout = child.stdout.take();
+        let stdout = stdout.map(|stdout| StreamReader::with_limit(self.limit, stdout));
+        let stderr = child.stderr.take();
+        let stderr = stderr.map(|stderr| StreamReader::with_limit(self.limit, stderr));
         Ok(Process {
             state: Arc::new(State {
                 pid: child.id(),
@@ -180,6 +173,32 @@ impl CreateSubprocess {
                 }),
             }),
         })
+    }
+}
+
+/// A command of the standard library's, for what this one has no words for: a process group, a user,
+/// what is done between fork and exec (`std::os::unix::process::CommandExt`). Python's
+/// `start_new_session=`, `process_group=`, `user=`, `preexec_fn=`.
+///
+/// ```
+/// # #[cfg(unix)]
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// use std::os::unix::process::CommandExt;
+///
+/// let mut command = std::process::Command::new("true");
+/// command.process_group(0);
+/// let process = asyncio::CreateSubprocess::from(command).await?;
+/// assert_eq!(process.wait().await?, 0);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(unix))]
+/// # fn main() {}
+/// ```
+impl From<std::process::Command> for CreateSubprocess {
+    #[cfg_attr(unix, expect(clippy::useless_conversion, reason = "elsewhere it is none"))]
+    fn from(command: std::process::Command) -> Self {
+        Self::new(Command::from(command))
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::process::Stdio;
 
 use asyncio::{
-    Process, Signal, catch_cancelled, create_subprocess_exec, create_subprocess_shell, create_task,
-    gather, sleep, wait_for,
+    CreateSubprocess, Process, Signal, catch_cancelled, create_subprocess_exec,
+    create_subprocess_shell, create_task, gather, sleep, wait_for,
 };
 
 const SIGTERM: i32 = 15;
@@ -151,6 +151,20 @@ async fn environment_and_directory() {
         .unwrap();
     let (stdout, _) = process.communicate("").await.unwrap();
     assert_eq!(stdout, b"hello\n/\n");
+}
+
+#[asyncio::test]
+async fn a_command_of_the_standard_library_says_the_rest() {
+    let mut command = std::process::Command::new("cat");
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let process = CreateSubprocess::from(command)
+        .stdin(Stdio::piped())
+        .await
+        .unwrap();
+    let pid = rustix::process::Pid::from_raw(process.pid().try_into().unwrap());
+    assert_eq!(rustix::process::getpgid(pid).ok(), pid);
+    process.communicate("").await.unwrap();
+    assert_eq!(process.returncode(), Some(0));
 }
 
 /// Whether the process is gone, and no zombie.
