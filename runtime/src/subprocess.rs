@@ -196,7 +196,10 @@ impl CreateSubprocess {
 /// # fn main() {}
 /// ```
 impl From<std::process::Command> for CreateSubprocess {
-    #[cfg_attr(unix, expect(clippy::useless_conversion, reason = "elsewhere it is none"))]
+    #[cfg_attr(
+        unix,
+        expect(clippy::useless_conversion, reason = "elsewhere it is none")
+    )]
     fn from(command: std::process::Command) -> Self {
         Self::new(Command::from(command))
     }
@@ -355,17 +358,12 @@ impl Process {
     /// As [`kill`](Self::kill).
     #[cfg(unix)]
     pub fn send_signal(&self, signal: crate::Signal) -> io::Result<()> {
-        use rustix::process::{Pid, Signal, kill_process};
-        let signal = Signal::from_named_raw(signal as i32).ok_or_else(|| {
+        let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("no signal {signal:?}"))
         })?;
-        self.check_running()?;
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(no_such_process)?;
-        Ok(kill_process(pid, signal)?)
+        self.running().child.send_signal(signal)
     }
 
-    /// Its number is its own until it was waited for.
     fn check_running(&self) -> io::Result<()> {
         match self.poll_status() {
             None => Ok(()),

@@ -3,6 +3,8 @@
 
 use std::io::ErrorKind;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use asyncio::{
     CreateSubprocess, Process, Signal, catch_cancelled, create_subprocess_exec,
@@ -127,6 +129,26 @@ async fn a_cancelled_wait_leaves_the_process_alone() {
     assert_eq!(process.returncode(), None);
     process.stdin().unwrap().close();
     assert_eq!(process.wait().await.unwrap(), 0);
+}
+
+#[asyncio::test]
+async fn who_waits_no_more_is_forgotten_while_the_process_runs() {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    let process = cat().await;
+    let nobody = Arc::new(Nobody);
+    let waker = Waker::from(nobody.clone());
+    for _ in 0..3 {
+        let mut waiting = Box::pin(process.wait());
+        let polled = waiting.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        assert!(Arc::strong_count(&nobody) > 2);
+        drop(waiting);
+        assert_eq!(Arc::strong_count(&nobody), 2);
+    }
+    process.communicate("").await.unwrap();
 }
 
 #[asyncio::test]

@@ -12,7 +12,10 @@ use std::thread;
 
 use async_io::Async;
 use rustix::io::retry_on_intr;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use slab::Slab;
+
+use super::no_such_process;
 
 pub(super) use std::process::Command;
 
@@ -33,7 +36,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     let waited = Arc::new(Waited(Mutex::new(State {
         process: command.spawn()?,
         status: None,
-        waiting: Vec::new(),
+        waiting: Slab::new(),
     })));
     let made = Child::new(&waited);
     if made.is_err() {
@@ -77,11 +80,27 @@ impl Child {
 
     /// Waits until it ends.
     pub(super) fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + use<> {
-        let waited = self.waited.clone();
-        poll_fn(move |cx| waited.poll(cx))
+        let mut place = Place {
+            waited: self.waited.clone(),
+            key: None,
+        };
+        poll_fn(move |cx| place.poll(cx))
     }
 
-    /// Ends it; its number is its own until it was reaped, which takes the same lock.
+    /// Sends it a signal; its number is its own until it was reaped, which takes the same lock.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind `NotFound` when it has ended already.
+    pub(super) fn send_signal(&mut self, signal: Signal) -> io::Result<()> {
+        let mut state = self.waited.state();
+        match state.process.try_wait()? {
+            Some(_) => Err(no_such_process()),
+            None => Ok(kill_process(Pid::from_child(&state.process), signal)?),
+        }
+    }
+
+    /// Ends it.
     pub(super) fn kill(&mut self) -> io::Result<()> {
         self.waited.state().process.kill()
     }
@@ -93,7 +112,13 @@ struct Waited(Mutex<State>);
 struct State {
     process: process::Child,
     status: Option<Result<ExitStatus, io::ErrorKind>>,
-    waiting: Vec<Waker>,
+    waiting: Slab<Waker>,
+}
+
+/// A place among those who wait, given up when it is dropped.
+struct Place {
+    waited: Arc<Waited>,
+    key: Option<usize>,
 }
 
 impl Waited {
@@ -110,23 +135,41 @@ impl Waited {
         let mut state = self.state();
         let status = state.process.wait();
         state.status = Some(status.map_err(|error| error.kind()));
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting: Vec<_> = state
+            .waiting
+            .iter()
+            .map(|(_, waker)| waker.clone())
+            .collect();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
+}
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        let mut state = self.state();
+impl Place {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        let mut state = self.waited.state();
         if let Some(status) = state.status {
             return Poll::Ready(status.map_err(io::Error::from));
         }
-        if !state
-            .waiting
-            .iter()
-            .any(|waker| waker.will_wake(cx.waker()))
-        {
-            state.waiting.push(cx.waker().clone());
-        }
+        let waker = cx.waker().clone();
+        let old = match self.key {
+            Some(key) => Some(std::mem::replace(&mut state.waiting[key], waker)),
+            None => {
+                self.key = Some(state.waiting.insert(waker));
+                None
+            }
+        };
+        drop(state);
+        drop(old);
         Poll::Pending
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let waker = self.waited.state().waiting.remove(key);
+            drop(waker);
+        }
     }
 }
