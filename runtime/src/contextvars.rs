@@ -77,22 +77,44 @@ pub(crate) fn copy() -> Values {
 /// Values are the current ones until this is dropped; then they are back where they came from.
 pub(crate) struct Entered<'a> {
     home: &'a Cell<Values>,
-    outer: Values,
+    /// As in [`CURRENT`].
+    outer: *const Map,
 }
 
 impl<'a> Entered<'a> {
     #[inline]
     pub(crate) fn new(home: &'a Cell<Values>) -> Self {
-        let outer = replace(home.take());
+        let values = home.take();
+        let outer = CURRENT.with(Cell::get);
+        if values.is_some() || !outer.is_null() {
+            return Self::switch(home, values);
+        }
         Self { home, outer }
+    }
+
+    #[cold]
+    fn switch(home: &'a Cell<Values>, values: Values) -> Self {
+        let outer = replace(values).map_or(std::ptr::null(), Rc::into_raw);
+        Self { home, outer }
+    }
+
+    #[cold]
+    fn switch_back(&mut self) {
+        let outer = std::mem::replace(&mut self.outer, std::ptr::null());
+        // SAFETY: as in `replace`: it came from there, and nobody else has taken it.
+        let outer = (!outer.is_null()).then(|| unsafe { Rc::from_raw(outer) });
+        let inner = replace(outer);
+        self.home.set(inner);
     }
 }
 
 impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
-        let inner = replace(self.outer.take());
-        self.home.set(inner);
+        // Mostly nobody has set anything, here or outside.
+        if !self.outer.is_null() || !CURRENT.with(Cell::get).is_null() {
+            self.switch_back();
+        }
     }
 }
 

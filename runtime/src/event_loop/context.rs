@@ -5,9 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use super::{EventLoop, LoopState};
 use crate::tasks::TaskRef;
@@ -156,4 +158,18 @@ pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
     // SAFETY: it is what an `Entered` borrows, which is a guard on a stack frame beneath this one: it
     // outlives the call, and so does what it borrows.
     current.map(|current| f(unsafe { current.as_ref() }))
+}
+
+/// Queues the current task again, if `waker` is its own and it was never cancelled.
+#[inline]
+pub(crate) fn take_turn(waker: &Waker, location: &'static Location<'static>) -> Option<()> {
+    with_current_task(|task| {
+        let core = task.core();
+        if !core.cancellation.is_calm() || !task.is_woken_by(waker) {
+            return None;
+        }
+        with_running(|running| running.schedule(task))?;
+        core.cancellation.turn_at(location);
+        Some(())
+    })?
 }

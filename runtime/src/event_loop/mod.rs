@@ -4,6 +4,7 @@
 //! - [`timers`]: what is to be run later;
 //! - [`clock`]: what time it is, really or virtually;
 //! - [`address`]: where a loop is found, from any thread;
+//! - [`blocks`]: memory for its tasks;
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
 //! - [`context`]: what the thread knows of its loops and its current task;
 //! - [`watches`]: what it waits for without a task;
@@ -13,6 +14,7 @@
 //! - [`driver`]: the boundary to async-io, the only file that waits.
 
 mod address;
+pub(crate) mod blocks;
 mod clock;
 pub(crate) mod context;
 mod driver;
@@ -81,6 +83,7 @@ pub(crate) struct LoopState {
     /// Every task that is not done: the loop owns them.
     tasks: RefCell<Slab<TaskRef>>,
     last_task_id: Cell<u64>,
+    pub(crate) blocks: blocks::Blocks,
     tenancy: Tenancy,
     alarm: driver::Alarm,
     /// Ends the wait for input; there while the loop may be waiting.
@@ -152,6 +155,7 @@ impl LoopState {
             timers: RefCell::default(),
             tasks: RefCell::default(),
             last_task_id: Cell::new(0),
+            blocks: blocks::Blocks::default(),
             tenancy: Tenancy::begin(id),
             alarm: driver::Alarm::default(),
             parked: RefCell::default(),
@@ -263,11 +267,12 @@ impl LoopState {
     /// A task no longer waits for that: it is about to step, or is gone.
     #[inline]
     pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
-        match task.core().waits.replace(Waits::Inside) {
-            Waits::Inside => {}
+        match task.core().waits.get() {
+            Waits::Inside => return,
             Waits::Outside => self.remove_outside_wait(),
             Waits::Unknown(round) => self.patience.end(round, !self.runs_entries.get()),
         }
+        task.core().waits.set(Waits::Inside);
     }
 
     /// Keeps what another thread is to have called here, which may hold what that thread may not:

@@ -47,6 +47,8 @@ pub(crate) struct Cancellation {
     points: RefCell<Points>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
+    /// Where it gave up its turn in its last step, if it did.
+    turn: Cell<Option<&'static Location<'static>>>,
 }
 
 /// What a task that was cancelled has besides.
@@ -416,7 +418,7 @@ impl Cancellation {
 
     /// Whether it was never cancelled.
     #[inline]
-    fn is_calm(&self) -> bool {
+    pub(crate) fn is_calm(&self) -> bool {
         self.trouble.get().is_none()
     }
 
@@ -544,6 +546,7 @@ impl Cancellation {
 
     #[inline]
     pub(super) fn begin_step(&self) {
+        self.turn.set(None);
         if let Some(trouble) = self.trouble.get() {
             self.begin_troubled_step(trouble);
         }
@@ -659,6 +662,13 @@ impl Cancellation {
             .borrow()
             .top_down()
             .find_map(|what| what.location)
+            .or(self.turn.get())
+    }
+
+    /// The task is queued again, having given up its turn here.
+    #[inline]
+    pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
+        self.turn.set(Some(location));
     }
 
     /// Names the tasks that this one waits for.
@@ -836,7 +846,7 @@ pub(crate) fn is_held_back(cx: &Context<'_>) -> bool {
 
 /// Whether the current task was ever cancelled: if not, nothing is raised in it or held back.
 #[inline]
-fn is_in_trouble() -> bool {
+pub(super) fn is_in_trouble() -> bool {
     context::with_current_task(|task| !task.core().cancellation.is_calm()) == Some(true)
 }
 

@@ -258,13 +258,23 @@ impl TaskRef {
             main: main.filter(|main| main.task.is(self)),
         };
         core.cancellation.begin_step();
-        let entered = Entered::task(Some(self));
-        core.stepping.set(true);
-        let outcome = core.in_context(|| coroutine.run(core));
-        core.stepping.set(false);
-        drop(entered);
+        let outcome = {
+            let _entered = Entered::task(Some(self));
+            core.stepping.set(true);
+            let outcome = core.in_context(|| coroutine.run(core));
+            core.stepping.set(false);
+            outcome
+        };
         match outcome {
+            Outcome::Suspended if core.scheduled.get() && core.cancellation.is_calm() => {}
             Outcome::Suspended => self.suspend(event_loop),
+            outcome => self.has_ended(event_loop, outcome),
+        }
+    }
+
+    fn has_ended(&self, event_loop: &Rc<LoopState>, outcome: Outcome) {
+        match outcome {
+            Outcome::Suspended => {}
             Outcome::Finished => self.finish(event_loop, State::Finished, None),
             Outcome::Cancelled(error) => self.finish(
                 event_loop,
@@ -281,7 +291,6 @@ impl TaskRef {
     }
 
     /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
-    #[inline]
     fn suspend(&self, event_loop: &Rc<LoopState>) {
         let core = self.core();
         core.cancellation.pass_on(self, event_loop);
@@ -403,6 +412,15 @@ impl Coroutine<'_, '_> {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if started { poll() } else { about::learn(poll) }
         }));
+        match polled {
+            Ok(Poll::Pending) if core.cancellation.is_calm() => Outcome::Suspended,
+            Ok(Poll::Ready(())) if core.cancellation.is_calm() => Outcome::Finished,
+            polled => self.conclude(core, polled),
+        }
+    }
+
+    /// What has become of it, when it was cancelled or panicked.
+    fn conclude(&mut self, core: &TaskCore, polled: std::thread::Result<Poll<()>>) -> Outcome {
         if let Err(payload) = polled {
             core.cancellation.clear_marks();
             let panic = Panic::new(payload);

@@ -32,6 +32,8 @@ use super::core::TaskCore;
 use super::count::Travelling;
 use super::errors::Errors;
 use super::repr;
+use crate::event_loop::blocks;
+use crate::event_loop::context;
 use crate::event_loop::remote::Message;
 use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
 use crate::exceptions::{Exception, Panic};
@@ -75,6 +77,7 @@ struct VTable {
     repr_value: unsafe fn(NonNull<Header>) -> String,
     coroutine: fn() -> &'static str,
     coroutine_type: fn() -> TypeId,
+    /// Of the block that it is all in.
     layout: Layout,
 }
 
@@ -105,7 +108,7 @@ impl<F: Future, N> Functions<F, N> {
         repr_value: Self::repr_value,
         coroutine: std::any::type_name::<N>,
         coroutine_type: typeid::of::<N>,
-        layout: Layout::new::<Allocation<F>>(),
+        layout: blocks::layout_for(Layout::new::<Allocation<F>>()),
     };
 
     /// # Safety
@@ -256,8 +259,9 @@ impl TaskRef {
         future: F,
         is_main: bool,
     ) -> Self {
-        let allocation = Box::<Allocation<F>>::new_uninit();
-        let allocation = Box::into_raw(allocation).cast::<Allocation<F>>();
+        let vtable = &Functions::<F, N>::VTABLE;
+        let block = event_loop.blocks.take(vtable.layout);
+        let allocation = block.as_ptr().cast::<Allocation<F>>();
         // SAFETY: it is allocated, and both fields are written, in place.
         unsafe {
             (&raw mut (*allocation).body)
@@ -265,7 +269,7 @@ impl TaskRef {
                 .write(ManuallyDrop::new(future));
             (&raw mut (*allocation).header).write(Header {
                 travelling: Travelling::new(),
-                vtable: &Functions::<F, N>::VTABLE,
+                vtable,
                 address: event_loop.address(),
                 handles: Cell::new(1),
                 wakers: Cell::new(0),
@@ -516,11 +520,15 @@ impl Drop for TaskRef {
 ///
 /// The last reference is gone, and everything in the allocation was dropped.
 unsafe fn free(header: NonNull<Header>) {
-    // SAFETY: as the caller promises; the layout is what it was allocated with. What is in the header
-    // has no destructor that is still needed.
+    // SAFETY: as the caller promises; the layout is what it was taken with. What is in the header has no
+    // destructor that is still needed.
     unsafe {
         let layout = header.as_ref().vtable.layout;
-        std::alloc::dealloc(header.as_ptr().cast(), layout);
+        let block = header.cast();
+        let kept = context::with_running(|running| running.blocks.give(block, layout));
+        if kept.is_none() {
+            blocks::free(block, layout);
+        }
     }
 }
 

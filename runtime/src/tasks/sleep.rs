@@ -137,8 +137,37 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        match this.poll_turn(cx) {
+            Some(polled) => polled,
+            None => this.poll_any(cx),
+        }
+    }
+}
+
+impl Sleep {
+    /// One turn, in a task of ours that was never cancelled and polls this itself. Such a task is
+    /// queued again at once, and so need not know of what it is suspended at more than the place.
+    #[inline]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
+        match self.state {
+            State::New if self.delay <= 0.0 => {
+                context::take_turn(cx.waker(), self.location)?;
+                self.state = State::Turned;
+                Some(Poll::Pending)
+            }
+            State::Turned if !cancellation::is_in_trouble() && !self.point.is_suspended() => {
+                self.state = State::Done;
+                Some(Poll::Ready(()))
+            }
+            _ => None,
+        }
+    }
+
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self;
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
@@ -158,7 +187,10 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
-        self.stop();
+        if let State::Timer { .. } = self.state {
+            self.stop();
+        }
     }
 }
