@@ -51,8 +51,14 @@ pub fn machine() -> Value {
         "processor": model,
         "cores": cores,
         "rustc": first_line("rustc", &["--version"]),
-        "date": first_line("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
+        "date": format!("{} UTC", date()),
     })
+}
+
+/// The day and the minute, by UTC.
+#[must_use]
+pub fn date() -> String {
+    first_line("date", &["-u", "+%Y-%m-%d %H:%M"])
 }
 
 /// What a command says first.

@@ -147,7 +147,7 @@ impl Runner {
         // spawned during the shutdown gets as many turns here.
         event_loop.run_until_complete(async {});
         #[cfg(feature = "threads")]
-        event_loop.run_until_complete(crate::threads::shutdown_default_executor(&event_loop));
+        crate::threads::shutdown_default_executor(&event_loop);
     }
 }
 

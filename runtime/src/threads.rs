@@ -735,17 +735,47 @@ impl EventLoop {
     /// Sets the executor of [`to_thread`] and of [`run_in_executor`](Self::run_in_executor)
     /// without one. Mirrors `loop.set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
-        let old = self.inner.replace_default_executor(Some(executor.clone()));
-        drop(old);
+        let default = DefaultExecutor::from(executor.clone());
+        drop(self.inner.replace_default_executor(Some(default)));
+    }
+}
+
+/// The executor that a loop was given or has made.
+pub(crate) struct DefaultExecutor {
+    pub(crate) executor: ThreadPoolExecutor,
+    /// [`join`], by way of here so that it comes into those programs alone that make threads.
+    join: fn(&EventLoop, ThreadPoolExecutor),
+}
+
+impl From<ThreadPoolExecutor> for DefaultExecutor {
+    fn from(executor: ThreadPoolExecutor) -> Self {
+        Self {
+            executor,
+            join: |event_loop, executor| event_loop.run_until_complete(join(executor)),
+        }
+    }
+}
+
+impl Default for DefaultExecutor {
+    fn default() -> Self {
+        ThreadPoolExecutor::default().into()
     }
 }
 
 /// Waits until the threads of the default executor have ended, as `run` does at its end. Mirrors
 /// `loop.shutdown_default_executor`.
-pub(crate) async fn shutdown_default_executor(event_loop: &EventLoop) {
-    let Some(executor) = event_loop.inner.replace_default_executor(None) else {
-        return;
-    };
+pub(crate) fn shutdown_default_executor(event_loop: &EventLoop) {
+    let taken = || event_loop.inner.replace_default_executor(None);
+    let default = taken().or_else(|| {
+        event_loop.run_until_complete(async {});
+        taken()
+    });
+    if let Some(DefaultExecutor { executor, join }) = default {
+        join(event_loop, executor);
+    }
+}
+
+async fn join(executor: ThreadPoolExecutor) {
     let joined = spawn(move || executor.shutdown());
     if crate::wait_for(joined, JOIN_TIMEOUT).await.is_err() {
         crate::diagnostics::warn(format_args!(

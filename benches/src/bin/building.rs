@@ -5,11 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use benches::page;
 use benches::report::{self, Figures};
+use clap::Parser;
 use serde_json::{Value, json};
 
-/// How many times each is built, in turn.
-const ROUNDS: usize = 3;
+/// Measures how long programs take to build, and how large they become.
+#[derive(Parser)]
+struct Options {
+    /// How many times each is built, in turn.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Writes the table into the repository's page.
+    #[arg(long)]
+    publish: bool,
+}
 
 /// A program, and what it stands on.
 struct Program {
@@ -36,6 +46,9 @@ const PROGRAMS: [Program; 3] = [
         source: TOKIO,
     },
 ];
+
+/// Where tokio is among them.
+const TOKIO_AT: usize = 2;
 
 const ASYNCIO: &str = "
 #[asyncio::coroutine]
@@ -82,14 +95,15 @@ struct Costs {
 }
 
 fn main() {
+    let Options { rounds, publish } = Options::parse();
     let directories: Vec<PathBuf> = (0..)
         .zip(&PROGRAMS)
         .map(|(at, it)| package(at, it))
         .collect();
     let mut costs: Vec<Costs> = PROGRAMS.iter().map(|_| Costs::default()).collect();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         for ((program, directory), costs) in PROGRAMS.iter().zip(&directories).zip(&mut costs) {
-            eprintln!("round {} of {ROUNDS}: {}", round + 1, program.name);
+            eprintln!("round {} of {rounds}: {}", round + 1, program.name);
             for (at, release) in [false, true].into_iter().enumerate() {
                 let (wall, processor) = build(directory, release);
                 costs.wall[at].push(wall);
@@ -129,10 +143,10 @@ fn main() {
         packages.dedup();
         costs.packages = packages.len() - 1;
     }
-    report(&costs);
+    report(&costs, rounds, publish);
 }
 
-fn report(costs: &[Costs]) {
+fn report(costs: &[Costs], rounds: usize, publish: bool) {
     let mut table = String::from(
         "| | debug build, s | of all processors | release build, s | of all processors | packages | binary, KB | stripped, KB |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|\n",
@@ -168,10 +182,25 @@ fn report(costs: &[Costs]) {
     println!("{table}\n{machine}");
     let file = target().join("building.json");
     let text = serde_json::to_string_pretty(
-        &json!({ "machine": machine, "rounds": ROUNDS, "rows": rows }),
+        &json!({ "machine": machine, "rounds": rounds, "rows": rows }),
     );
     std::fs::write(&file, text.expect("it is JSON")).expect("the target directory can be written");
     println!("written to {}", file.display());
+    if publish {
+        let text = |key: &str| machine[key].as_str().unwrap_or("unknown").to_owned();
+        let lock =
+            std::fs::read_to_string(target().join(format!("building/{TOKIO_AT}/Cargo.lock")));
+        let lock = lock.expect("cargo has written it");
+        let told = format!(
+            "{table}\n{}, {} cores, {}; tokio {}; the smallest of {rounds} builds, {}.",
+            text("processor"),
+            machine["cores"],
+            text("rustc"),
+            report::version(&lock, "tokio").unwrap_or("unknown"),
+            text("date"),
+        );
+        page::renew("benches/README.md", "building", &told);
+    }
 }
 
 fn target() -> PathBuf {

@@ -60,7 +60,7 @@ use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
 use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef, Waits};
 #[cfg(feature = "threads")]
-use crate::threads::ThreadPoolExecutor;
+use crate::threads::{DefaultExecutor, ThreadPoolExecutor};
 use ready::{Callback, HandleState, Ready};
 use remote::Message;
 use timers::{TimerKey, Timers};
@@ -107,7 +107,7 @@ pub(crate) struct LoopState {
     /// What callbacks from other threads do here.
     parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
     #[cfg(feature = "threads")]
-    default_executor: RefCell<Option<ThreadPoolExecutor>>,
+    default_executor: RefCell<Option<DefaultExecutor>>,
     watches: watches::Watches,
     exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
     /// A panic that ends the loop itself: Ctrl-C.
@@ -305,30 +305,23 @@ impl LoopState {
     /// Threads for blocking work, made when they are first asked for.
     #[cfg(feature = "threads")]
     pub(crate) fn default_executor(&self) -> ThreadPoolExecutor {
-        self.default_executor
-            .borrow_mut()
-            .get_or_insert_with(ThreadPoolExecutor::default)
-            .clone()
+        let mut default = self.default_executor.borrow_mut();
+        let default = default.get_or_insert_with(DefaultExecutor::default);
+        default.executor.clone()
     }
 
     #[cfg(feature = "threads")]
     pub(crate) fn replace_default_executor(
         &self,
-        executor: Option<ThreadPoolExecutor>,
-    ) -> Option<ThreadPoolExecutor> {
+        executor: Option<DefaultExecutor>,
+    ) -> Option<DefaultExecutor> {
         self.default_executor.replace(executor)
     }
 
     /// The tasks that are not done, oldest first.
     pub(crate) fn all_tasks(&self) -> Vec<TaskRef> {
-        let mut tasks: Vec<_> = self
-            .tasks
-            .borrow()
-            .iter()
-            .map(|(_, task)| task.clone())
-            .collect();
-        tasks.sort_by_key(|task| task.core().id);
-        tasks
+        let tasks = self.tasks.borrow();
+        oldest_first(tasks.iter().map(|(_, task)| task.clone()).collect())
     }
 
     // Timers.
@@ -537,7 +530,13 @@ impl LoopState {
         run();
         let took = self.time() - start;
         if took >= self.slow_callback_duration.get() {
-            diagnostics::warn(format_args!("Executing {} took {took:.3} seconds", name()));
+            // By hand: all that formats floating-point numbers would come into every program.
+            let millis = (took * 1e3).round() as u64;
+            let (seconds, millis) = (millis / 1000, millis % 1000);
+            diagnostics::warn(format_args!(
+                "Executing {} took {seconds}.{millis:03} seconds",
+                name()
+            ));
         }
     }
 
@@ -693,12 +692,15 @@ impl Drop for LoopState {
         drop(std::mem::take(&mut *self.ready.borrow_mut()));
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        let mut tasks: Vec<_> = tasks.into_iter().map(|(_, task)| task).collect();
-        tasks.sort_by_key(|task| task.core().id);
-        for task in tasks {
+        for task in oldest_first(tasks.into_iter().map(|(_, task)| task).collect()) {
             task.destroy();
         }
     }
+}
+
+fn oldest_first(mut tasks: Vec<TaskRef>) -> Vec<TaskRef> {
+    tasks.sort_unstable_by_key(|task| task.core().id);
+    tasks
 }
 
 /// An event loop: it runs tasks and callbacks, one at a time, in the order of CPython's.

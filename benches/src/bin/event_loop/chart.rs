@@ -60,11 +60,12 @@ fn panel(
         .fold(0.0, f64::max);
     let ours = row
         .ours_and_best
-        .map_or(largest, |(ours, _, best)| ours.max(best));
+        .as_ref()
+        .map_or(largest, |(ours, _, best)| ours.max(*best));
     let scale = ROOM / largest.min(ours * 3.0).max(f64::MIN_POSITIVE);
     let beside = Pos::new(HPos::Right, VPos::Top);
     for (shown, y) in row.entries.iter().zip((top + 20..).step_by(BAR as usize)) {
-        let colour = match shown.engine {
+        let colour = match shown.engine.as_str() {
             ours if ours.starts_with("asyncio") => OURS,
             "bare" => BOUND,
             _ => PEER,
@@ -72,7 +73,7 @@ fn panel(
         let name = if shown.apart.is_some() {
             format!("({})", shown.engine)
         } else {
-            shown.engine.to_owned()
+            shown.engine.clone()
         };
         let style = (FONT, 12).into_text_style(area).pos(beside);
         area.draw(&Text::new(name, (left + NAMES - 6, y), style))?;

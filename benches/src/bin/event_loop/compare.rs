@@ -39,7 +39,6 @@ pub(crate) struct Choice {
 
 /// Engines side by side.
 pub(crate) struct Comparison {
-    rounds: usize,
     rows: Vec<Row>,
     versions: Value,
 }
@@ -48,12 +47,15 @@ pub(crate) struct Comparison {
 struct Row {
     workload: &'static Workload,
     figure: Figure,
+    rounds: u64,
+    /// When it was measured.
+    date: String,
     entries: Vec<Entry>,
 }
 
 /// A workload on an engine.
 struct Entry {
-    engine: &'static str,
+    engine: String,
     how: How,
     /// The figure that counts.
     main: Vec<f64>,
@@ -64,12 +66,14 @@ struct Entry {
 enum How {
     Here,
     Python(usize),
+    /// In a run before this one.
+    Kept,
 }
 
 /// What the tables show of an entry.
 pub(crate) struct Shown {
     /// Who.
-    pub(crate) engine: &'static str,
+    pub(crate) engine: String,
     /// The figure that counts.
     pub(crate) figures: Figures,
     /// The median of the other one.
@@ -87,7 +91,7 @@ pub(crate) struct ShownRow {
     /// By engine.
     pub(crate) entries: Vec<Shown>,
     /// Ours and that of the best peer who does the same.
-    pub(crate) ours_and_best: Option<(f64, &'static str, f64)>,
+    pub(crate) ours_and_best: Option<(f64, String, f64)>,
 }
 
 impl Comparison {
@@ -126,7 +130,7 @@ impl Comparison {
                 .chain(python)
                 .filter(|(name, _)| chosen(&choice.engines, name))
                 .map(|(engine, how)| Entry {
-                    engine,
+                    engine: engine.to_owned(),
                     how,
                     main: Vec::new(),
                     second: Vec::new(),
@@ -135,6 +139,8 @@ impl Comparison {
             rows.push(Row {
                 workload: told,
                 figure,
+                rounds: rounds as u64,
+                date: report::date(),
                 entries,
             });
         }
@@ -143,7 +149,7 @@ impl Comparison {
                 eprintln!("round {} of {rounds}: {}", round + 1, row.workload.name);
                 for entry in &mut row.entries {
                     if row.figure == Figure::Instructions {
-                        entry.main.extend(instructions(entry.engine, row.workload));
+                        entry.main.extend(instructions(&entry.engine, row.workload));
                     } else {
                         entry.sample(row.workload, &pythons);
                     }
@@ -151,9 +157,28 @@ impl Comparison {
             }
         }
         Comparison {
-            rounds,
             rows,
             versions: versions(&pythons),
+        }
+    }
+
+    /// Takes the rows of workloads that this one lacks from what another has written.
+    pub(crate) fn keep(&mut self, written: &Value) {
+        let rows = written["rows"].as_array().map_or(&[][..], Vec::as_slice);
+        let kept = WORKLOADS.iter().filter_map(|workload| {
+            let here = self
+                .rows
+                .iter()
+                .position(|row| row.workload.name == workload.name);
+            match here {
+                Some(at) => Some(self.rows.swap_remove(at)),
+                None => rows.iter().find_map(|row| Row::written(workload, row)),
+            }
+        });
+        self.rows = kept.collect();
+        let versions = self.versions.as_object_mut().expect("it is one");
+        for (name, version) in written["versions"].as_object().into_iter().flatten() {
+            versions.entry(name).or_insert_with(|| version.clone());
         }
     }
 
@@ -165,7 +190,7 @@ impl Comparison {
     /// For a file.
     pub(crate) fn json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
-        json!({ "machine": report::machine(), "versions": self.versions, "rounds": self.rounds, "rows": rows })
+        json!({ "machine": report::machine(), "versions": self.versions, "rows": rows })
     }
 
     /// Where and when, and of what.
@@ -178,14 +203,14 @@ impl Comparison {
             .map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or("unknown")))
             .collect();
         format!(
-            "{}, {} cores, Linux {}, {}; {}; {} rounds, {}",
+            "{}, {} cores, Linux {}, {}; {}; {}, {}",
             text("processor"),
             machine["cores"],
             report::first_line("uname", &["-r"]),
             text("rustc"),
             versions.join(", "),
-            self.rounds,
-            text("date"),
+            span(self.rows.iter().map(|row| row.rounds), "rounds"),
+            span(self.rows.iter().map(|row| row.date.as_str()), "UTC"),
         )
     }
 }
@@ -196,13 +221,14 @@ impl Entry {
         let mut command = match self.how {
             How::Here => {
                 let mut command = Command::new(std::env::current_exe().expect("it has a path"));
-                command.args(["one", self.engine, workload.name]);
+                command.args(["one", &self.engine, workload.name]);
                 command
             }
             How::Python(at) => {
                 let n = Python::n(workload.name).expect("it was chosen");
                 pythons[at].command(workload.name, n, workload.repeat.min(2))
             }
+            How::Kept => unreachable!("it was measured before"),
         };
         let output = command.output().expect("it can be started");
         let text = String::from_utf8_lossy(&output.stdout);
@@ -250,7 +276,7 @@ impl Entry {
             .iter()
             .find(|(engine, of, _)| *engine == self.engine && *of == workload);
         Some(Shown {
-            engine: self.engine,
+            engine: self.engine.clone(),
             figures: Figures::of(self.main.clone()),
             second: (!self.second.is_empty()).then(|| Figures::of(self.second.clone()).median),
             apart: apart.map(|(_, _, why)| *why),
@@ -278,14 +304,49 @@ impl Row {
             }
         };
         let best = peers.min_by(better);
-        let ours_and_best = ours
-            .zip(best)
-            .map(|(ours, best)| (ours.figures.median, best.engine, best.figures.median));
+        let ours_and_best = ours.zip(best).map(|(ours, best)| {
+            (
+                ours.figures.median,
+                best.engine.clone(),
+                best.figures.median,
+            )
+        });
         (!entries.is_empty()).then_some(ShownRow {
             workload: self.workload,
             figure: self.figure,
             entries,
             ours_and_best,
+        })
+    }
+
+    /// What [`json`](Self::json) has written of a workload.
+    fn written(workload: &'static Workload, row: &Value) -> Option<Self> {
+        let is_it = row["workload"] == workload.name;
+        let figure = [workload.figure, Figure::Instructions]
+            .into_iter()
+            .find(|figure| row["unit"] == figure.unit());
+        let numbers = |value: &Value| {
+            let numbers = value.as_array().into_iter().flatten();
+            numbers.filter_map(Value::as_f64).collect()
+        };
+        let entry = |entry: &Value| {
+            Some(Entry {
+                engine: entry["engine"].as_str()?.to_owned(),
+                how: How::Kept,
+                main: numbers(&entry["all"]),
+                second: numbers(&entry["second"]),
+            })
+        };
+        Some(Row {
+            workload,
+            figure: figure.filter(|_| is_it)?,
+            rounds: row["rounds"].as_u64()?,
+            date: row["date"].as_str()?.to_owned(),
+            entries: row["entries"]
+                .as_array()?
+                .iter()
+                .filter_map(entry)
+                .collect(),
         })
     }
 
@@ -303,8 +364,28 @@ impl Row {
                 })
             })
             .collect();
-        json!({ "workload": self.workload.name, "what": self.workload.what, "unit": self.figure.unit(), "entries": entries })
+        json!({
+            "workload": self.workload.name,
+            "what": self.workload.what,
+            "unit": self.figure.unit(),
+            "rounds": self.rounds,
+            "date": self.date,
+            "entries": entries,
+        })
     }
+}
+
+/// The first to the last of what was measured at several times.
+fn span<T: Ord + ToString>(all: impl Iterator<Item = T> + Clone, unit: &str) -> String {
+    let (Some(first), Some(last)) = (all.clone().min(), all.max()) else {
+        return "nothing measured".to_owned();
+    };
+    let span = if first == last {
+        first.to_string()
+    } else {
+        format!("{} to {}", first.to_string(), last.to_string())
+    };
+    format!("{span} {unit}")
 }
 
 /// How many instructions an operation takes: the difference of two sizes, so that what is done once is not counted.

@@ -77,6 +77,9 @@ struct Chosen {
     /// These workloads alone.
     #[arg(long, value_delimiter = ',')]
     workload: Vec<String>,
+    /// With the rows of the last run that this one does not measure, so that a run can be made in pieces.
+    #[arg(long)]
+    keep: bool,
     /// Writes the tables and charts into the repository's pages.
     #[arg(long)]
     publish: bool,
@@ -108,7 +111,7 @@ fn main() {
 }
 
 fn compare(chosen: Chosen, instructions: bool) {
-    let comparison = Comparison::measure(&Choice {
+    let mut comparison = Comparison::measure(&Choice {
         rounds: chosen.rounds.unwrap_or(if instructions { 1 } else { 5 }),
         engines: chosen.engine,
         workloads: chosen.workload,
@@ -119,11 +122,15 @@ fn compare(chosen: Chosen, instructions: bool) {
     } else {
         "compare"
     };
+    let json = compare::target().join(format!("event_loop-{name}.json"));
+    print!("{}", table::terminal(&comparison.shown()));
+    if chosen.keep {
+        let written = std::fs::read_to_string(&json).unwrap_or_default();
+        comparison.keep(&serde_json::from_str(&written).unwrap_or_default());
+    }
     let rows = comparison.shown();
-    print!("{}", table::terminal(&rows));
     let circumstances = comparison.circumstances();
     println!("{circumstances}");
-    let json = compare::target().join(format!("event_loop-{name}.json"));
     let text = serde_json::to_string_pretty(&comparison.json()).expect("it is JSON");
     std::fs::write(&json, text).expect("the target directory can be written");
     println!("written to {}", json.display());

@@ -55,7 +55,7 @@ impl Figure {
 impl ShownRow {
     /// Of the best peer's figure.
     fn ratio(&self, shown: &Shown) -> Option<f64> {
-        let (_, _, best) = self.ours_and_best?;
+        let (_, _, best) = self.ours_and_best.as_ref()?;
         Some(shown.figures.median / best)
     }
 
@@ -63,7 +63,7 @@ impl ShownRow {
         let of = self
             .entries
             .iter()
-            .filter(|shown| engines.contains(&shown.engine));
+            .filter(|shown| engines.contains(&shown.engine.as_str()));
         of.min_by(|a, b| {
             let order = a.figures.median.total_cmp(&b.figures.median);
             if self.figure.more_is_better() {
@@ -173,11 +173,11 @@ pub(crate) fn summary(rows: &[ShownRow]) -> String {
                 second.map_or(figure.clone(), |second| format!("{figure} / {second:.0}"))
             })
         };
-        let (best, ratio) = row.ours_and_best.map_or(
+        let (best, ratio) = row.ours_and_best.as_ref().map_or(
             ("–".to_owned(), "–".to_owned()),
             |(ours, engine, best)| {
                 (
-                    format!("{engine} {}", row.figure.format(best)),
+                    format!("{engine} {}", row.figure.format(*best)),
                     format!("{:.2}", ours / best),
                 )
             },

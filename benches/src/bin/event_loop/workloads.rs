@@ -1,6 +1,8 @@
 //! The workloads, each written once for all engines.
 
+use std::cell::Cell;
 use std::future::{Future, pending};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::engine::{Cancel, Channel, Echo, Engine, Lock, Sleep, Synchronise};
@@ -63,17 +65,17 @@ pub(crate) const WORKLOADS: [Workload; 13] = [
     },
     Workload {
         name: "yield_now",
-        what: "1,000 tasks give up their turn over and over",
+        what: "1,000 tasks give up their turn 1,000 times",
         figure: Figure::Nanos,
-        n: 500_000,
-        repeat: 5,
+        n: 1_000_000,
+        repeat: 3,
     },
     Workload {
         name: "yield_single",
-        what: "one task gives up its turn over and over",
+        what: "one task gives up its turn 1,000,000 times",
         figure: Figure::Nanos,
-        n: 200_000,
-        repeat: 5,
+        n: 1_000_000,
+        repeat: 3,
     },
     Workload {
         name: "pingpong",
@@ -259,15 +261,20 @@ async fn yield_now<E: Engine>(n: u64) {
     let tasks: Vec<_> = (0..TURNING)
         .map(|_| {
             E::spawn(async move {
+                let mut turns = 0;
                 for _ in 0..n / TURNING {
                     E::yield_now().await;
+                    turns += 1;
                 }
+                turns
             })
         })
         .collect();
+    let mut turns = 0;
     for task in tasks {
-        E::join(task).await;
+        turns += E::join(task).await;
     }
+    assert_eq!(turns, n / TURNING * TURNING);
 }
 
 async fn yield_single<E: Engine>(n: u64) {
@@ -313,12 +320,18 @@ async fn gather<E: Engine>(n: u64) {
 
 async fn lock<E: Synchronise>(n: u64) {
     let lock = E::Lock::new();
+    let inside = Rc::new(Cell::new(None));
     let tasks: Vec<_> = (0..LOCKING)
-        .map(|_| {
-            let lock = lock.clone();
+        .map(|me| {
+            let (lock, inside) = (lock.clone(), inside.clone());
             E::spawn(async move {
                 for _ in 0..n / LOCKING {
-                    lock.with(E::yield_now()).await;
+                    lock.with(async {
+                        assert_eq!(inside.replace(Some(me)), None);
+                        E::yield_now().await;
+                        assert_eq!(inside.take(), Some(me));
+                    })
+                    .await;
                 }
             })
         })
