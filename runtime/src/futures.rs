@@ -17,6 +17,7 @@ use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, 
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, cancellation};
+use crate::waiters::Waiting;
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
 const TAKEN: &str = "the result was moved out by an await; await a reference to keep it";
@@ -46,6 +47,7 @@ pub(crate) trait Cancel {
 #[derive(Clone)]
 pub(crate) enum Target {
     Task(TaskRef),
+    Waiting(Waiting),
     Other(Rc<dyn Cancel>),
 }
 
@@ -53,6 +55,7 @@ impl Cancel for Target {
     fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool {
         match self {
             Target::Task(task) => task.cancel_onward(error, onward),
+            Target::Waiting(waiter) => waiter.cancel(error),
             Target::Other(other) => other.cancel_onward(error, onward),
         }
     }
@@ -60,6 +63,7 @@ impl Cancel for Target {
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         match self {
             Target::Task(task) => name(task),
+            Target::Waiting(_) => {}
             Target::Other(other) => other.each_awaited(name),
         }
     }
@@ -67,6 +71,7 @@ impl Cancel for Target {
     fn repr(&self) -> Option<String> {
         match self {
             Target::Task(task) => task.repr(),
+            Target::Waiting(waiter) => Some(waiter.repr()),
             Target::Other(other) => other.repr(),
         }
     }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::exceptions::BrokenBarrierError;
 use crate::tasks::cancellation::catch_cancelled;
-use crate::waiters::{Place, Waiters};
+use crate::waiters::Waiters;
 
 macro_rules! handles {
     ($($handle:ident)*) => {$(
@@ -94,14 +94,13 @@ impl Lock {
     async fn take(&self, number: u64) {
         let state = &self.state;
         if self.locked() || !state.waiters.all_cancelled() {
-            let mut line = InLine {
-                lock: self,
-                place: Some(state.waiters.enter()),
+            // A turn that had come is handed on.
+            let hand_on = |_| {
+                if !self.locked() {
+                    state.waiters.wake_first();
+                }
             };
-            if let Some(place) = &line.place {
-                place.wait().await;
-            }
-            line.place = None;
+            state.waiters.wait(hand_on).await;
         }
         state.holder.set(Some(number));
     }
@@ -121,20 +120,6 @@ impl Lock {
     fn release_if(&self, number: u64) {
         if self.state.holder.get() == Some(number) {
             self.release();
-        }
-    }
-}
-
-/// A wait for a lock; given up, it hands a turn that had come on.
-struct InLine<'a> {
-    lock: &'a Lock,
-    place: Option<Place<'a>>,
-}
-
-impl Drop for InLine<'_> {
-    fn drop(&mut self) {
-        if self.place.take().is_some() && !self.lock.locked() {
-            self.lock.state.waiters.wake_first();
         }
     }
 }
@@ -225,7 +210,7 @@ impl Event {
     /// Raises, and leaves the event as it is.
     pub async fn wait(&self) {
         if !self.is_set() {
-            self.state.waiters.enter().wait().await;
+            self.state.waiters.wait(|_| ()).await;
         }
     }
 }
@@ -331,10 +316,7 @@ impl Condition {
             panic!("cannot wait on un-acquired lock");
         };
         state.lock.release();
-        let mut cancelled = {
-            let place = state.waiters.enter();
-            catch_cancelled(place.wait()).await.err()
-        };
+        let mut cancelled = catch_cancelled(state.waiters.wait(|_| ())).await.err();
         while let Err(error) = catch_cancelled(state.lock.take(holder)).await {
             cancelled = Some(error);
         }
@@ -377,7 +359,8 @@ impl Condition {
     /// As [`notify`](Self::notify).
     #[track_caller]
     pub fn notify_all(&self) {
-        self.notify(self.state.waiters.len());
+        assert!(self.locked(), "cannot notify on un-acquired lock");
+        self.state.waiters.wake_all();
     }
 
     fn wake(&self, n: usize) {
@@ -449,15 +432,15 @@ impl Semaphore {
     /// No permit is taken; one that had come goes to the next in line.
     pub async fn acquire(&self) -> SemaphoreGuard {
         if self.locked() {
-            let mut claim = Claim {
-                state: &self.state,
-                place: Some(self.state.waiters.enter()),
+            let give_back = |was_woken| {
+                if was_woken {
+                    self.state.value.set(self.state.value.get() + 1);
+                }
+                self.state.wake_permitted();
             };
-            if let Some(place) = &claim.place {
-                place.wait().await;
-            }
-            // The permit came with the wake-up.
-            claim.place = None;
+            // The permit comes with the wake-up.
+            self.state.waiters.wait(give_back).await;
+            self.state.wake_permitted();
         } else {
             self.state.value.set(self.state.value.get() - 1);
         }
@@ -492,21 +475,10 @@ impl SemaphoreState {
         }
         is_woken
     }
-}
 
-/// A wait for a permit; given up, it gives a permit that had come back.
-struct Claim<'a> {
-    state: &'a SemaphoreState,
-    place: Option<Place<'a>>,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let was_woken = self.place.take().is_some_and(|place| place.was_woken());
-        if was_woken {
-            self.state.value.set(self.state.value.get() + 1);
-        }
-        while self.state.value.get() > 0 && self.state.wake_next() {}
+    /// Hands out what is left: newcomers may have got in line behind one who has left.
+    fn wake_permitted(&self) {
+        while self.value.get() > 0 && self.wake_next() {}
     }
 }
 
@@ -751,7 +723,7 @@ impl Drop for Counted<'_> {
             if matches!(state.phase.get(), Phase::Resetting | Phase::Draining) {
                 state.phase.set(Phase::Filling);
             }
-            state.condition.wake(usize::MAX);
+            state.condition.state.waiters.wake_all();
         }
     }
 }

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
-use crate::waiters::{Place, Waiters};
+use crate::waiters::Waiters;
 
 macro_rules! queue {
     ($(#[$doc:meta])* $queue:ident<T $(: $bound:ident)?>, in $order:ty) => {
@@ -81,7 +81,7 @@ macro_rules! queue {
                     if self.state.is_shut_down.get() {
                         return Err(QueueShutDown);
                     }
-                    Turnstile::enter(&self.state.putters, || !self.full()).await;
+                    self.state.putters.pass(|| !self.full()).await;
                 }
                 if self.state.is_shut_down.get() {
                     return Err(QueueShutDown);
@@ -127,7 +127,7 @@ macro_rules! queue {
                     if self.is_shut_down() {
                         return Err(QueueShutDown);
                     }
-                    Turnstile::enter(&self.state.getters, || !self.empty()).await;
+                    self.state.getters.pass(|| !self.empty()).await;
                 }
             }
 
@@ -162,7 +162,7 @@ macro_rules! queue {
             /// Raises, and leaves the queue as it is.
             pub async fn join(&self) {
                 if self.state.unfinished.get() > 0 {
-                    Turnstile::enter(&self.state.joiners, || false).await;
+                    self.state.joiners.wait(|_| ()).await;
                 }
             }
 
@@ -388,36 +388,14 @@ impl<T> Order<T> for Vec<T> {
     }
 }
 
-/// A wait for room or for an item. Whoever leaves it without having passed, because it was
-/// cancelled or dropped, passes a wake-up that it had got on to the next.
-struct Turnstile<'a, F: Fn() -> bool> {
-    waiters: &'a Waiters,
-    place: Option<Place<'a>>,
-    /// Whether there is something for the next in line.
-    is_open: F,
-    has_passed: bool,
-}
-
-impl<'a, F: Fn() -> bool> Turnstile<'a, F> {
-    async fn enter(waiters: &'a Waiters, is_open: F) {
-        let mut turnstile = Self {
-            waiters,
-            place: Some(waiters.enter()),
-            is_open,
-            has_passed: false,
-        };
-        if let Some(place) = &turnstile.place {
-            place.wait().await;
-        }
-        turnstile.has_passed = true;
-    }
-}
-
-impl<F: Fn() -> bool> Drop for Turnstile<'_, F> {
-    fn drop(&mut self) {
-        let was_woken = self.place.take().is_some_and(|place| place.was_woken());
-        if !self.has_passed && was_woken && (self.is_open)() {
-            self.waiters.pop_next();
-        }
+impl Waiters {
+    /// A wait for room or for an item. Whoever gives it up when woken passes the wake-up on to the
+    /// next, if there still is something for that one.
+    fn pass(&self, is_open: impl Fn() -> bool) -> impl Future<Output = ()> {
+        self.wait(move |was_woken| {
+            if was_woken && is_open() {
+                self.pop_next();
+            }
+        })
     }
 }

@@ -8,13 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
-use crate::tasks::cancellation::{Frame, catch_cancelled, catch_panic, current_frame};
-use crate::tasks::{AnyTask, Task, TaskRef, create_task};
+use crate::futures::{Cancel, Target};
+use crate::tasks::cancellation::{Frame, Onward, catch_cancelled, catch_panic, current_frame};
+use crate::tasks::{AnyTask, Suspended, Task, TaskRef, create_task};
 use crate::waiters::Waiter;
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
@@ -71,7 +72,30 @@ struct GroupState {
     parent_cancel_requested: Cell<bool>,
     failed: Cell<usize>,
     panics: RefCell<Vec<Panic>>,
-    on_completed: RefCell<Option<Rc<Waiter>>>,
+    on_completed: RefCell<Option<Rc<Exit>>>,
+}
+
+/// The wait for the children, at the end of the group.
+struct Exit {
+    waiter: Waiter,
+    group: Weak<GroupState>,
+}
+
+impl Cancel for Exit {
+    fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
+        self.waiter.cancel(error)
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        if let Some(group) = self.group.upgrade() {
+            let tasks = group.tasks.borrow();
+            tasks.values().for_each(|task| name(&task.0));
+        }
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(self.waiter.repr())
+    }
 }
 
 impl GroupState {
@@ -97,8 +121,8 @@ impl GroupState {
     fn child_done(&self, task: &AnyTask, gave_error: bool) {
         self.tasks.borrow_mut().remove(&task.0.core().id);
         if self.tasks.borrow().is_empty() {
-            if let Some(waiter) = &*self.on_completed.borrow() {
-                waiter.wake();
+            if let Some(exit) = &*self.on_completed.borrow() {
+                exit.waiter.wake();
             }
         }
         let panic = match task.0.future().failure() {
@@ -126,19 +150,17 @@ impl GroupState {
             self.abort();
         }
         while !self.tasks.borrow().is_empty() {
-            let waiter = Waiter::new();
-            let state = Rc::downgrade(self);
-            waiter.for_tasks(move |name| {
-                if let Some(state) = state.upgrade() {
-                    let tasks = state.tasks.borrow();
-                    tasks.values().for_each(|task| name(&task.0));
-                }
+            let exit = Rc::new(Exit {
+                waiter: Waiter::default(),
+                group: Rc::downgrade(self),
             });
-            *self.on_completed.borrow_mut() = Some(waiter.clone());
-            let waited = catch_cancelled(async {
+            *self.on_completed.borrow_mut() = Some(exit.clone());
+            let mut point = Suspended::default();
+            let waited = catch_cancelled(std::future::poll_fn(move |cx| {
                 self.frame.set(current_frame());
-                waiter.wait().await;
-            })
+                let target = || Target::Other(exit.clone());
+                exit.waiter.poll(cx, &mut point, None, target)
+            }))
             .await;
             if let Err(error) = waited {
                 if !self.aborting.get() {

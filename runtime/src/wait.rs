@@ -1,6 +1,6 @@
 //! `wait`: until some or all of several tasks are done.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::delay::Timeout;
-use crate::event_loop::context;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::{Callback, Notified};
 use crate::event_loop::timers::TimerKey;
-use crate::exceptions::Exception;
-use crate::futures::{CallbackId, FutureCore};
-use crate::tasks::{AnyTask, Task, cancellation};
+use crate::event_loop::{Address, context};
+use crate::exceptions::{CancelledError, Exception};
+use crate::futures::{CallbackId, Cancel, Target};
+use crate::tasks::cancellation::{self, Onward};
+use crate::tasks::{AnyTask, Suspended, Task, TaskRef};
 use crate::waiters::Waiter;
 
 /// When a [`wait`] for tasks `W` is to end, unless they are all done before: see
@@ -149,7 +150,8 @@ where
         tasks: distinct,
         timeout: None,
         ends_with: ALL_COMPLETED::ends_with,
-        running: None,
+        begun: None,
+        point: Suspended::default(),
         location: Location::caller(),
     }
 }
@@ -157,38 +159,118 @@ where
 /// The future that [`wait`] gives.
 #[must_use = "a wait does nothing until it is awaited"]
 pub struct Wait<W: Waitable> {
+    /// Until it is begun.
     tasks: Vec<W>,
     timeout: Option<f64>,
     ends_with: fn(&W) -> bool,
-    running: Option<Running>,
+    begun: Option<Begun<W>>,
+    point: Suspended,
     location: &'static Location<'static>,
 }
 
-/// A wait that was begun: what it left with the tasks and the loop is taken back when it ends.
-struct Running {
-    waiter: Pin<Box<dyn Future<Output = ()>>>,
-    callbacks: Vec<(AnyTask, CallbackId)>,
-    timer: Rc<Timer>,
+/// A wait that was begun: what it left with the tasks and the loop is taken back when this is dropped.
+struct Begun<W: Waitable> {
+    state: Rc<WaitState<W>>,
+    /// One for each task.
+    callbacks: Vec<CallbackId>,
 }
 
-struct Timer {
-    event_loop: std::rc::Weak<crate::event_loop::LoopState>,
-    key: Cell<Option<TimerKey>>,
+/// What the tasks and the timer tell that they are done, each by its number.
+struct WaitState<W> {
+    waiter: Waiter,
+    tasks: RefCell<Vec<W>>,
+    /// How many are not done.
+    left: Cell<usize>,
+    ends_with: fn(&W) -> bool,
+    event_loop: Address,
+    timer: Cell<Option<TimerKey>>,
 }
 
-impl Timer {
-    fn cancel(&self) {
-        if let (Some(key), Some(event_loop)) = (self.key.take(), self.event_loop.upgrade()) {
-            event_loop.cancel_timer(key);
+/// The number of the timer.
+const TIME_OUT: u32 = u32::MAX;
+
+impl<W> WaitState<W> {
+    fn cancel_timer(&self) {
+        if let Some(key) = self.timer.take() {
+            self.event_loop
+                .with(|event_loop| event_loop.cancel_timer(key));
+        }
+    }
+
+    /// Mirrors `_wait`'s `_on_completion`; also when nobody waits any more.
+    fn task_done(&self, number: u32) -> bool {
+        self.left.set(self.left.get() - 1);
+        let tasks = self.tasks.borrow();
+        let ends = |task| (self.ends_with)(task) || self.left.get() == 0;
+        tasks.get(number as usize).is_some_and(ends)
+    }
+}
+
+impl<W> Notified for WaitState<W> {
+    fn notified(&self, number: u32) {
+        if number == TIME_OUT || self.task_done(number) {
+            self.cancel_timer();
+            self.waiter.wake();
         }
     }
 }
 
-impl Drop for Running {
+impl<W: Waitable> Cancel for WaitState<W> {
+    fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
+        self.waiter.cancel(error)
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        for task in &*self.tasks.borrow() {
+            name(&task.untyped().0);
+        }
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(self.waiter.repr())
+    }
+}
+
+impl<W: Waitable> Begun<W> {
+    fn new(tasks: Vec<W>, timeout: Option<f64>, ends_with: fn(&W) -> bool) -> Self {
+        let event_loop = match context::running() {
+            Some(event_loop) => event_loop,
+            None => panic!("no running event loop"),
+        };
+        let state = Rc::new(WaitState {
+            waiter: Waiter::default(),
+            left: Cell::new(tasks.len()),
+            tasks: RefCell::new(tasks),
+            ends_with,
+            event_loop: event_loop.address(),
+            timer: Cell::new(None),
+        });
+        if let Some(timeout) = timeout {
+            let when = event_loop.time() + timeout;
+            let key = event_loop.insert_timer(when, Callback::Notify(state.clone(), TIME_OUT));
+            state.timer.set(Some(key));
+        }
+        let add = |(task, number): (&W, u32)| {
+            let notify = Callback::Notify(state.clone(), number);
+            task.untyped().0.future().add_callback(notify)
+        };
+        let callbacks = state
+            .tasks
+            .borrow()
+            .iter()
+            .zip(0..TIME_OUT)
+            .map(add)
+            .collect();
+        Self { state, callbacks }
+    }
+}
+
+impl<W: Waitable> Drop for Begun<W> {
     fn drop(&mut self) {
-        self.timer.cancel();
-        for (task, id) in &self.callbacks {
-            task.0.future().remove_callback(*id);
+        self.state.cancel_timer();
+        let tasks = self.state.tasks.borrow();
+        for (task, id) in tasks.iter().zip(&self.callbacks) {
+            task.untyped().0.future().remove_callback(*id);
         }
     }
 }
@@ -215,50 +297,6 @@ impl<W: Waitable> Wait<W> {
         self.ends_with = R::ends_with;
         self
     }
-
-    fn start(&self) -> Running {
-        let event_loop = match context::running() {
-            Some(event_loop) => event_loop,
-            None => panic!("no running event loop"),
-        };
-        let waiter = Waiter::new();
-        let all: Vec<_> = self.tasks.iter().map(Waitable::untyped).collect();
-        waiter.for_tasks(move |name| all.iter().for_each(|task| name(&task.0)));
-        let key = self.timeout.map(|timeout| {
-            let waiter = waiter.clone();
-            event_loop.insert_timer(
-                event_loop.time() + timeout,
-                Callback::Call(Box::new(move || {
-                    waiter.wake();
-                })),
-            )
-        });
-        let timer = Rc::new(Timer {
-            event_loop: Rc::downgrade(&event_loop),
-            key: Cell::new(key),
-        });
-        let left = Rc::new(Cell::new(self.tasks.len()));
-        let ends_with = self.ends_with;
-        let callbacks = self.tasks.iter().map(|task| {
-            let (left, timer, waiter) = (left.clone(), timer.clone(), waiter.clone());
-            let (untyped, task) = (task.untyped(), task.clone());
-            let on_done = move || {
-                left.set(left.get() - 1);
-                if ends_with(&task) || left.get() == 0 {
-                    timer.cancel();
-                    waiter.wake();
-                }
-            };
-            let future: &FutureCore = untyped.0.future();
-            let id = future.add_callback(Callback::Call(Box::new(on_done)));
-            (untyped, id)
-        });
-        Running {
-            callbacks: callbacks.collect(),
-            waiter: Box::pin(waiter.wait_at(Some(self.location))),
-            timer,
-        }
-    }
 }
 
 impl<W: Waitable> Future for Wait<W> {
@@ -269,16 +307,24 @@ impl<W: Waitable> Future for Wait<W> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
-        if this.running.is_none() {
-            this.running = Some(this.start());
+        let begun = this.begun.get_or_insert_with(|| {
+            Begun::new(
+                std::mem::take(&mut this.tasks),
+                this.timeout,
+                this.ends_with,
+            )
+        });
+        let state = &begun.state;
+        let target = || Target::Other(state.clone());
+        let polled = state
+            .waiter
+            .poll(cx, &mut this.point, Some(this.location), target);
+        if polled.is_pending() {
+            return Poll::Pending;
         }
-        if let Some(running) = &mut this.running {
-            if running.waiter.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        this.running = None;
-        let tasks = std::mem::take(&mut this.tasks).into_iter();
+        let state = state.clone();
+        this.begun = None;
+        let tasks = state.tasks.take().into_iter();
         Poll::Ready(tasks.partition(|task| task.untyped().done()))
     }
 }
@@ -287,6 +333,8 @@ impl<W: Waitable> Unpin for Wait<W> {}
 
 impl<W: Waitable> fmt::Debug for Wait<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Wait for {} tasks>", self.tasks.len())
+        let begun = self.begun.as_ref();
+        let waiting = begun.map_or(0, |begun| begun.callbacks.len());
+        write!(f, "<Wait for {} tasks>", self.tasks.len() + waiting)
     }
 }

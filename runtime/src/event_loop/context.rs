@@ -67,6 +67,10 @@ pub(crate) fn with_running<R>(f: impl FnOnce(&LoopState) -> R) -> Option<R> {
     unsafe { running.as_ref() }.map(f)
 }
 
+pub(crate) fn is_running() -> bool {
+    with_running(|_| ()).is_some()
+}
+
 pub(crate) fn running() -> Option<Rc<LoopState>> {
     with_running(|running| {
         let running: *const LoopState = running;

@@ -43,7 +43,7 @@ pub(crate) struct Cancellation {
     /// Whether a cancellation is on its way down through this task.
     is_passing_on: Cell<bool>,
     /// There once it was cancelled: as long as it is not, that is all that a step looks at.
-    trouble: OnceCell<Box<Trouble>>,
+    trouble: OnceCell<Box<Marks>>,
     points: RefCell<Points>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
@@ -52,7 +52,7 @@ pub(crate) struct Cancellation {
 }
 
 /// What a task that was cancelled has besides.
-struct Trouble {
+struct Marks {
     /// CPython's `_must_cancel`: to be raised when the task next steps, unless taken back.
     must_cancel: RefCell<Option<Wish>>,
     mark: RefCell<Mark>,
@@ -60,7 +60,7 @@ struct Trouble {
     held_back: Cell<(*const (), usize)>,
 }
 
-impl Default for Trouble {
+impl Default for Marks {
     fn default() -> Self {
         Self {
             must_cancel: RefCell::default(),
@@ -422,7 +422,7 @@ impl Cancellation {
         self.trouble.get().is_none()
     }
 
-    fn trouble(&self) -> &Trouble {
+    fn trouble(&self) -> &Marks {
         self.trouble.get_or_init(Box::default)
     }
 
@@ -518,7 +518,7 @@ impl Cancellation {
         event_loop: &Rc<LoopState>,
         wish: &Wish,
     ) -> bool {
-        let is_marked = |trouble: &Trouble| !matches!(*trouble.mark.borrow(), Mark::Clear);
+        let is_marked = |trouble: &Marks| !matches!(*trouble.mark.borrow(), Mark::Clear);
         if task.core().scheduled.get()
             || self.trouble.get().is_some_and(|trouble| is_marked(trouble))
         {
@@ -552,7 +552,7 @@ impl Cancellation {
         }
     }
 
-    fn begin_troubled_step(&self, trouble: &Trouble) {
+    fn begin_troubled_step(&self, trouble: &Marks) {
         if let Some(wish) = trouble.must_cancel.take() {
             let mut mark = trouble.mark.borrow_mut();
             if matches!(*mark, Mark::Clear) {
@@ -847,7 +847,26 @@ pub(crate) fn is_held_back(cx: &Context<'_>) -> bool {
 /// Whether the current task was ever cancelled: if not, nothing is raised in it or held back.
 #[inline]
 pub(super) fn is_in_trouble() -> bool {
-    context::with_current_task(|task| !task.core().cancellation.is_calm()) == Some(true)
+    trouble() == Trouble::Some
+}
+
+/// What a leaf asks before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No task is running.
+    NoTask,
+    /// It was never cancelled: nothing is raised in it or held back.
+    None,
+    Some,
+}
+
+#[inline]
+pub(crate) fn trouble() -> Trouble {
+    match context::with_current_task(|task| task.core().cancellation.is_calm()) {
+        None => Trouble::NoTask,
+        Some(true) => Trouble::None,
+        Some(false) => Trouble::Some,
+    }
 }
 
 #[cold]
@@ -995,7 +1014,8 @@ impl Suspended {
         };
         let address = key.address();
         if address.is_home() {
-            if let Some(task) = key.task() {
+            // Also of a task that is not the loop's any more: what it knows of must be there.
+            if let Some(task) = key.upgrade() {
                 task.core().cancellation.forget(id);
             }
         } else {

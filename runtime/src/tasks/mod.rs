@@ -4,6 +4,7 @@
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`header`]: a task's one allocation, the references to it, and what wakes it, from any thread;
 //! - [`count`]: those references that travel;
+//! - [`wake`]: who is to be woken, at home;
 //! - [`eager`]: tasks that begin at once;
 //! - [`about`]: the function of its coroutine;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
@@ -23,6 +24,7 @@ mod header;
 pub(crate) mod outside;
 pub(crate) mod repr;
 mod sleep;
+mod wake;
 
 /// What [`count`] is made of.
 mod sync {
@@ -47,6 +49,7 @@ pub(crate) use self::header::{TaskKey, TaskRef};
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
+pub(crate) use self::wake::Wake;
 use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Callback;
 use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};

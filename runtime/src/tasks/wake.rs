@@ -1,0 +1,59 @@
+//! Who is to be woken: mostly the task itself, and then no [`Waker`] is needed for it.
+
+use std::task::{Context, Waker};
+
+use super::TaskRef;
+use crate::event_loop::{context, wake};
+
+/// What was polled, and is to be polled again.
+///
+/// It stays on the thread of the loop. A handle to the task is cheaper than a waker, which must ask
+/// where it is. That a coroutine holds its own task by it is no cycle for long: the loop drops the
+/// coroutine of every task that it owned.
+pub(crate) enum Wake {
+    Task(TaskRef),
+    /// That of a combinator between the task and what was polled, or another executor's.
+    Other(Waker),
+}
+
+impl Wake {
+    /// Who polls with `cx`.
+    #[inline]
+    pub(crate) fn of(cx: &Context<'_>) -> Self {
+        let task = context::with_current_task(|task| {
+            let is_own = task.is_woken_by(cx.waker());
+            is_own.then(|| task.clone())
+        });
+        match task {
+            Some(Some(task)) => Wake::Task(task),
+            _ => Wake::Other(cx.waker().clone()),
+        }
+    }
+
+    /// Whether it is who polls with `cx`.
+    #[inline]
+    pub(crate) fn is_of(&self, cx: &Context<'_>) -> bool {
+        match self {
+            Wake::Task(task) => task.is_woken_by(cx.waker()),
+            Wake::Other(waker) => waker.will_wake(cx.waker()),
+        }
+    }
+
+    /// Has it polled in the next iteration.
+    #[inline]
+    pub(crate) fn wake(self) {
+        match self {
+            Wake::Task(task) => wake_task(task),
+            Wake::Other(waker) => wake(waker),
+        }
+    }
+}
+
+#[inline]
+fn wake_task(task: TaskRef) {
+    let core = task.core();
+    if core.is_owned() && !core.scheduled.get() {
+        let home = task.event_loop();
+        home.with(move |event_loop| event_loop.schedule_owned(task));
+    }
+}
