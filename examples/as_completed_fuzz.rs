@@ -55,9 +55,14 @@ fn permutations(times: &[Time]) -> Vec<Vec<Time>> {
 }
 
 fn main() {
-    let seed = std::env::args()
-        .nth(1)
-        .map_or(2014, |seed| seed.parse().expect("SEED is a number"));
+    let seed = match std::env::args().nth(1).map(|seed| seed.parse()) {
+        None => 2014,
+        Some(Ok(seed)) => seed,
+        Some(Err(error)) => {
+            eprintln!("usage: as_completed_fuzz [SEED]\nSEED: {error}");
+            std::process::exit(2);
+        }
+    };
     let mut random = fastrand::Rng::with_seed(seed);
     let loop_ = asyncio::get_event_loop();
     let sleepers = |times: &[Time]| -> Vec<_> {

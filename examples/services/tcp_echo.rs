@@ -7,10 +7,13 @@
 //!
 //! Ctrl-C and SIGTERM end the server.
 
+mod echo_arguments;
+
 use std::io;
 
 use asyncio::open_connection;
-use clap::{Args, Parser};
+use clap::Parser;
+use echo_arguments::{Place, Role};
 use services::echo;
 use services::stopping::serve_until_stopped;
 
@@ -21,26 +24,11 @@ const MESSAGE: &str = "This is the message. It will be echoed.";
 struct Arguments {
     #[command(flatten)]
     role: Role,
-    /// Host name.
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
-    /// Port number; 0 for any.
-    #[arg(long, default_value_t = 9999)]
-    port: u16,
+    #[command(flatten)]
+    place: Place,
     /// Seconds after which the server closes an idle connection.
     #[arg(long, default_value_t = 5.0)]
     timeout: f64,
-}
-
-#[derive(Args)]
-#[group(required = true)]
-struct Role {
-    /// Run tcp server.
-    #[arg(long, conflicts_with = "client")]
-    server: bool,
-    /// Run tcp client.
-    #[arg(long)]
-    client: bool,
 }
 
 #[asyncio::coroutine]
@@ -58,10 +46,11 @@ async fn client(host: String, port: u16) -> io::Result<()> {
 async fn main() -> io::Result<()> {
     env_logger::init();
     let args = Arguments::parse();
+    let Place { host, port } = args.place;
     if args.role.client {
-        return await_!(client(args.host, args.port));
+        return await_!(client(host, port));
     }
-    let server = await_!(echo::serve(&args.host, args.port, args.timeout))?;
+    let server = await_!(echo::serve(&host, port, args.timeout))?;
     for address in server.addresses() {
         println!("serving on {address}");
     }

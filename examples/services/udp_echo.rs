@@ -8,10 +8,13 @@
 //! Ctrl-C and SIGTERM end the server. The client asks again when there is no answer: a datagram may be
 //! lost.
 
+mod echo_arguments;
+
 use std::io;
 
 use asyncio::{TimeoutError, create_datagram_endpoint, wait_for};
-use clap::{Args, Parser};
+use clap::Parser;
+use echo_arguments::{Place, Role};
 use services::datagrams;
 use services::stopping::stopped;
 
@@ -23,26 +26,11 @@ const TRIES: u32 = 3;
 struct Arguments {
     #[command(flatten)]
     role: Role,
-    /// Host name.
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
-    /// Port number; 0 for any.
-    #[arg(long, default_value_t = 9999)]
-    port: u16,
+    #[command(flatten)]
+    place: Place,
     /// Seconds that the client waits for an answer.
     #[arg(long, default_value_t = 5.0)]
     timeout: f64,
-}
-
-#[derive(Args)]
-#[group(required = true)]
-struct Role {
-    /// Run udp server.
-    #[arg(long, conflicts_with = "client")]
-    server: bool,
-    /// Run udp client.
-    #[arg(long)]
-    client: bool,
 }
 
 #[asyncio::coroutine]
@@ -67,10 +55,11 @@ async fn client(host: String, port: u16, timeout: f64) -> io::Result<()> {
 async fn main() -> io::Result<()> {
     env_logger::init();
     let args = Arguments::parse();
+    let Place { host, port } = args.place;
     if args.role.client {
-        return await_!(client(args.host, args.port, args.timeout));
+        return await_!(client(host, port, args.timeout));
     }
-    let server = await_!(datagrams::serve(&args.host, args.port))?;
+    let server = await_!(datagrams::serve(&host, port))?;
     println!("serving on {}", server.sockname()?);
     await_!(stopped());
     server.close();

@@ -10,10 +10,20 @@ use std::net::SocketAddr;
 
 use async_tungstenite::tungstenite::{Error, Message};
 use asyncio::gather;
+use clap::Parser;
 use futures::StreamExt;
 use services::stopping::{serve_until_stopped, shut_down};
 
 const HOST: &str = "127.0.0.1";
+
+#[derive(Parser)]
+#[command(about = "WebSocket echo example.")]
+struct Arguments {
+    /// Where to serve others until Ctrl-C or SIGTERM; without it there are a server and some clients in
+    /// one loop.
+    #[arg(value_name = "ADDRESS:PORT")]
+    address: Option<SocketAddr>,
+}
 
 /// Says hello, and gives what comes back.
 #[asyncio::coroutine]
@@ -37,11 +47,9 @@ async fn hello(port: u16, name: &str) -> Result<String, Error> {
 
 #[asyncio::main]
 async fn main() -> io::Result<()> {
-    let address = std::env::args().nth(1);
+    let Arguments { address } = Arguments::parse();
     let own = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listen = address.as_ref().map_or(own, |address| {
-        address.parse().expect("an address and a port")
-    });
+    let listen = address.unwrap_or(own);
     let server = await_!(websocket::serve(&listen.ip().to_string(), listen.port()))?;
     let port = server.addresses()[0].port();
     println!("serving on {}:{port}", listen.ip());

@@ -13,7 +13,15 @@ use std::rc::Rc;
 
 use async_compat::CompatExt;
 use asyncio::{gather, wait_for};
+use clap::Parser;
 use web::server::{HttpServer, Options};
+
+#[derive(Parser)]
+#[command(about = "A client that needs tokio, on asyncio's loop.")]
+struct Arguments {
+    /// What to fetch; of a server of its own, if none.
+    urls: Vec<String>,
+}
 
 /// Fetches a URL, in so many seconds; how many bytes it has.
 #[asyncio::coroutine]
@@ -28,7 +36,7 @@ async fn fetch(
 
 #[asyncio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut urls: Vec<String> = std::env::args().skip(1).collect();
+    let Arguments { mut urls } = Arguments::parse();
     let mut server = None;
     if urls.is_empty() {
         let own = await_!(HttpServer::start("127.0.0.1", 0, Options::default()))?;

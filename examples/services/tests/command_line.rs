@@ -22,6 +22,22 @@ fn assert_serves(name: &str, args: &[&str], client: impl FnOnce(u16)) {
 }
 
 #[test]
+fn an_echo_is_told_which_end_it_is() {
+    for name in ["tcp_echo", "udp_echo"] {
+        for (args, says) in [
+            (&[][..], "<--server|--client>"),
+            (&["--server", "--client"], "cannot be used with"),
+            (&["--server", "--port", "many"], "invalid value 'many'"),
+        ] {
+            let output = Command::new(executable(name)).args(args).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{name} {args:?}: {said}");
+            assert!(said.contains(says), "{name} {args:?}: {said}");
+        }
+    }
+}
+
+#[test]
 fn tcp_echo_serves_its_client_until_sigterm() {
     assert_serves("tcp_echo", &["--server"], |port| {
         let port = port.to_string();

@@ -42,7 +42,7 @@ async fn main() -> io::Result<()> {
     let plan = Plan {
         clients: args
             .clients
-            .min(measure::most_connections() - 20 * args.unfair),
+            .min(measure::most_connections().saturating_sub(20 * args.unfair)),
         unfair: args.unfair,
         rounds: args.rounds,
         seed: args.seed,

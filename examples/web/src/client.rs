@@ -38,6 +38,9 @@ impl Service<Uri> for Connector {
 
 #[asyncio::coroutine]
 async fn connect(uri: Uri) -> io::Result<Connecting> {
+    if uri.scheme_str() != Some("http") {
+        return Err(io::Error::other("only http: is spoken here"));
+    }
     let Some(host) = uri.host() else {
         return Err(io::Error::other("the URL has no host"));
     };

@@ -55,3 +55,19 @@ fn fetch_all_fetches_its_own_site_when_it_is_told_nothing() {
     assert_eq!(said.lines().count(), 30, "{said}");
     assert!(said.lines().all(|line| line.starts_with("200 ")), "{said}");
 }
+
+#[test]
+fn fetch_all_tells_of_each_url_what_became_of_it() {
+    let mut command = Command::new(executable("fetch_all"));
+    let urls = ["https://127.0.0.1:1/", "http://127.0.0.1:1/", "rubbish"];
+    let said = String::from_utf8(command.args(urls).output().unwrap().stdout).unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].contains("only http: is spoken here"), "{said}");
+    assert!(
+        lines[1].contains("Connect call failed 127.0.0.1:1"),
+        "{said}"
+    );
+    for (line, url) in lines.iter().zip(urls) {
+        assert!(line.ends_with(&format!(" {url}")), "{said}");
+    }
+}

@@ -96,3 +96,12 @@ fn the_example_says_hello() {
         "{said}"
     );
 }
+
+#[test]
+fn the_example_takes_an_address_and_says_so() {
+    let run = |arg: &str| Command::new(executable("websocket")).arg(arg).output();
+    let help = String::from_utf8(run("--help").unwrap().stdout).unwrap();
+    assert!(help.contains("[ADDRESS:PORT]"), "{help}");
+    let wrong = run("here").unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}

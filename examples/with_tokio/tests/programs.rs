@@ -9,8 +9,8 @@ use asyncio::{catch_cancelled, create_task, sleep, wait_for};
 use examples::programs::executable;
 use web::server::{HttpServer, Options};
 
-fn output(name: &str) -> String {
-    let output = Command::new(executable(name)).output().unwrap();
+fn output(name: &str, args: &[&str]) -> String {
+    let output = Command::new(executable(name)).args(args).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
     said
@@ -20,18 +20,28 @@ fn output(name: &str) -> String {
 fn on_tokio_counts_every_word_once() {
     // 0 + 1 + .. + 49 texts.
     let expected = "8575 words\nbe: 2450\nnot: 1225\nor: 1225\nthat: 1225\nto: 2450\n";
-    assert_eq!(output("on_tokio"), expected);
+    assert_eq!(output("on_tokio", &[]), expected);
 }
 
 #[test]
 fn tokio_inside_fetches_them_all() {
-    let said = output("tokio_inside");
+    let said = output("tokio_inside", &[]);
     let lengths: Vec<_> = said
         .lines()
         .map(|line| line.split(' ').next().unwrap())
         .collect();
     let expected: Vec<_> = (1..=20).map(|n| n.to_string()).collect();
     assert_eq!(lengths, expected, "{said}");
+}
+
+#[test]
+fn tokio_inside_takes_urls_and_tells_of_each_what_went_wrong() {
+    let help = output("tokio_inside", &["--help"]);
+    assert!(help.contains("[URLS]..."), "{help}");
+    let said = output("tokio_inside", &["rubbish", "http://127.0.0.1:1/"]);
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].ends_with(" rubbish"), "{said}");
+    assert!(lines[1].ends_with(" http://127.0.0.1:1/"), "{said}");
 }
 
 #[test]
