@@ -247,6 +247,8 @@ fn cargo(directory: &Path, arguments: &[&str]) {
         .args(arguments)
         .current_dir(directory)
         .env("CARGO_TARGET_DIR", directory.join("target"))
+        // As for packages from a registry.
+        .env("CARGO_INCREMENTAL", "0")
         .stdout(Stdio::null())
         .status();
     assert!(status.is_ok_and(|status| status.success()));

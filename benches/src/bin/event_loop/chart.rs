@@ -90,51 +90,61 @@ fn panel(
     Ok(())
 }
 
-/// A line of a chart: its name, and a figure for each n.
-pub(crate) type Line<'a> = (&'a str, Vec<(f64, f64)>);
+/// A line of a chart.
+pub(crate) struct Line<'a> {
+    /// In the panel that is called so.
+    pub(crate) panel: &'a str,
+    /// Or tokio's.
+    pub(crate) is_ours: bool,
+    /// A figure for each n.
+    pub(crate) points: Vec<(f64, f64)>,
+}
 
-/// Costs over n, both axes logarithmic.
-pub(crate) fn growth(path: &Path, title: &str, unit: &str, lines: &[Line<'_>]) -> Drawn {
-    let points = || lines.iter().flat_map(|(_, points)| points);
-    let (first, last) = points().fold((f64::MAX, 1.0_f64), |(low, high), (n, _)| {
-        (low.min(*n), high.max(*n))
-    });
+/// What each costs over n, a panel for each kind, all axes alike and logarithmic: what is linear stays level.
+pub(crate) fn growth(path: &Path, title: &str, lines: &[Line<'_>]) -> Drawn {
+    const COLUMNS: usize = 3;
+    const TALL: usize = 170;
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let (first, last) = points().fold((1e4, 1e5), |(low, high), (n, _)| (n.min(low), n.max(high)));
     let (low, high) = points().fold((f64::MAX, 1.0_f64), |(low, high), (_, cost)| {
         (low.min(*cost), high.max(*cost))
     });
-    let area = SVGBackend::new(path, (WIDTH, 520)).into_drawing_area();
+    let mut panels: Vec<&str> = lines.iter().map(|line| line.panel).collect();
+    panels.sort_by_key(|panel| lines.iter().position(|line| line.panel == *panel));
+    panels.dedup();
+    let rows = panels.len().div_ceil(COLUMNS);
+    let size = (WIDTH, u32::try_from(40 + rows * TALL)?);
+    let area = SVGBackend::new(path, size).into_drawing_area();
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, (FONT, 15))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(60)
-        .build_cartesian_2d(
-            (first..last).log_scale(),
-            (low / 2.0..high * 2.0).log_scale(),
-        )?;
-    chart
-        .configure_mesh()
-        .x_desc("n")
-        .y_desc(unit)
-        .x_label_formatter(&|n| format!("{n:.0}"))
-        .y_label_formatter(&|cost| format!("{cost:.0}"))
-        .draw()?;
-    for (at, (name, points)) in lines.iter().enumerate() {
-        let colour = Palette99::pick(at).to_rgba();
+    let legend = "ns of processor time each, over n; blue is asyncio, grey is tokio's LocalRuntime";
+    area.draw(&Text::new(title.to_owned(), (12, 6), (FONT, 14)))?;
+    area.draw(&Text::new(legend, (12, 22), (FONT, 13)))?;
+    let (_, below) = area.split_vertically(40);
+    for (panel, area) in panels.iter().zip(below.split_evenly((rows, COLUMNS))) {
+        let mut chart = ChartBuilder::on(&area)
+            .caption(panel, (FONT, 13))
+            .margin(6)
+            .x_label_area_size(18)
+            .y_label_area_size(52)
+            .build_cartesian_2d(
+                (first..last).log_scale(),
+                (low / 2.0..high * 2.0).log_scale(),
+            )?;
         chart
-            .draw_series(
-                LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3),
-            )?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_labels(4)
+            .y_labels(5)
+            .x_label_formatter(&|n| format!("{n:.0}"))
+            .y_label_formatter(&|cost| format!("{cost:.0}"))
+            .draw()?;
+        for line in lines.iter().filter(|line| line.panel == *panel) {
+            let colour = if line.is_ours { OURS } else { PEER };
+            let points = line.points.iter().copied();
+            let drawn = LineSeries::new(points, colour.stroke_width(2)).point_size(3);
+            chart.draw_series(drawn)?;
+        }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .label_font((FONT, 12))
-        .draw()?;
     area.present()?;
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::future::{Future, pending};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use asyncio::{
     Event, FIRST_COMPLETED, Lock, Queue, Task, TaskGroup, as_completed, catch_cancelled,
@@ -25,6 +25,8 @@ use benches::page;
 const NUMBERS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// What would take longer, in seconds, is not tried with ten times as many.
 const PATIENCE: f64 = 35.0;
+/// What takes longer by the clock, in seconds, is given up.
+const LONGEST: f64 = 60.0;
 
 /// What grows.
 struct Growth {
@@ -33,7 +35,7 @@ struct Growth {
     run: fn(u64) -> Sample,
 }
 
-const ALL: [Growth; 16] = [
+const ALL: [Growth; 22] = [
     of("asyncio", "tasks spawned, then awaited", |n| {
         run::<Ours, _>(spawn_all::<Ours>(n))
     }),
@@ -70,6 +72,33 @@ const ALL: [Growth; 16] = [
     ),
     of("asyncio", "a Lock's waiters", |n| run::<Ours, _>(lock(n))),
     of("asyncio", "a Queue's items", |n| run::<Ours, _>(queue(n))),
+    of("asyncio", "a Queue's getters", |n| {
+        run::<Ours, _>(getters(n))
+    }),
+    of("asyncio", "timers, cancelled in any order", |n| {
+        run::<Ours, _>(timers_cancelled(n))
+    }),
+    of("asyncio", "a chain of tasks, each awaiting the next", |n| {
+        run::<Ours, _>(chain(n, false))
+    }),
+    of("asyncio", "such a chain, cancelled at its head", |n| {
+        run::<Ours, _>(chain(n, true))
+    }),
+    of("asyncio", "tasks left at the end of run", |n| {
+        whole(async move {
+            for _ in 0..n {
+                create_task(pending::<()>());
+            }
+            sleep(0).await;
+        })
+    }),
+    of("asyncio", "such a chain, left at the end of run", |n| {
+        whole(async move {
+            let (_innermost, head) = link(n);
+            sleep(0).await;
+            drop(head);
+        })
+    }),
 ];
 
 const fn of(engine: &'static str, name: &'static str, run: fn(u64) -> Sample) -> Growth {
@@ -82,6 +111,13 @@ fn run<E: Engine, F: Future<Output = ()> + 'static>(work: F) -> Sample {
         work.await;
         watch.stop()
     })
+}
+
+/// With the end of the loop.
+fn whole(work: impl Future<Output = ()>) -> Sample {
+    let watch = Watch::start();
+    asyncio::run(work);
+    watch.stop()
 }
 
 async fn spawn_all<E: Engine>(n: u64) {
@@ -227,6 +263,57 @@ async fn queue(n: u64) {
     assert_eq!(*sum.borrow(), n * (n - 1) / 2);
 }
 
+async fn getters(n: u64) {
+    let queue = Queue::new();
+    let tasks: Vec<_> = (0..n)
+        .map(|_| {
+            let queue = queue.clone();
+            create_task(async move { queue.get().await.expect("it is open") })
+        })
+        .collect();
+    sleep(0).await;
+    for item in 0..n {
+        queue.put_nowait(item).expect("it has no end");
+    }
+    let mut sum = 0;
+    for task in tasks {
+        sum += task.await;
+    }
+    assert_eq!(sum, n * (n - 1) / 2);
+}
+
+async fn timers_cancelled(n: u64) {
+    let event_loop = get_running_loop();
+    let handles: Vec<_> = (0..n)
+        .map(|at| event_loop.call_later(Duration::from_millis(3_600_000 + at % 1_000), || ()))
+        .collect();
+    for at in shuffled(n) {
+        handles[index(at)].cancel();
+    }
+    sleep(0).await;
+}
+
+/// A future, and the head of a chain of tasks of which the last awaits it.
+fn link(n: u64) -> (asyncio::Future<()>, Task<()>) {
+    let innermost = get_running_loop().create_future::<()>();
+    let mut head = create_task(innermost.clone());
+    for _ in 1..n {
+        head = create_task(head);
+    }
+    (innermost, head)
+}
+
+async fn chain(n: u64, cancelled: bool) {
+    let (innermost, head) = link(n);
+    sleep(0).await;
+    if cancelled {
+        cancel_all(vec![head]).await;
+    } else {
+        innermost.set_result(());
+        head.await;
+    }
+}
+
 fn index(at: u64) -> usize {
     usize::try_from(at).expect("it is in memory")
 }
@@ -265,11 +352,16 @@ struct Measured {
     points: Vec<(u64, f64, f64)>,
 }
 
-/// All of them with all numbers up to this one.
-pub(crate) fn measure(most: u64, publish: bool) {
+/// All of them with all numbers up to this one, or those alone that have one of the words in their names.
+#[expect(clippy::cast_precision_loss)]
+pub(crate) fn measure(most: u64, only: &[String], publish: bool) {
     static GROWING: [Growth; ALL.len()] = ALL;
     let mut all = Vec::new();
     for (at, growth) in GROWING.iter().enumerate() {
+        let is_chosen = |word: &String| growth.name.contains(word);
+        if !only.is_empty() && !only.iter().any(is_chosen) {
+            continue;
+        }
         let mut points: Vec<(u64, f64, f64)> = Vec::new();
         for n in NUMBERS.into_iter().filter(|n| *n <= most) {
             eprintln!("{}, {}: {n}", growth.engine, growth.name);
@@ -281,6 +373,7 @@ pub(crate) fn measure(most: u64, publish: bool) {
                 .last()
                 .map_or(10.0, |(_, before, _)| (seconds / before).max(10.0));
             points.push((n, seconds, bytes));
+            eprintln!("  {:.0} ns each", seconds * 1e9 / n as f64);
             if seconds * factor > PATIENCE || bytes * 10.0 > free_memory() {
                 break;
             }
@@ -293,19 +386,23 @@ pub(crate) fn measure(most: u64, publish: bool) {
 }
 
 fn sample(at: usize, n: u64) -> Option<(f64, f64)> {
-    let output = Command::new(std::env::current_exe().expect("it has a path"))
+    let mut child = Command::new(std::env::current_exe().expect("it has a path"))
         .args(["grow", &at.to_string(), &n.to_string()])
-        .output()
+        .stdout(Stdio::piped())
+        .spawn()
         .expect("it can be started");
+    let start = Instant::now();
+    while child.try_wait().is_ok_and(|ended| ended.is_none()) {
+        if start.elapsed().as_secs_f64() > LONGEST {
+            eprintln!("no figure: it takes longer than {LONGEST} s");
+            let _ = child.kill();
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().expect("it was started");
     let text = String::from_utf8_lossy(&output.stdout);
-    let report: Option<Value> = text
-        .lines()
-        .last()
-        .and_then(|line| serde_json::from_str(line).ok());
-    let Some(report) = report else {
-        eprintln!("no figure: {}", String::from_utf8_lossy(&output.stderr));
-        return None;
-    };
+    let report: Value = serde_json::from_str(text.lines().last()?).ok()?;
     let seconds = report["samples"][0]["processor"].as_f64()?;
     Some((seconds, report["most_resident"].as_f64()?))
 }
@@ -357,21 +454,16 @@ fn write(all: &[Measured], publish: bool, table: &str) {
     let text = serde_json::to_string_pretty(&json!({ "machine": machine, "rows": rows }));
     std::fs::write(&json, text.expect("it is JSON")).expect("the target directory can be written");
     println!("written to {}", json.display());
-    let names: Vec<String> = all
+    let lines: Vec<Line<'_>> = all
         .iter()
-        .map(|measured| format!("{}: {}", measured.growth.engine, measured.growth.name))
-        .collect();
-    let lines: Vec<Line<'_>> = names
-        .iter()
-        .zip(all)
-        .map(|(name, measured)| {
-            let points = measured.points.iter();
-            (
-                name.as_str(),
-                points
-                    .map(|(n, seconds, _)| (*n as f64, seconds * 1e3))
-                    .collect(),
-            )
+        .map(|measured| Line {
+            panel: measured.growth.name,
+            is_ours: measured.growth.engine == "asyncio",
+            points: measured
+                .points
+                .iter()
+                .map(|(n, seconds, _)| (*n as f64, seconds * 1e9 / *n as f64))
+                .collect(),
         })
         .collect();
     let chart = if publish {
@@ -381,8 +473,7 @@ fn write(all: &[Measured], publish: bool, table: &str) {
     };
     let text = |key: &str| machine[key].as_str().unwrap_or("unknown").to_owned();
     let circumstances = format!("{}, {}, {}", text("processor"), text("rustc"), text("date"));
-    chart::growth(&chart, &circumstances, "ms of processor time", &lines)
-        .expect("a chart can be drawn");
+    chart::growth(&chart, &circumstances, &lines).expect("a chart can be drawn");
     println!("drawn to {}", chart.display());
     if publish {
         let page = format!("{circumstances}.\n\n![cost over n](charts/growth.svg)\n\n{table}");

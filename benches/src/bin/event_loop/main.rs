@@ -34,6 +34,9 @@ enum Command {
         /// The largest number.
         #[arg(long, default_value_t = 10_000_000)]
         most: u64,
+        /// Those alone that have one of these words in their names.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
         /// Writes the table and the chart into the repository's page.
         #[arg(long)]
         publish: bool,
@@ -89,7 +92,11 @@ fn main() {
     match Options::parse().command {
         Command::Compare(chosen) => compare(chosen, false),
         Command::Instructions(chosen) => compare(chosen, true),
-        Command::Growth { most, publish } => growth::measure(most, publish),
+        Command::Growth {
+            most,
+            only,
+            publish,
+        } => growth::measure(most, &only, publish),
         Command::Grow { at, n } => growth::one(at, n),
         Command::One {
             engine,
