@@ -1009,9 +1009,14 @@ impl Suspended {
             task.core().cancellation.remove(id)
         });
         drop(left);
-        let Some(key) = key else {
-            return;
-        };
+        if let Some(key) = key {
+            Self::leave_elsewhere(key, id);
+        }
+    }
+
+    /// Deregisters from another task than the current one.
+    #[cold]
+    fn leave_elsewhere(key: TaskKey, id: NonZeroU64) {
         let address = key.address();
         if address.is_home() {
             // Also of a task that is not the loop's any more: what it knows of must be there.
@@ -1028,7 +1033,14 @@ impl Suspended {
 impl Drop for Suspended {
     #[inline]
     fn drop(&mut self) {
-        self.leave();
+        // A call, as this is dropped in many places, and seldom before it was left.
+        #[cold]
+        fn leave(suspended: &mut Suspended) {
+            suspended.leave();
+        }
+        if self.registered.is_some() {
+            leave(self);
+        }
     }
 }
 

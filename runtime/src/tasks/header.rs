@@ -648,6 +648,16 @@ impl Clone for TaskKey {
     }
 }
 
+impl TaskKey {
+    #[cold]
+    fn drop_elsewhere(&mut self) {
+        if self.header().travelling.remove() {
+            // SAFETY: it was the last reference.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
 impl Drop for TaskKey {
     #[inline]
     fn drop(&mut self) {
@@ -655,9 +665,8 @@ impl Drop for TaskKey {
         // One that was cloned elsewhere may be more than were counted here.
         if header.address().is_home() && !header.is_merged.get() && header.wakers.get() > 0 {
             header.wakers.set(header.wakers.get() - 1);
-        } else if header.travelling.remove() {
-            // SAFETY: it was the last reference.
-            unsafe { free(self.0) };
+        } else {
+            self.drop_elsewhere();
         }
     }
 }
