@@ -123,6 +123,8 @@ pub(crate) struct Rewriter<'a> {
     blocks: usize,
     /// The function's name, if calls of it in its own body are to be boxed.
     recursive: Option<String>,
+    /// Whether it can be called as a method.
+    is_method: bool,
     /// Whether a keyword that is refused may be in there, on its own and before any token: a bare `yield`, an `await` in a generator.
     has_keywords: bool,
     pub(crate) needs: Needs,
@@ -166,6 +168,7 @@ impl<'a> Rewriter<'a> {
             blocks: 0,
             names,
             recursive: recursive.map(ToString::to_string),
+            is_method: false,
             has_keywords: false,
             needs: Needs::default(),
             mistakes: Vec::new(),
@@ -176,6 +179,17 @@ impl<'a> Rewriter<'a> {
     pub(crate) fn showing(mut self, shows: Option<Shows>) -> Self {
         self.shows = shows;
         self
+    }
+
+    /// For a function that may be called as a method.
+    pub(crate) fn of_method(mut self, is_method: bool) -> Self {
+        self.is_method = is_method;
+        self
+    }
+
+    /// What the function shows what it gives as.
+    pub(crate) fn shows(&self) -> Option<Shows> {
+        self.shows
     }
 
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.

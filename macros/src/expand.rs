@@ -256,29 +256,32 @@ fn async_block(
     parameters: &TokenStream,
     output: Option<&Type>,
     (body, source): (&Group, &Source<'_>),
-    name: &Ident,
+    sig: &Signature,
     own: Option<&Ident>,
 ) -> (TokenStream, Needs) {
+    let name = &sig.ident;
     let span = Span::mixed_site();
     let returned = match output {
         None => Some(quote_spanned!(span=> ())),
         // An `impl` cannot be named in a body.
         Some(ty) => kind::opaque(ty).is_none().then(|| quote!(#ty)),
     };
-    let mut rewriter = Rewriter::new(language, names, own, returned.clone());
+    let mut rewriter =
+        Rewriter::new(language, names, own, returned.clone()).of_method(sig.receiver().is_some());
     let body = rewriter.body(body, source);
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
     let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
-    let traits = traits(names, &needs);
+    let traits = traits(names, &needs, None);
     let expected = returned.map(|returned| {
         let written = output.map_or(name.span(), Spanned::span);
         expect(&returned, written)
     });
     let body = entered(names, &body);
+    let asyncness = asyncness(name);
     let block = quote_spanned! {span=>
-        async move {
+        #asyncness {
             #traits
             #(#mistakes)*
             #parameters
@@ -289,6 +292,17 @@ fn async_block(
     (block, needs)
 }
 
+/// What a generator exchanges. The compiler calls it by this name, at the place of the return type, when a value does not live as long as
+/// that says.
+fn return_type(written: Span) -> Ident {
+    Ident::new("return_type", Span::mixed_site().located_at(written))
+}
+
+/// What begins the block that a function's body becomes. What is wrong with all of it, as that it contains itself, is told at the name.
+fn asyncness(name: &Ident) -> TokenStream {
+    quote_spanned!(Span::mixed_site().located_at(name.span())=> async move)
+}
+
 /// The user's block, as the branch that is always taken. The other keeps the compiler from warning of unreachable code, in what is
 /// ours, after a block that never ends; and a branch drops its temporaries as a function's body does, in every edition.
 pub(crate) fn entered(names: &Names, block: &Group) -> TokenStream {
@@ -297,12 +311,13 @@ pub(crate) fn entered(names: &Names, block: &Group) -> TokenStream {
 }
 
 /// The traits whose methods the rewritten body calls.
-fn traits(names: &Names, needs: &Needs) -> TokenStream {
+fn traits(names: &Names, needs: &Needs, shows: Option<Shows>) -> TokenStream {
     let span = Span::mixed_site();
     let private = &names.private;
-    let calls = needs
-        .recurses
-        .then(|| quote_spanned!(span=> use #private::CallOther as _;));
+    let calls = needs.recurses.then(|| match shows {
+        None => quote_spanned!(span=> use #private::CallOther as _;),
+        Some(_) => quote_spanned!(span=> use #private::CalledOther as _;),
+    });
     let delegates = needs
         .delegates
         .then(|| quote_spanned!(span=> use #private::Delegate as _;));
@@ -395,7 +410,7 @@ fn expand_coroutine(
                 &shell.parameters,
                 coroutine.output.as_ref(),
                 (body, source),
-                &name,
+                &function.sig,
                 own,
             );
             let about = about(&names, &name);
@@ -415,9 +430,9 @@ fn expand_coroutine(
 // Output: fn f(a: A) -> Generator<Y, S, R, impl Body<Y, S, R>> {
 //             enum Name {}
 //             impl Named for Name { const NAME: &'static str = "f"; }
-//             let exchange = Exchange::<Y, S>::types();
-//             private::generator::<Name, _, _, _>(exchange, async move {
-//                 let words = unsafe { exchange.words() };
+//             let return_type = Exchange::<Y, S>::types();
+//             private::generator::<Name, _, _, _>(return_type, async move {
+//                 let words = unsafe { return_type.words() };
 //                 let a = a;
 //                 let returned: R = 'body: { body };
 //                 returned
@@ -530,12 +545,14 @@ fn expand_generator(
             } else {
                 Language::Generator
             };
-            let rewriter =
-                Rewriter::new(language, &names, own, Some(returns.clone())).showing(shows);
+            let rewriter = Rewriter::new(language, &names, own, Some(returns.clone()))
+                .of_method(function.sig.receiver().is_some())
+                .showing(shows);
+            let place = (&function.sig.ident, written);
             let body = (body, source);
-            let block =
-                generator_block(&names, rewriter, &shell.parameters, &returns, written, body);
+            let block = generator_block(&names, rewriter, &shell.parameters, &returns, place, body);
             let GeneratorBlock { block, constructor } = block;
+            let return_type = return_type(written);
             let name = function.sig.ident.to_string();
             let name = name.trim_start_matches("r#");
             let erase = erase.map(|method| {
@@ -547,8 +564,8 @@ fn expand_generator(
                 impl #private::Named for Name {
                     const NAME: &'static ::core::primitive::str = #name;
                 }
-                let exchange = #private::Exchange::<#yields, #sent>::types();
-                #private::#constructor::<Name, _, _, _>(exchange, #block) #erase
+                let #return_type = #private::Exchange::<#yields, #sent>::types();
+                #private::#constructor::<Name, _, _, _>(#return_type, #block) #erase
             }}
         }
     };
@@ -566,7 +583,7 @@ fn generator_block(
     mut rewriter: Rewriter<'_>,
     parameters: &TokenStream,
     returns: &TokenStream,
-    written: Span,
+    (name, written): (&Ident, Span),
     (body, source): (&Group, &Source<'_>),
 ) -> GeneratorBlock {
     let span = Span::mixed_site();
@@ -575,11 +592,12 @@ fn generator_block(
     let way = body::way(span);
     let body = rewriter.body(body, source);
     let is_async = rewriter.language == Language::AsyncGenerator;
+    let shows = rewriter.shows();
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
     let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
-    let traits = traits(names, &needs);
+    let traits = traits(names, &needs, shows);
     let expected = expect(returns, written);
     let label = needs.label.then(|| quote_spanned!(span=> #label:));
     let body = entered(names, &body);
@@ -600,15 +618,18 @@ fn generator_block(
     } else {
         TokenStream::new()
     };
+    let return_type = return_type(written);
     let make_words = if is_async {
+        let made = quote_spanned!(return_type.span()=> #return_type.async_words());
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
-            let #words = unsafe { exchange.async_words() }.await;
+            let #words = unsafe { #made }.await;
         }
     } else {
+        let made = quote_spanned!(return_type.span()=> #return_type.words());
         quote_spanned! {span=>
             use #private::ExchangeAny as _;
-            let #words = unsafe { exchange.words() };
+            let #words = unsafe { #made };
             #make_way
         }
     };
@@ -627,8 +648,9 @@ fn generator_block(
             unsafe { current.run(async move { #inner }) }.await
         },
     };
+    let asyncness = asyncness(name);
     let block = quote_spanned! {span=>
-        async move {
+        #asyncness {
             #traits
             #make_words
             #run
@@ -696,7 +718,7 @@ fn runner(
         &TokenStream::new(),
         output,
         (&body, &Source::new(Some(&body))),
-        &sig.ident,
+        &sig,
         None,
     );
     let run = run(fallible(&names, output, false, block));

@@ -9,7 +9,10 @@
 //!
 //! `FUZZ_SEED=<number>` begins with the input that a failure named.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -219,9 +222,65 @@ fn stream(random: &mut Random, depth: usize) -> TokenStream {
     trees.into_iter().collect()
 }
 
+/// The functions of this workspace, as they are written.
+fn workspace() -> &'static [String] {
+    static FUNCTIONS: OnceLock<Vec<String>> = OnceLock::new();
+    FUNCTIONS.get_or_init(|| {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut functions = Vec::new();
+        for folder in ["macros", "runtime", "examples", "tests"] {
+            functions_below(&workspace.join(folder), &mut functions);
+        }
+        // In an order of their own, so that a seed means the same function everywhere.
+        functions.sort();
+        functions
+    })
+}
+
+fn functions_below(folder: &Path, functions: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("the workspace is there") {
+        let path = entry.expect("the workspace can be read").path();
+        if path.is_dir() {
+            functions_below(&path, functions);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("sources are text");
+            if let Ok(tokens) = text.parse() {
+                functions_in(tokens, functions);
+            }
+        }
+    }
+}
+
+fn functions_in(tokens: TokenStream, functions: &mut Vec<String>) {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let is = |at: usize, name: &str| matches!(trees.get(at), Some(TokenTree::Ident(ident)) if ident == name);
+    for (at, tree) in trees.iter().enumerate() {
+        if let TokenTree::Group(group) = tree {
+            functions_in(group.stream(), functions);
+        }
+        if !is(at, "fn") || !matches!(trees.get(at + 1), Some(TokenTree::Ident(_))) {
+            continue;
+        }
+        let body = trees[at..].iter().position(
+            |tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),
+        );
+        if let Some(body) = body {
+            let start = at - usize::from(at > 0 && is(at - 1, "async"));
+            let function: TokenStream = trees[start..=at + body].iter().cloned().collect();
+            functions.push(function.to_string());
+        }
+    }
+}
+
 /// A real item with something done to it.
 fn mangled(random: &mut Random) -> TokenStream {
-    let real: TokenStream = random.of(REAL).parse().expect("it is Rust");
+    let real = if random.one_in(3) {
+        let functions = workspace();
+        functions[random.below(functions.len())].as_str()
+    } else {
+        random.of(REAL)
+    };
+    let real: TokenStream = real.parse().expect("it is Rust");
     (0..random.below(6)).fold(real, |item, _| mangle(random, item))
 }
 
@@ -396,6 +455,22 @@ fn attributes_never_panic_and_always_give_items_or_a_message() {
         seed += 1;
     }
     println!("{} inputs from FUZZ_SEED={first}", seed - first);
+}
+
+/// Whatever a function does, the attribute can be put on it.
+#[test]
+fn the_functions_of_this_workspace_go_through() {
+    let functions = workspace();
+    assert!(functions.len() > 1_000, "{} functions", functions.len());
+    for function in functions {
+        let item: TokenStream = function.parse().expect("it was Rust");
+        let expanded = expand::coroutine(TokenStream::new(), item.clone());
+        if syn::parse2::<syn::ItemFn>(item.clone()).is_ok() && operands_parse(item) {
+            let says = expanded.to_string();
+            syn::parse2::<syn::File>(expanded)
+                .unwrap_or_else(|error| panic!("{function}\ngave {says}: {error}"));
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,17 @@ use proc_macro::TokenStream;
 
 /// Makes a function a coroutine, a generator or an async generator: Python's `@asyncio.coroutine`.
 ///
-/// This page is the language's manual.
+/// This page is the language's manual:
+/// [what a function is](#what-a-function-is-its-return-type-says) ·
+/// [the words](#the-words), [where they reach](#where-a-word-reaches) ·
+/// [coroutines](#coroutines-in-both-of-pythons-styles) ·
+/// [generators](#generators), [driven by hand](#generators-driven-by-hand), [delegation](#delegation) ·
+/// [async generators](#async-generators) ·
+/// [managers](#managers) ·
+/// [everything a function can be](#everything-a-function-can-be), [recursion](#recursion), [traits](#traits), [storing](#storing-them) ·
+/// [arguments of the attribute](#arguments-of-the-attribute) ·
+/// [errors as exceptions](#an-err-is-an-exception) ·
+/// [when it does not compile](#when-it-does-not-compile).
 ///
 /// # What a function is, its return type says
 ///
@@ -80,7 +90,22 @@ use proc_macro::TokenStream;
 /// | `async with m as x:` | `#[async_with(x = m)] { }` | where `await_!` works |
 /// | `return v` | `return v`, or the last expression | everywhere |
 ///
-/// ## Coroutines, in both of Python's styles
+/// ## Where a word reaches
+///
+/// A word suspends the function that it is written in, from wherever in the body an expression can stand: a loop, a `match`, an operand, the
+/// argument of another macro (`println!`, `vec!`, `select!` ..). What runs on its own is out of reach:
+///
+/// | | `await_!`, `#[async_for]`, `#[async_with]` | `yield_!` and `yield_from!` of a generator |
+/// |---|---|---|
+/// | the body | yes | yes |
+/// | an `async` block or an async closure in it | yes: it awaits itself | no: it is a coroutine of its own |
+/// | a closure in it | no: it cannot wait | no: it returns at once |
+/// | a `fn` in it | with an attribute of its own | with an attribute of its own |
+///
+/// Whatever lives in the body, borrows included, lives on while the function stands still. Only the operand's temporaries do not: they are
+/// dropped before a generator is suspended, so that a lock taken in an operand is not held while the caller goes on.
+///
+/// # Coroutines, in both of Python's styles
 ///
 /// ```
 /// // @asyncio.coroutine
@@ -107,14 +132,22 @@ use proc_macro::TokenStream;
 ///
 /// As in Python, an `async fn` awaits, and has no `yield_from!`.
 ///
-/// ## Two-way generators
+/// # Generators
 ///
-/// A `yield_!` gives `Option<S>`: what was sent, and `None` after a plain `next`; or `()` if nothing is ever sent. See
-/// [`Generator::send`], and [`throw`] for exceptions.
+/// A call gives the generator, and nothing of the body runs before the first value is asked for. A [`Generator`] is an iterator, with all
+/// that iterators have; it needs no pinning, and can be moved after it has begun.
+///
+/// A `yield_!` gives `Option<S>`: what was sent, and `None` after a plain `next`; or `()` if nothing is ever sent.
 ///
 /// ```
 /// use asyncio::Generator;
 ///
+/// // def averager():
+/// //     total = count = average = 0
+/// //     while True:
+/// //         total += yield average
+/// //         count += 1
+/// //         average = total / count
 /// #[asyncio::coroutine]
 /// fn averager() -> Generator<f64, f64> {
 ///     let (mut total, mut count) = (0.0, 0.0);
@@ -126,20 +159,68 @@ use proc_macro::TokenStream;
 ///     }
 /// }
 ///
-/// let mut g = averager().primed();
+/// let mut g = averager().primed(); // Beazley's @coroutine
 /// assert_eq!(g.send(10.0), Ok(10.0));
 /// assert_eq!(g.send(30.0), Ok(20.0));
 /// ```
 ///
-/// The operand is evaluated, and its temporaries are dropped, before the generator stands still: a lock taken in it is not held while
-/// the caller goes on.
+/// ## Generators driven by hand
+///
+/// | Python | Rust |
+/// |---|---|
+/// | `next(g)` | `g.next()`: `Some(y)`, and `None` at the end |
+/// | `g.send(v)` | `g.send(v)`: `Ok(y)`, and `Err(StopIteration { value })` at the end |
+/// | `next(g)`, if the value at the end is wanted | `g.send(None)` |
+/// | `stop.value` | `stop.value`: `Some(r)` the first time, `None` after it |
+/// | `g.throw(e)` | `g.throw(e)`, in a generator with `S = Result<V, E>` and `R = Result<T, E>` |
+/// | `g.close()` | `g.close()`, or drop it |
+/// | `try: yield x` `except E as e:` | `match yield_!(x) { Some(Err(e)) => .., sent => .. }` |
+/// | `yield x`, with nothing to catch it | `yield_!(x).transpose()?` |
+/// | `finally:` | a destructor |
+///
+/// ```
+/// use asyncio::{Generator, StopIteration};
+///
+/// // def numbers():
+/// //     try:
+/// //         yield 1
+/// //     except ValueError as e:
+/// //         yield -1
+/// //     yield 2
+/// //     return "done"
+/// #[asyncio::coroutine]
+/// fn numbers() -> Generator<i32, Result<(), String>, Result<&'static str, String>> {
+///     if let Some(Err(_error)) = yield_!(1) {
+///         yield_!(-1).transpose()?;
+///     }
+///     yield_!(2).transpose()?; // raises what is thrown in here
+///     Ok("done")
+/// }
+///
+/// let mut g = numbers();
+/// assert_eq!(g.next(), Some(1));
+/// assert_eq!(g.throw("bad".to_owned()), Ok(-1));
+/// assert_eq!(g.next(), Some(2));
+/// assert_eq!(g.send(None), Err(StopIteration { value: Some(Ok("done")) }));
+///
+/// let mut g = numbers();
+/// assert_eq!(g.nth(1), Some(2));
+/// assert_eq!(g.throw("worse".to_owned()), Err(StopIteration { value: Some(Err("worse".to_owned())) }));
+/// ```
+///
+/// As in Python, a value that is sent before the first `next` is a mistake, `can't send non-None value to a just-started generator`; an error
+/// thrown then comes back at once, and a generator that is closed then runs nothing. See [`Generator::send`] and [`throw`].
 ///
 /// ## Delegation
 ///
 /// `yield_from!` a generator passes what is yielded out, and what is sent and thrown in, and evaluates to what the inner generator
 /// returns; `Y` and `S` of the two must be the same. It costs the same at any depth, and neither running nor dropping a deep chain uses
-/// the stack. (In the argument of another macro, `vec![yield_from!(g)]`, it means the same, but each item passes through the generators in
-/// between: nothing is known there of what the other macro does with it.)
+/// the stack.
+///
+/// In the argument of another macro, `vec![yield_from!(g)]`, it means the same, but each item passes through the generators in between, and
+/// uses their stack. That macro may do anything with the word: keep its future, poll it elsewhere, drop it while the inner generator runs. So
+/// the inner one can be reached only through it, while it is being polled. Deep recursion therefore takes the value first:
+/// `let r = yield_from!(g); vec![r]`.
 ///
 /// ```
 /// use asyncio::Generator;
@@ -163,7 +244,7 @@ use proc_macro::TokenStream;
 /// `AttributeError`, the delegation ends and gives what was sent, `Some(value)`; run to its end it gives `None`. So an error that is
 /// thrown is raised by `yield_from!(items).transpose()?`. In a generator that is sent nothing it gives `()`.
 ///
-/// ## Async generators
+/// # Async generators
 ///
 /// ```
 /// use asyncio::AsyncGenerator;
@@ -199,7 +280,50 @@ use proc_macro::TokenStream;
 /// `#[async_for]` takes any `Stream`, pinned for the loop, and anything with an `async fn anext(&mut self) -> Option<T>`. Patterns,
 /// labels, `break`, `continue` and `?` mean what they mean in any loop.
 ///
-/// ## Managers
+/// By hand there are `g.anext()`, `g.asend(v)`, `g.athrow(e)` and `g.aclose()`, one at a time. `aclose` raises at the `yield_!` that the
+/// generator stands at and awaits what is left to do, which a drop cannot. Python's `finally:` with an `await` in it is a manager:
+///
+/// ```
+/// use asyncio::{AsyncGenerator, on_exit};
+///
+/// // async def pages():
+/// //     try:
+/// //         yield 1
+/// //         yield 2
+/// //     finally:
+/// //         await asyncio.sleep(0.001)
+/// //         print("closed")
+/// #[asyncio::coroutine]
+/// async fn pages() -> AsyncGenerator<u32> {
+///     #[async_with(on_exit(async || {
+///         await_!(asyncio::sleep(0.001));
+///         println!("closed");
+///     }))]
+///     {
+///         yield_!(1);
+///         yield_!(2);
+///     }
+/// }
+///
+/// // async with aclosing(pages()) as g:
+/// //     async for page in g:
+/// //         break
+/// #[asyncio::coroutine]
+/// async fn first() -> Option<u32> {
+///     #[async_with(g = pages())]
+///     {
+///         #[async_for]
+///         for page in &mut g {
+///             return Some(page);
+///         }
+///         None
+///     }
+/// }
+///
+/// assert_eq!(asyncio::run(first()), Some(1));
+/// ```
+///
+/// # Managers
 ///
 /// `#[async_with(x = manager, ..)] { .. }` awaits [`AsyncExit::aexit`] of each manager, the last one first, whatever way the block is
 /// left: at its end, by `return`, `?`, `break` or `continue`, by a panic and by a cancellation. It is an expression: its value is the
@@ -238,9 +362,67 @@ use proc_macro::TokenStream;
 /// arguments, patterns, `where` clauses, attributes: all as in an `async fn`. All lifetimes are captured, in every edition, and arguments
 /// are dropped when those of an `async fn` are.
 ///
-/// **Recursion needs no boxing by hand.** A call of the function inside itself, `walk(..)`, `Self::walk(..)`, `self.walk(..)` or
+/// ## Recursion
+///
+/// Recursion needs no boxing by hand. A call of the function inside itself, `walk(..)`, `Self::walk(..)`, `self.walk(..)` or
 /// `child.walk(..)`, goes in a box; not `self.inner.walk(..)`, which is how a wrapper hands a call on. Two functions that call each other
 /// need one `.boxed()` or `Box::pin` between them.
+///
+/// ## Traits
+///
+/// A trait's methods are marked where they are declared and where they are implemented. `boxed` erases what they give, for `dyn`.
+///
+/// ```
+/// use asyncio::Generator;
+///
+/// trait Shape {
+///     #[asyncio::coroutine(boxed)]
+///     async fn area(&self) -> u32;
+///     #[asyncio::coroutine(boxed)]
+///     fn corners(&self) -> Generator<(u32, u32)>;
+/// }
+///
+/// struct Square(u32);
+///
+/// #[asyncio::coroutines]
+/// impl Shape for Square {
+///     #[coroutine(boxed)]
+///     async fn area(&self) -> u32 {
+///         self.0 * self.0
+///     }
+///
+///     #[coroutine(boxed)]
+///     fn corners(&self) -> Generator<(u32, u32)> {
+///         yield_from!([(0, 0), (self.0, 0), (self.0, self.0), (0, self.0)]);
+///     }
+/// }
+///
+/// let shape: &dyn Shape = &Square(2);
+/// assert_eq!(asyncio::run(shape.area()), 4);
+/// assert_eq!(shape.corners().count(), 4);
+/// ```
+///
+/// ## Storing them
+///
+/// Each function's generators have a type of their own. The type `Generator<Y, S, R>`, written anywhere but as a return type, is what `.boxed()`
+/// makes of any of them.
+///
+/// ```
+/// use asyncio::Generator;
+///
+/// #[asyncio::coroutine]
+/// fn up(n: u32) -> Generator<u32> {
+///     yield_from!(0..n);
+/// }
+///
+/// #[asyncio::coroutine]
+/// fn once(n: u32) -> Generator<u32> {
+///     yield_!(n);
+/// }
+///
+/// let mut waiting: Vec<Generator<u32>> = vec![up(2).boxed(), once(7).boxed()];
+/// assert_eq!(waiting[1].next(), Some(7));
+/// ```
 ///
 /// # Arguments of the attribute
 ///
@@ -278,16 +460,9 @@ use proc_macro::TokenStream;
 ///
 /// # When it does not compile
 ///
-/// | the compiler says | because |
-/// |---|---|
-/// | `` `coroutine` is ambiguous `` | the bare `#[coroutine]` is a built-in attribute of Rust: write `#[asyncio::coroutine]`, or mark the `mod`, `impl` or `trait` around it [`#[asyncio::coroutines]`](macro@coroutines) |
-/// | `yield syntax is experimental` | Rust keeps the bare word for itself: `yield_!(x)`, with the bang |
-/// | ``use of unreachable label `'yield_only_in_the_generators_own_body` `` | a macro put a `yield_!` from its arguments into a closure, a function or an `async` block of its own |
-/// | `recursion in an async block requires boxing` | two functions that call each other: one `.boxed()` |
-/// | ``used binding `x` isn't initialized``, at an `#[async_with]` | the block gives `x` its first value: begin with one, or take the block's, `let x = #[async_with(m = ..)] { .. };` |
-/// | `unused Coroutine that must be used` | a call without its `await_!` |
+#[doc = include_str!("compiler.md")]
 ///
-/// The rest are our own messages:
+/// The rest are our own messages.
 ///
 #[doc = include_str!("messages.md")]
 ///

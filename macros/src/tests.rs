@@ -152,24 +152,22 @@ fn a_bar_is_a_closure_only_where_an_expression_begins() {
 
 #[test]
 fn only_calls_of_the_function_itself_are_boxed() {
-    let boxed = |body: &str| {
+    let boxed = |signature: &str, body: &str| {
         count(
-            &coroutine(&format!("async fn walk() {{ {body} }}")),
+            &coroutine(&format!("async fn walk({signature}) {{ {body} }}")),
             ". boxed_typed ()",
         )
     };
-    for own in [
-        "walk(1)",
-        "Self::walk(x)",
-        "self.walk(x)",
-        "child.walk(x)",
-        "a.b[0].walk()",
-        "walk::<T>(x)",
-        "f(walk(1))",
-        "vec![walk(1)]",
-    ] {
-        assert_eq!(boxed(own), 1, "{own}");
+    for own in ["walk(1)", "walk::<T>(x)", "f(walk(1))", "vec![walk(1)]"] {
+        assert_eq!(boxed("", own), 1, "{own}");
+        assert_eq!(boxed("self", own), 0, "a method is not called so: {own}");
     }
+    for own in ["self.walk(x)", "child.walk(x)", "a.b[0].walk()"] {
+        assert_eq!(boxed("&self", own), 1, "{own}");
+        assert_eq!(boxed("", own), 0, "only a method is called so: {own}");
+    }
+    assert_eq!(boxed("&self", "Self::walk(x)"), 1);
+    assert_eq!(boxed("", "Self::walk(x)"), 1);
     for other in [
         "self.inner.walk(x)",
         "other::walk(x)",
@@ -180,7 +178,7 @@ fn only_calls_of_the_function_itself_are_boxed() {
         "fn walk(x: u32) {}",
         "<Self>::walk()",
     ] {
-        assert_eq!(boxed(other), 0, "{other}");
+        assert_eq!(boxed("", other) + boxed("&self", other), 0, "{other}");
     }
 }
 

@@ -153,7 +153,7 @@ pub use generators::{BoxGenerator, BoxSendGenerator, Generator, StopIteration};
 pub use locks::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Semaphore, SemaphoreGuard,
 };
-pub use managers::AsyncExit;
+pub use managers::{AsyncExit, OnExit, on_exit};
 pub use queues::{LifoQueue, PriorityQueue, Queue};
 pub use runners::{Runner, run};
 pub use shield::shield;

@@ -60,6 +60,64 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncExit for AsyncGenerator<Y, S, B> {
     }
 }
 
+/// A manager out of a closure: Python's `finally:` with an `await` in it, where the block yields or returns.
+///
+/// What [`finally`](crate::finally) is for a future, this is for a block of the function's own body, in which `yield_!`, `return`, `?`,
+/// `break` and `continue` work. As Python's `contextlib.AsyncExitStack.push_async_callback`, it calls the closure on every way out.
+///
+/// ```
+/// use asyncio::{AsyncGenerator, on_exit};
+///
+/// // async def pages(n):
+/// //     try:
+/// //         for i in range(n):
+/// //             yield i
+/// //     finally:
+/// //         await asyncio.sleep(0.001)
+/// //         print("closed")
+/// #[asyncio::coroutine]
+/// async fn pages(n: u32) -> AsyncGenerator<u32> {
+///     #[async_with(on_exit(async || {
+///         await_!(asyncio::sleep(0.001));
+///         println!("closed");
+///     }))]
+///     {
+///         for i in 0..n {
+///             yield_!(i);
+///         }
+///     }
+/// }
+///
+/// #[asyncio::main]
+/// async fn main() {
+///     let mut g = pages(3);
+///     assert_eq!(await_!(g.anext()), Some(0));
+///     await_!(g.aclose()); // closed
+/// }
+/// ```
+///
+/// What the closure borrows, the block can borrow too, but not change: a closure that is to see what the block changes is given a
+/// [`Cell`](std::cell::Cell) or a [`RefCell`](std::cell::RefCell).
+pub fn on_exit<F: AsyncFnMut()>(cleanup: F) -> OnExit<F> {
+    OnExit(cleanup)
+}
+
+/// What [`on_exit`] gives.
+#[must_use = "it does nothing unless `#[async_with]` is given it"]
+pub struct OnExit<F>(F);
+
+impl<F> std::fmt::Debug for OnExit<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OnExit").finish_non_exhaustive()
+    }
+}
+
+impl<F: AsyncFnMut()> AsyncExit for OnExit<F> {
+    fn aexit(&mut self) -> impl Future<Output = ()> {
+        (self.0)()
+    }
+}
+
 /// How the block of an `#[async_with]` ended.
 pub enum Ended<R> {
     /// By a `return` or a `?`.

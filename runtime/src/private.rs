@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use crate::generators::delegation::Chain;
 use crate::generators::frame::Function;
@@ -97,14 +98,40 @@ pub fn never<T>() -> T {
     unreachable!("a branch that only the compiler sees")
 }
 
-/// The call of a function inside itself that shows what it gives as an iterator only.
-pub fn boxed_iterator<I: Iterator>(items: I) -> Box<I> {
-    Box::new(items)
+/// The call of a function inside itself that shows what it gives as no more than an iterator or a stream.
+pub struct Called<T>(pub T);
+
+impl<I: Iterator> Called<I> {
+    /// In a box.
+    pub fn boxed_iterator(self) -> Box<I> {
+        Box::new(self.0)
+    }
 }
 
-/// The call of a function inside itself that shows what it gives as a stream only.
-pub fn boxed_stream<T: futures_core::Stream>(items: T) -> Pin<Box<T>> {
-    Box::pin(items)
+impl<T: futures_core::Stream> Called<T> {
+    /// In a box.
+    pub fn boxed_stream(self) -> Pin<Box<T>> {
+        Box::pin(self.0)
+    }
+}
+
+/// What another function of the same name may give stays what it is.
+pub trait CalledOther {
+    type Given;
+    fn boxed_iterator(self) -> Self::Given;
+    fn boxed_stream(self) -> Self::Given;
+}
+
+impl<T> CalledOther for Called<T> {
+    type Given = T;
+
+    fn boxed_iterator(self) -> T {
+        self.0
+    }
+
+    fn boxed_stream(self) -> T {
+        self.0
+    }
 }
 
 /// The call of a function inside itself is followed by `.boxed_typed()`, a method that what our functions give has of its own; anything
@@ -141,12 +168,41 @@ pub fn test<F: Future>(virtual_clock: bool, future: F) -> F::Output {
 
 pub use crate::gather::{TryTuple, Tuple};
 
-/// What `#[async_for]` asks of a stream. A type that has an `anext` of its own needs no more.
-pub trait StreamAnext: futures_core::Stream + Unpin {
-    /// The next item.
-    fn anext(&mut self) -> impl Future<Output = Option<Self::Item>> {
-        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
+/// What `#[async_for]` goes over. A type that has an `anext` of its own needs no more.
+#[diagnostic::on_unimplemented(
+    message = "`#[async_for]` over what is no stream: it has no `poll_next`, and no `anext` of its own",
+    label = "this is no stream",
+    note = "what is iterated over without awaiting takes a plain `for`; coroutines that run side by side, `#[async_for] for x in \
+            asyncio::as_completed(coroutines)`",
+    note = "`#[async_for]` takes a `futures::Stream`, an `asyncio::AsyncGenerator`, or what has `async fn anext(&mut self) -> Option<T>`"
+)]
+pub trait AsyncIterable {
+    /// What it gives.
+    type Item;
+    /// Asks for the next item.
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self::Item>>;
+}
+
+impl<S: futures_core::Stream + ?Sized> AsyncIterable for Pin<&mut S> {
+    type Item = S::Item;
+
+    #[inline]
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.as_mut().poll_next(cx)
     }
 }
 
-impl<T: futures_core::Stream + Unpin> StreamAnext for T {}
+/// The `anext` of a stream, which `#[async_for]` has pinned.
+// The bound is the method's: were it the trait's, the compiler would not use the words above.
+pub trait StreamAnext {
+    /// The next item.
+    #[inline]
+    fn anext(&mut self) -> impl Future<Output = Option<Self::Item>>
+    where
+        Self: AsyncIterable,
+    {
+        std::future::poll_fn(|cx| self.poll_item(cx))
+    }
+}
+
+impl<T: AsyncIterable + ?Sized> StreamAnext for T {}

@@ -113,11 +113,8 @@ impl Rewriter<'_> {
         let of = (pattern_start..rest.len())
             .find(|&i| is_ident(rest.get(i), "in"))
             .ok_or_else(misplaced)?;
-        let body = (of + 2..rest.len())
-            .find(|&i| {
-                let is_block = matches!(&rest[i], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
-                is_block && syn::parse2::<syn::Expr>(rest[of + 1..i].iter().cloned().collect()).is_ok()
-            })
+        let body = body_after(rest, of + 1)
+            .filter(|&body| body > of + 1)
             .ok_or_else(misplaced)?;
         let pattern: TokenStream = rest[pattern_start..of].iter().cloned().collect();
         let operand: TokenStream = rest[of + 1..body].iter().cloned().collect();
@@ -145,7 +142,11 @@ impl Rewriter<'_> {
                 }
             }
         };
-        Ok((tokens, body + 1))
+        // Python's `else` of a loop: the compiler has refused it already, and said what to write.
+        let is_else = !place.in_macro
+            && is_ident(rest.get(body + 1), "else")
+            && matches!(rest.get(body + 2), Some(TokenTree::Group(_)));
+        Ok((tokens, if is_else { body + 3 } else { body + 1 }))
     }
 
     // Input:  #[async_with(x = expr)] { block }
@@ -332,6 +333,20 @@ fn managers(arguments: TokenStream) -> syn::Result<Vec<Manager>> {
     Ok(parse.parse2(arguments)?.into_iter().collect())
 }
 
+/// Where the block is that follows the condition, or the iterable, which begins at `start`: the first with a whole expression before it.
+fn body_after(trees: &[TokenTree], start: usize) -> Option<usize> {
+    let mut blocks = (start..trees.len()).filter(
+        |&at| matches!(&trees[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),
+    );
+    let first = blocks.clone().next();
+    blocks
+        .find(|&at| {
+            let before: TokenStream = trees[start..at].iter().cloned().collect();
+            syn::parse2::<syn::Expr>(before).is_ok()
+        })
+        .or(first)
+}
+
 /// The `break`s and `continue`s that leave a block for a loop around it. They cannot cross the `async` block that it becomes, so they
 /// say which way they leave and are taken outside.
 struct Escapes<'a> {
@@ -352,19 +367,20 @@ impl Escapes<'_> {
         let trees: Vec<TokenTree> = tokens.into_iter().collect();
         let mut out: Vec<TokenTree> = Vec::with_capacity(trees.len());
         let mut changed = false;
-        // A loop's body is to come: after `loop`, `while` and the `in` of a `for`.
-        let mut loop_body = false;
+        // Where the body of the loop stands that was begun last.
+        let mut loop_body = None;
         let mut of_for = false;
         let depth = labels.len();
         let mut at = 0;
         while let Some(tree) = trees.get(at) {
             match tree {
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
-                    "loop" | "while" => loop_body = true,
+                    "loop" => loop_body = Some(at + 1),
+                    "while" => loop_body = body_after(&trees, at + 1),
                     "for" => of_for = true,
                     "in" if of_for => {
                         of_for = false;
-                        loop_body = true;
+                        loop_body = body_after(&trees, at + 1);
                     }
                     keyword @ ("break" | "continue") => {
                         if let Some(taken) =
@@ -406,13 +422,7 @@ impl Escapes<'_> {
                     }
                 }
                 TokenTree::Group(group) => {
-                    // Not the braces of a `while let`'s pattern.
-                    let is_body = loop_body
-                        && group.delimiter() == Delimiter::Brace
-                        && !is_punct(trees.get(at + 1), &['=', '|']);
-                    if is_body {
-                        loop_body = false;
-                    }
+                    let is_body = loop_body == Some(at);
                     let rewritten = self.rewrite(group.stream(), in_loop || is_body, labels);
                     if let Some(stream) = rewritten {
                         let mut rewritten = Group::new(group.delimiter(), stream);

@@ -22,13 +22,17 @@ impl Rewriter<'_> {
         let arguments = at + call_arguments(&trees[at..])?;
         let before = |n: usize| at.checked_sub(n).and_then(|i| trees.get(i));
         let receiver = if is_punct(before(1), &['.']) {
+            if !self.is_method {
+                return None;
+            }
             self.receiver(&trees[..at - 1])? + 1
         } else if is_punct(before(1), &[':']) {
             (is_punct(before(2), &[':'])
                 && is_ident(before(3), "Self")
                 && !is_punct(before(4), &[':', '<']))
             .then_some(3)?
-        } else if is_ident(before(1), "fn") {
+        } else if is_ident(before(1), "fn") || self.is_method {
+            // A method is not called by its name alone.
             return None;
         } else {
             0
@@ -51,10 +55,12 @@ impl Rewriter<'_> {
             // The user's own token is the first one: an expression that begins with one of ours, and goes on with `?`, would be told of
             // at the attribute.
             None => quote_spanned!(written=> #call.boxed_typed()),
-            Some(Shows::Iterator) => quote_spanned!(span=> #private::boxed_iterator(#call)),
-            Some(Shows::Stream) => quote_spanned!(span=> #private::boxed_stream(#call)),
+            Some(Shows::Iterator) => {
+                quote_spanned!(span=> #private::Called(#call).boxed_iterator())
+            }
+            Some(Shows::Stream) => quote_spanned!(span=> #private::Called(#call).boxed_stream()),
         });
-        self.needs.recurses |= self.shows.is_none();
+        self.needs.recurses = true;
         Some(arguments + 1 - at)
     }
 

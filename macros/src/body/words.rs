@@ -211,11 +211,12 @@ impl Rewriter<'_> {
         let private = self.names.private_at(start);
         // The first token of each, and its last, is the user's: of an expression that begins with one of ours and goes on with one of the
         // user's, as with `?`, the compiler would tell at the attribute.
-        let parenthesized = |tokens| {
+        let grouped = |tokens, span| {
             let mut group = Group::new(Delimiter::Parenthesis, tokens);
-            group.set_span(start);
+            group.set_span(span);
             group
         };
+        let parenthesized = |tokens| grouped(tokens, start);
         let wait = quote_spanned!(end=> .await);
         match (self.language, word) {
             // Input:  yield_!()
@@ -236,7 +237,7 @@ impl Rewriter<'_> {
             //    or, in a generator, but for the arguments of other macros:
             //         ({ let resumed = (guarded words).yield_({ (x) }, _way).await; _way = resumed.way; resumed }).sent()
             (language, Word::Yield) => {
-                let words = parenthesized(self.guarded(span, &private, place));
+                let words = parenthesized(self.guarded(span, &private, place, &TokenStream::new()));
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
                 let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
                 if language != Language::Generator || place.in_macro {
@@ -256,7 +257,6 @@ impl Rewriter<'_> {
             // Input:  yield_from!(x)
             // Output: (private::From(x)).delegate(guarded words).await
             (_, Word::YieldFrom) => {
-                let words = self.guarded(span, &private, place);
                 self.needs.delegates = true;
                 let delegate = Ident::new(
                     if place.in_macro {
@@ -267,15 +267,23 @@ impl Rewriter<'_> {
                     start,
                 );
                 let from = parenthesized(quote_spanned!(span=> #private::From(#operand)));
-                let arguments = quote_spanned!(span=> (#words));
+                // An operand that does not fit is told of at the operand.
+                let words = self.guarded(span, &private, place, &operand);
+                let arguments = grouped(words, end);
                 quote_spanned!(start=> #from.#delegate #arguments.await)
             }
         }
     }
 
     /// The words of a generator, behind a jump that the compiler checks and nothing takes: it cannot leave an `async` block or a
-    /// closure, so a word that some macro wraps in one does not compile.
-    fn guarded(&mut self, span: Span, private: &TokenStream, place: Place) -> TokenStream {
+    /// closure, so a word that some macro wraps in one does not compile. As an expression they stand at `place_of`.
+    fn guarded(
+        &mut self,
+        span: Span,
+        private: &TokenStream,
+        place: Place,
+        place_of: &TokenStream,
+    ) -> TokenStream {
         self.needs.label = true;
         self.needs.checked |= place.in_macro;
         let label = label(span);
@@ -284,7 +292,23 @@ impl Rewriter<'_> {
         } else {
             words(span)
         };
-        quote_spanned!(span=> if false { break #label #private::never() } else { #words })
+        let mut trees = place_of.clone().into_iter();
+        let first = trees.next();
+        let end = trees.last().or_else(|| first.clone());
+        let (first, end) = match (first, end) {
+            (Some(first), Some(end)) => (first.span(), end.span()),
+            _ => (span, span),
+        };
+        // The loop is for the compiler: of a jump to a label out of reach it says so, and of one that is in no loop it says that, too.
+        let never = quote_spanned!(span=> if false { loop { break #label #private::never() } });
+        let mut never = never.into_iter();
+        let mut condition = never.next();
+        if let Some(condition) = &mut condition {
+            condition.set_span(first);
+        }
+        let mut words = Group::new(Delimiter::Brace, quote_spanned!(span=> #words));
+        words.set_span(end);
+        quote_spanned!(span=> #condition #(#never)* else #words)
     }
 }
 

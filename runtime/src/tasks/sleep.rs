@@ -48,7 +48,7 @@ pub(crate) fn turn() -> Sleep {
 }
 
 /// The future that [`sleep`] gives.
-#[must_use = "a sleep does nothing until it is awaited"]
+#[must_use = "a sleep does nothing until it is awaited: write `await_!(asyncio::sleep(..))`"]
 #[derive(Debug)]
 pub struct Sleep {
     delay: f64,

@@ -229,3 +229,109 @@ fn loops_inside_keep_their_own_jumps() {
         [0, 11, 20, 30, 1, 11, 20, 30]
     );
 }
+
+/// `try` .. `finally` with an await in it, in an async generator.
+#[asyncio::coroutine]
+async fn pages(log: &Log, n: usize) -> asyncio::AsyncGenerator<usize> {
+    #[async_with(asyncio::on_exit(async || {
+        log.borrow_mut().push("closing");
+        await_!(sleep(1));
+        log.borrow_mut().push("closed");
+    }))]
+    {
+        for i in 0..n {
+            if i == 3 {
+                return;
+            }
+            yield_!(i);
+        }
+        log.borrow_mut().push("end");
+    }
+    log.borrow_mut().push("after");
+}
+
+#[test]
+fn a_closure_is_run_on_every_way_out() {
+    let log = Log::default();
+    run(async {
+        let mut g = pages(&log, 2);
+        assert_eq!(g.anext().await, Some(0));
+        g.aclose().await;
+        assert_eq!(log.take(), ["closing", "closed"]);
+
+        let mut g = pages(&log, 1);
+        assert_eq!(g.anext().await, Some(0));
+        assert_eq!(g.anext().await, None);
+        assert_eq!(log.take(), ["end", "closing", "closed", "after"]);
+
+        let mut g = pages(&log, 9);
+        while g.anext().await.is_some() {}
+        assert_eq!(log.take(), ["closing", "closed"]);
+
+        // Dropped, it has nobody to await it.
+        let mut g = pages(&log, 2);
+        assert_eq!(g.anext().await, Some(0));
+        drop(g);
+        assert!(log.take().is_empty());
+    });
+}
+
+/// Whose loop a `break` leaves, where it is hard to see which braces are a loop's body.
+#[asyncio::coroutine]
+async fn jumps_of_inner_loops(log: &Log) -> Vec<u32> {
+    let mut seen = Vec::new();
+    for round in 0..3 {
+        #[async_with(_m = M(log.clone(), 0))]
+        {
+            #[async_for]
+            for x in futures::stream::iter(0..9) {
+                if x == 1 {
+                    break;
+                }
+                if x == 0 {
+                    continue;
+                }
+                unreachable!();
+            }
+            #[allow(clippy::blocks_in_conditions)]
+            while {
+                let more = round + 1;
+                more > 0
+            } {
+                break;
+            }
+            while let Some(n) = match round {
+                0 => Some(7),
+                _ => None,
+            } {
+                seen.push(n);
+                break;
+            }
+            for n in {
+                let last = 21;
+                [20, last]
+            } {
+                if n == 21 {
+                    break;
+                }
+                seen.push(n);
+            }
+            while let M(_, 0) = _m {
+                break;
+            }
+            if round == 1 {
+                break;
+            }
+            seen.push(round);
+        }
+    }
+    seen
+}
+
+#[test]
+fn the_jumps_of_inner_loops_are_theirs() {
+    let log = Log::default();
+    let seen = run(jumps_of_inner_loops(&log));
+    assert_eq!(seen, [7, 20, 0, 20]);
+    assert_eq!(log.take().len(), 4);
+}

@@ -732,3 +732,76 @@ fn old_style(n: u32) -> u32 {
 fn a_plain_function_awaits_with_yield_from() {
     assert_eq!(block_on(old_style(3)), 12);
 }
+
+/// What only has the same name as the function is not the function.
+mod namesakes {
+    use std::collections::VecDeque;
+
+    use asyncio::{AsyncGenerator, Generator};
+
+    #[asyncio::coroutine]
+    pub(super) fn parse(text: &str) -> impl Iterator<Item = Result<i32, String>> {
+        for line in text.lines() {
+            let Ok(number) = line.parse() else {
+                yield_!(Err(format!("{line} is no number")));
+                return;
+            };
+            yield_!(Ok(number));
+        }
+    }
+
+    #[asyncio::coroutine]
+    pub(super) async fn next(mut items: impl Iterator<Item = u32>) -> u32 {
+        let first: Option<u32> = items.next();
+        first.unwrap_or(0)
+    }
+
+    fn take(n: u32) -> std::ops::Range<u32> {
+        0..n
+    }
+
+    pub(super) struct Queue(pub(super) VecDeque<u32>);
+
+    #[asyncio::coroutines]
+    impl Queue {
+        #[coroutine]
+        pub(super) fn take(&mut self, n: u32) -> impl Iterator<Item = u32> {
+            let all: std::ops::Range<u32> = take(n);
+            for _ in all {
+                yield_!(self.pop().unwrap_or(0));
+            }
+        }
+
+        #[coroutine]
+        pub(super) fn pop_front(&mut self) -> Generator<u32> {
+            while let Some(n) = self.0.pop_front() {
+                yield_!(n);
+            }
+        }
+
+        #[coroutine]
+        pub(super) async fn iter(&self) -> AsyncGenerator<u32> {
+            let items = &self.0;
+            for n in items.iter() {
+                yield_!(*n);
+            }
+        }
+
+        fn pop(&mut self) -> Option<u32> {
+            self.0.pop_front()
+        }
+    }
+}
+
+#[test]
+fn what_has_the_same_name_is_not_the_function() {
+    use futures::StreamExt as _;
+
+    let parsed: Vec<_> = namesakes::parse("1\n2\nx\n3").collect();
+    assert_eq!(parsed, [Ok(1), Ok(2), Err("x is no number".to_owned())]);
+    assert_eq!(block_on(namesakes::next([4, 5].into_iter())), 4);
+    let mut queue = namesakes::Queue((1..5).collect());
+    assert_eq!(queue.take(2).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(block_on(queue.iter().collect::<Vec<_>>()), [3, 4]);
+    assert_eq!(queue.pop_front().collect::<Vec<_>>(), [3, 4]);
+}

@@ -17,13 +17,15 @@ fn quoted() -> Vec<&'static str> {
 
 /// The errors of ours that are recorded: those without a code, but for what the compiler says without one.
 fn recorded() -> Vec<String> {
-    const THE_COMPILERS: [&str; 7] = [
+    const THE_COMPILERS: [&str; 9] = [
         "`#[coroutine]` attribute cannot be used",
         "cannot find attribute `async_for`",
+        "`for...else` loops are not supported",
         "future cannot be sent between threads safely",
         "incorrect use of `await`",
         "lifetime may not live long enough",
         "unused `asyncio::Coroutine` that must be used",
+        "unused `Sleep` that must be used",
         "aborting due to",
     ];
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
@@ -41,6 +43,31 @@ fn recorded() -> Vec<String> {
     }
     messages.retain(|message| !THE_COMPILERS.iter().any(|known| message.starts_with(known)));
     messages
+}
+
+/// What it quotes of the compiler's.
+const OF_THE_COMPILER: &str = include_str!("../../../macros/src/compiler.md");
+
+#[test]
+fn what_the_manual_quotes_of_the_compiler_is_what_it_says() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/fail");
+    let recordings: Vec<String> = fs::read_dir(cases)
+        .expect("the cases are there")
+        .map(|case| case.expect("the cases can be read").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "stderr")
+        })
+        .map(|path| fs::read_to_string(path).expect("a recording is text"))
+        .collect();
+    let quotes: Vec<&str> = OF_THE_COMPILER.split('"').skip(1).step_by(2).collect();
+    assert!(quotes.len() > 15, "{quotes:?}");
+    for quote in quotes {
+        assert!(
+            recordings.iter().any(|text| text.contains(quote)),
+            "the compiler does not say {quote:?}"
+        );
+    }
 }
 
 #[test]

@@ -3,9 +3,4 @@ async fn f() -> Missing {
     todo!()
 }
 
-#[asyncio::coroutine]
-fn g() -> asyncio::Generator<Missing> {
-    todo!()
-}
-
 fn main() {}

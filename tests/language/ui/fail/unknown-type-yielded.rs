@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+fn g() -> asyncio::Generator<Missing> {
+    todo!()
+}
+
+fn main() {}
