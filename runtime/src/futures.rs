@@ -86,37 +86,62 @@ pub(crate) trait Awaited: Cancel {
 pub(crate) struct CallbackId(u64);
 
 /// What waits for a future, in the order in which it came: mostly one task, and for that there is
-/// room.
+/// room. When it is done, nothing waits any more, and here is why it has no value, if it has none.
 #[derive(Default)]
-enum Callbacks {
+enum Rest {
     #[default]
     None,
-    One(CallbackId, Callback),
-    Many(Vec<(CallbackId, Callback)>),
+    /// Its number is [`FIRST`](CallbackId::FIRST).
+    One(Callback),
+    Many(Box<Callbacks>),
+    Failed(Exception),
 }
 
-impl Callbacks {
-    fn push(&mut self, id: CallbackId, callback: Callback) {
-        *self = match std::mem::take(self) {
-            Callbacks::None => Callbacks::One(id, callback),
-            Callbacks::One(first, other) => Callbacks::Many(vec![(first, other), (id, callback)]),
-            Callbacks::Many(mut many) => {
-                many.push((id, callback));
-                Callbacks::Many(many)
+/// In the order of their numbers.
+struct Callbacks {
+    all: Vec<(CallbackId, Callback)>,
+    next: u64,
+}
+
+impl CallbackId {
+    const FIRST: Self = Self(0);
+}
+
+impl Rest {
+    /// Adds to what waits for a future that is not done.
+    fn push(&mut self, callback: Callback) -> CallbackId {
+        if let Rest::None = self {
+            *self = Rest::One(callback);
+            return CallbackId::FIRST;
+        }
+        if let Rest::One(_) = self {
+            if let Rest::One(first) = std::mem::take(self) {
+                *self = Rest::Many(Box::new(Callbacks {
+                    all: vec![(CallbackId::FIRST, first)],
+                    next: 1,
+                }));
             }
-        };
+        }
+        match self {
+            Rest::Many(many) => {
+                let id = CallbackId(many.next);
+                many.next += 1;
+                many.all.push((id, callback));
+                id
+            }
+            _ => unreachable!("nothing waits for what is done"),
+        }
     }
 
     fn remove(&mut self, id: CallbackId) -> Option<Callback> {
         match self {
-            Callbacks::One(only, _) if *only == id => match std::mem::take(self) {
-                Callbacks::One(_, callback) => Some(callback),
+            Rest::One(_) if id == CallbackId::FIRST => match std::mem::take(self) {
+                Rest::One(callback) => Some(callback),
                 _ => None,
             },
-            Callbacks::Many(many) => {
-                // They are in the order of their numbers.
-                let index = many.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
-                Some(many.remove(index).1)
+            Rest::Many(many) => {
+                let index = many.index(id)?;
+                Some(many.all.remove(index).1)
             }
             _ => None,
         }
@@ -124,34 +149,37 @@ impl Callbacks {
 
     fn get_mut(&mut self, id: CallbackId) -> Option<&mut Callback> {
         match self {
-            Callbacks::One(only, callback) => (*only == id).then_some(callback),
-            Callbacks::Many(many) => {
-                let index = many.binary_search_by_key(&id.0, |(id, _)| id.0).ok()?;
-                Some(&mut many[index].1)
+            Rest::One(callback) => (id == CallbackId::FIRST).then_some(callback),
+            Rest::Many(many) => {
+                let index = many.index(id)?;
+                Some(&mut many.all[index].1)
             }
-            Callbacks::None => None,
+            _ => None,
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Callbacks::None => 0,
-            Callbacks::One(..) => 1,
-            Callbacks::Many(many) => many.len(),
+            Rest::One(_) => 1,
+            Rest::Many(many) => many.all.len(),
+            Rest::None | Rest::Failed(_) => 0,
         }
+    }
+}
+
+impl Callbacks {
+    fn index(&self, id: CallbackId) -> Option<usize> {
+        self.all.binary_search_by_key(&id.0, |(id, _)| id.0).ok()
     }
 }
 
 /// The untyped part of a future.
 pub(crate) struct FutureCore {
     event_loop: Address,
+    rest: Cell<Rest>,
     state: Cell<State>,
-    /// Why it has no value, when it is done without.
-    failure: RefCell<Option<Exception>>,
     /// Whether a failure, or a value that is one, is to be logged if nobody asks for it.
     is_unseen: Cell<bool>,
-    callbacks: RefCell<Callbacks>,
-    next_callback: Cell<u64>,
 }
 
 impl FutureCore {
@@ -159,14 +187,13 @@ impl FutureCore {
     pub(crate) fn new(event_loop: &LoopState) -> Self {
         Self {
             event_loop: event_loop.address(),
+            rest: Cell::new(Rest::None),
             state: Cell::new(State::Pending),
-            failure: RefCell::default(),
             is_unseen: Cell::new(false),
-            callbacks: RefCell::default(),
-            next_callback: Cell::new(0),
         }
     }
 
+    #[inline]
     pub(crate) fn event_loop(&self) -> Address {
         self.event_loop
     }
@@ -184,27 +211,43 @@ impl FutureCore {
         self.state.get() == State::Cancelled
     }
 
+    /// Looks at the rest, or changes it. Meanwhile it is not there: `f` runs nothing of anybody else's.
+    #[inline]
+    fn with_rest<R>(&self, f: impl FnOnce(&mut Rest) -> R) -> R {
+        let mut rest = self.rest.take();
+        let result = f(&mut rest);
+        self.rest.set(rest);
+        result
+    }
+
     /// Why it has no value; whoever asks has seen it.
+    #[inline]
     pub(crate) fn failure(&self) -> Option<Exception> {
-        let failure = self.failure.borrow().clone();
+        let failure = self.peek_failure();
         if failure.is_some() {
             self.see();
         }
         failure
     }
 
-    pub(crate) fn peek_failure(&self) -> Ref<'_, Option<Exception>> {
-        self.failure.borrow()
+    #[inline]
+    pub(crate) fn peek_failure(&self) -> Option<Exception> {
+        self.with_rest(|rest| match rest {
+            Rest::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        })
     }
 
     /// A failure, or a value that is one, need not be logged.
+    #[inline]
     pub(crate) fn see(&self) {
         self.is_unseen.set(false);
     }
 
     /// What was its value is taken, and was a failure.
     pub(crate) fn fail_late(&self, panic: Panic) {
-        let old = self.failure.replace(Some(Exception::Panic(panic)));
+        debug_assert!(self.is_done());
+        let old = self.rest.replace(Rest::Failed(Exception::Panic(panic)));
         drop(old);
     }
 
@@ -218,34 +261,35 @@ impl FutureCore {
     }
 
     pub(crate) fn is_waited_for(&self) -> usize {
-        self.callbacks.borrow().len()
+        self.with_rest(|rest| rest.len())
     }
 
     /// Calls what waits, in order, each by way of the ready queue.
+    #[inline]
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
         self.state.set(state);
         if matches!(failure, Some(Exception::Panic(_))) {
             self.is_unseen.set(true);
         }
-        *self.failure.borrow_mut() = failure;
-        match self.callbacks.take() {
-            Callbacks::None => {}
-            Callbacks::One(_, callback) => self.schedule(callback),
-            Callbacks::Many(callbacks) => {
-                for (_, callback) in callbacks {
+        match self.rest.replace(failure.map_or(Rest::None, Rest::Failed)) {
+            Rest::None => {}
+            Rest::One(callback) => self.schedule(callback),
+            Rest::Many(callbacks) => {
+                for (_, callback) in callbacks.all {
                     self.schedule(callback);
                 }
             }
+            Rest::Failed(_) => unreachable!("it was not done"),
         }
     }
 
     /// Pending again, before anyone has waited for it.
     pub(crate) fn reopen(&self) {
-        debug_assert!(self.callbacks.borrow().len() == 0);
+        debug_assert!(self.is_waited_for() == 0);
         self.state.set(State::Pending);
         self.is_unseen.set(false);
-        let failure = self.failure.take();
+        let failure = self.rest.take();
         drop(failure);
     }
 
@@ -270,45 +314,34 @@ impl FutureCore {
     }
 
     pub(crate) fn add_callback(&self, callback: Callback) -> CallbackId {
-        let id = CallbackId(self.next_callback.get());
-        self.next_callback.set(id.0 + 1);
         if self.is_done() {
             self.schedule(callback);
-        } else {
-            self.callbacks.borrow_mut().push(id, callback);
+            return CallbackId::FIRST;
         }
-        id
+        self.with_rest(|rest| rest.push(callback))
     }
 
     pub(crate) fn remove_callback(&self, id: CallbackId) {
-        let removed = self.callbacks.borrow_mut().remove(id);
+        let removed = self.with_rest(|rest| rest.remove(id));
         drop(removed);
     }
 
     /// Has a waiter wake another waker, in its old place.
     fn rewake(&self, id: CallbackId, cx: &Context<'_>) {
-        let is_known = Self::waker_of(&mut self.callbacks.borrow_mut(), id, |known| {
-            known.will_wake(cx.waker())
-        });
+        let is_known = self.with_waker(id, |known| known.will_wake(cx.waker()));
         if is_known != Some(false) {
             return;
         }
-        // Cloned, and the old one dropped, while nothing is borrowed: they may be anybody's.
+        // Cloned, and the old one dropped, while the rest is there: they may be anybody's.
         let mut waker = cx.waker().clone();
-        Self::waker_of(&mut self.callbacks.borrow_mut(), id, |known| {
-            std::mem::swap(known, &mut waker);
-        });
+        self.with_waker(id, |known| std::mem::swap(known, &mut waker));
     }
 
-    fn waker_of<R>(
-        callbacks: &mut Callbacks,
-        id: CallbackId,
-        f: impl FnOnce(&mut Waker) -> R,
-    ) -> Option<R> {
-        match callbacks.get_mut(id)? {
+    fn with_waker<R>(&self, id: CallbackId, f: impl FnOnce(&mut Waker) -> R) -> Option<R> {
+        self.with_rest(|rest| match rest.get_mut(id)? {
             Callback::Wake(waker) => Some(f(waker)),
             _ => None,
-        }
+        })
     }
 
     /// What is pending is awaited on its own loop: no other one would end the wait.
@@ -329,16 +362,17 @@ impl FutureCore {
     }
 
     /// Drops what is of the thread.
+    #[inline]
     pub(crate) fn empty(&self) {
-        self.drop_callbacks();
-        let failure = self.failure.take();
-        drop(failure);
+        let rest = self.rest.take();
+        drop(rest);
     }
 
     /// Drops what waits, of a future that will never be done.
     pub(crate) fn drop_callbacks(&self) {
-        let callbacks = self.callbacks.take();
-        drop(callbacks);
+        if !self.is_done() {
+            self.empty();
+        }
     }
 }
 
@@ -430,7 +464,7 @@ impl AwaitedHandle<'_> {
     /// itself that it is not.
     pub(crate) fn is_cancelled(&self) -> bool {
         matches!(
-            *self.0.future_core().peek_failure(),
+            self.0.future_core().peek_failure(),
             Some(Exception::CancelledError(_))
         )
     }

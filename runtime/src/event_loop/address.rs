@@ -2,9 +2,9 @@
 //!
 //! A waker may be called long after its loop is gone, on a thread that cannot know that. So the place
 //! where other threads leave what they send, the loop's [`Home`], is never freed: a loop that is
-//! dropped leaves it to the next one that is made. An [`Address`] is a home with the number of the
-//! loop that lived there when it was written, which is no other loop's, ever. It is two plain words:
-//! to copy it costs nothing, as an `Arc` would.
+//! dropped leaves it to the next one that is made. An [`Address`] is the number of a loop, which is no
+//! other loop's, ever; the lower half of it says which home that loop lives in. It is a plain word: to
+//! copy it costs nothing, as an `Arc` would.
 //!
 //! Only the thread of the loop that lives in a home looks at `tenant` there: it finds its own loop, or
 //! sees that another one has moved in. The pointer is read only when the number and the thread agree.
@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::LoopState;
 use super::context;
@@ -21,6 +21,7 @@ use super::mailbox::Mailbox;
 use super::remote::Message;
 
 /// What a loop leaves to the next one.
+#[derive(Default)]
 struct Home {
     /// The number of the loop that lives here; zero while none does.
     tenant: AtomicU64,
@@ -30,31 +31,65 @@ struct Home {
     mailbox: Mailbox<Message>,
 }
 
-/// Homes that no loop lives in.
-static VACANT: Mutex<Vec<&'static Home>> = Mutex::new(Vec::new());
+/// All homes: each of these holds twice as many as the one before, made when the first of them is
+/// needed.
+static HOMES: [OnceLock<Box<[Home]>>; 32] = [const { OnceLock::new() }; 32];
 
-fn vacant() -> std::sync::MutexGuard<'static, Vec<&'static Home>> {
+/// The home of this number, which was given out once.
+fn home(number: u32) -> &'static Home {
+    let place = number as usize + 1;
+    let row = place.ilog2();
+    let homes =
+        HOMES[row as usize].get_or_init(|| (0..1 << row).map(|_| Home::default()).collect());
+    &homes[place - (1 << row)]
+}
+
+/// Homes that no loop lives in.
+static VACANT: Mutex<Vacant> = Mutex::new(Vacant {
+    left: Vec::new(),
+    given_out: 0,
+});
+
+struct Vacant {
+    /// The numbers of the last loops that lived there.
+    left: Vec<u64>,
+    /// How many homes there are.
+    given_out: u32,
+}
+
+fn vacant() -> std::sync::MutexGuard<'static, Vacant> {
     VACANT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a loop is found.
-#[derive(Clone, Copy)]
-pub(crate) struct Address {
-    home: &'static Home,
-    loop_id: u64,
-}
+impl Vacant {
+    /// A number for a new loop: the lower half is that of its home, the upper half tells it from those
+    /// that lived there before.
+    fn next_number(&mut self) -> u64 {
+        match self.left.pop() {
+            Some(last) => last + (1 << 32),
+            None => {
+                let home = u64::from(self.given_out);
+                self.given_out = self.given_out.checked_add(1).expect("fewer loops at once");
+                (1 << 32) | home
+            }
+        }
+    }
 
-impl PartialEq for Address {
-    fn eq(&self, other: &Self) -> bool {
-        self.loop_id == other.loop_id
+    fn leave(&mut self, number: u64) {
+        // A home that has had as many loops as can be told apart stays empty.
+        if number.checked_add(1 << 32).is_some() {
+            self.left.push(number);
+        }
     }
 }
 
-impl Eq for Address {}
+/// Where a loop is found: its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(u64);
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Address of loop {}>", self.loop_id)
+        write!(f, "<Address of loop {}>", self.0)
     }
 }
 
@@ -65,10 +100,16 @@ impl Address {
         self.is_running() || self.is_here()
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "it is the lower half")]
+    fn home(self) -> &'static Home {
+        home(self.0 as u32)
+    }
+
     fn is_here(&self) -> bool {
+        let home = self.home();
         // The number is of a loop that is alive and of this thread: only this thread takes it away.
-        self.home.tenant.load(Ordering::Acquire) == self.loop_id
-            && self.home.thread.load(Ordering::Relaxed) == context::thread_number()
+        home.tenant.load(Ordering::Acquire) == self.0
+            && home.thread.load(Ordering::Relaxed) == context::thread_number()
     }
 
     /// The loop, on its own thread, until it is dropped.
@@ -87,9 +128,9 @@ impl Address {
     /// Looks at the loop, on its own thread, while it is there. `f` must not drop it.
     #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&LoopState) -> R) -> Option<R> {
-        let state = match context::running_if(self.loop_id) {
+        let state = match context::running_if(self.0) {
             Some(running) => running,
-            None if self.is_here() => self.home.state.load(Ordering::Relaxed),
+            None if self.is_here() => self.home().state.load(Ordering::Relaxed),
             None => return None,
         };
         // SAFETY: the loop lives on this thread, and moves out before it is dropped. Nothing that is
@@ -100,16 +141,16 @@ impl Address {
     /// Whether this is the running loop of this thread.
     #[inline]
     pub(crate) fn is_running(&self) -> bool {
-        context::running_if(self.loop_id).is_some()
+        context::running_if(self.0).is_some()
     }
 
     pub(crate) fn is_of(&self, event_loop: &LoopState) -> bool {
-        self.loop_id == event_loop.id
+        self.0 == event_loop.id
     }
 
     /// Sends from any thread; gives the message back when the loop is closed.
     pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
-        self.home.mailbox.send(self.loop_id, message)
+        self.home().mailbox.send(self.0, message)
     }
 }
 
@@ -120,30 +161,27 @@ pub(super) struct Tenancy {
 }
 
 impl Tenancy {
-    /// A home for a new loop.
-    pub(super) fn begin(loop_id: u64) -> Self {
-        let home = vacant().pop().unwrap_or_else(|| {
-            Box::leak(Box::new(Home {
-                tenant: AtomicU64::new(0),
-                thread: AtomicU64::new(0),
-                state: AtomicPtr::new(std::ptr::null_mut()),
-                mailbox: Mailbox::default(),
-            }))
-        });
-        home.mailbox.open(loop_id);
+    /// A home for a new loop, and with it the loop's number.
+    pub(super) fn begin() -> Self {
+        let address = Address(vacant().next_number());
+        address.home().mailbox.open(address.0);
         Self {
-            address: Address { home, loop_id },
+            address,
             is_over: Cell::new(false),
         }
     }
 
+    pub(super) fn number(&self) -> u64 {
+        self.address.0
+    }
+
     /// Lets the loop be found.
     pub(super) fn move_in(&self, state: *const LoopState) {
-        let home = self.address.home;
+        let home = self.address.home();
         home.state.store(state.cast_mut(), Ordering::Relaxed);
         home.thread
             .store(context::thread_number(), Ordering::Relaxed);
-        home.tenant.store(self.address.loop_id, Ordering::Release);
+        home.tenant.store(self.address.0, Ordering::Release);
     }
 
     pub(super) fn address(&self) -> Address {
@@ -151,7 +189,7 @@ impl Tenancy {
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox<Message> {
-        &self.address.home.mailbox
+        &self.address.home().mailbox
     }
 
     /// The loop is found no more, and nothing is sent to it. To be the first thing in its `drop`.
@@ -159,9 +197,9 @@ impl Tenancy {
         if self.is_over.replace(true) {
             return;
         }
-        self.address.home.tenant.store(0, Ordering::Release);
+        self.address.home().tenant.store(0, Ordering::Release);
         drop(self.mailbox().close());
-        vacant().push(self.address.home);
+        vacant().leave(self.address.0);
     }
 }
 
@@ -189,6 +227,28 @@ mod tests {
         assert!(!elsewhere.join().unwrap());
         drop(event_loop);
         assert!(address.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_home_that_has_had_all_the_loops_that_can_be_told_apart_is_not_lived_in_again() {
+        let mut vacant = Vacant {
+            left: Vec::new(),
+            given_out: 7,
+        };
+        let first = vacant.next_number();
+        assert_eq!(first, (1 << 32) | 7);
+        vacant.leave(first);
+        assert_eq!(vacant.next_number(), (2 << 32) | 7);
+        vacant.leave(u64::from(u32::MAX) << 32 | 7);
+        assert_eq!(vacant.next_number(), (1 << 32) | 8);
+    }
+
+    #[test]
+    fn every_home_has_a_place_of_its_own() {
+        let homes: std::collections::HashSet<_> = (0..1_000)
+            .map(|number| std::ptr::from_ref(home(number)))
+            .collect();
+        assert_eq!(homes.len(), 1_000);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+use super::context;
+
 /// The sizes that are kept are a multiple of this and half of it: so much does the usual allocator take with
 /// eight bytes of its own, and wastes nothing.
 const STEP: usize = 16;
@@ -92,7 +94,7 @@ impl Blocks {
     ///
     /// It is of this layout, from [`take`](Self::take), of whichever loop, and nobody uses it any more.
     #[inline]
-    pub(crate) unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
+    unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
         let room = self.room.get();
         match class(layout) {
             Some(class) if room >= layout.size() => {
@@ -109,13 +111,35 @@ impl Blocks {
     }
 }
 
+/// A block of a layout that [`layout_for`] gave, from the running loop if there is one.
+#[inline]
+pub(crate) fn take_here(layout: Layout) -> NonNull<u8> {
+    let taken = context::with_running(|running| running.blocks.take(layout));
+    taken.unwrap_or_else(|| Blocks::allocate(layout))
+}
+
+/// Gives a block back, on any thread: to the running loop if there is one.
+///
+/// # Safety
+///
+/// As for [`Blocks::give`].
+#[inline]
+pub(crate) unsafe fn give_here(block: NonNull<u8>, layout: Layout) {
+    // SAFETY: as the caller promises.
+    let kept = context::with_running(|running| unsafe { running.blocks.give(block, layout) });
+    if kept.is_none() {
+        // SAFETY: as the caller promises.
+        unsafe { free(block, layout) };
+    }
+}
+
 /// Gives a block back to the allocator, on any thread.
 ///
 /// # Safety
 ///
 /// As for [`Blocks::give`].
 #[cold]
-pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
+unsafe fn free(block: NonNull<u8>, layout: Layout) {
     // SAFETY: `Blocks::allocate` made it, with this layout.
     unsafe { dealloc(block.as_ptr(), layout) };
 }

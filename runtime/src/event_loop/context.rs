@@ -169,11 +169,11 @@ pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
 pub(crate) fn take_turn(waker: &Waker, location: &'static Location<'static>) -> Option<()> {
     with_current_task(|task| {
         let core = task.core();
-        if !core.cancellation.is_calm() || !task.is_woken_by(waker) {
+        if !core.is_calm() || !task.is_woken_by(waker) {
             return None;
         }
         with_running(|running| running.schedule(task))?;
-        core.cancellation.turn_at(location);
+        core.turn_at(location);
         Some(())
     })?
 }

@@ -41,7 +41,6 @@ use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
@@ -58,7 +57,7 @@ use crate::delay::{Delay, seconds};
 use crate::diagnostics;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Future as AsyncioFuture, handle_of};
-use crate::tasks::{AnyTask, Main, Task, TaskKey, TaskRef, Waits};
+use crate::tasks::{AnyTask, Main, Owned, Task, TaskKey, TaskRef, Waits};
 #[cfg(feature = "threads")]
 use crate::threads::{DefaultExecutor, ThreadPoolExecutor};
 use ready::{Callback, HandleState, Ready};
@@ -81,8 +80,7 @@ pub(crate) struct LoopState {
     ready: RefCell<VecDeque<Ready>>,
     timers: RefCell<Timers>,
     /// Every task that is not done: the loop owns them.
-    tasks: RefCell<Slab<TaskRef>>,
-    last_task_id: Cell<u64>,
+    tasks: Owned,
     pub(crate) blocks: blocks::Blocks,
     tenancy: Tenancy,
     alarm: driver::Alarm,
@@ -146,17 +144,15 @@ impl ExceptionContext {
 
 impl LoopState {
     fn new(clock: Clock) -> Rc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let tenancy = Tenancy::begin();
         let state = Rc::new(Self {
-            id,
+            id: tenancy.number(),
             clock,
             ready: RefCell::default(),
             timers: RefCell::default(),
-            tasks: RefCell::default(),
-            last_task_id: Cell::new(0),
+            tasks: Owned::default(),
             blocks: blocks::Blocks::default(),
-            tenancy: Tenancy::begin(id),
+            tenancy,
             alarm: driver::Alarm::default(),
             parked: RefCell::default(),
             is_parked: Cell::new(false),
@@ -217,21 +213,16 @@ impl LoopState {
 
     // Tasks.
 
-    pub(crate) fn next_task_id(&self) -> u64 {
-        self.last_task_id.set(self.last_task_id.get() + 1);
-        self.last_task_id.get()
-    }
-
     /// Owns the task, until it is done.
+    #[inline]
     pub(crate) fn insert_task(&self, task: &TaskRef) {
-        let slot = self.tasks.borrow_mut().insert(task.clone());
-        let slot = u32::try_from(slot).expect("a loop has fewer than 2^32 tasks");
-        task.core().slot.set(Some(slot));
+        self.tasks.push(task.clone());
     }
 
+    #[inline]
     pub(crate) fn remove_task(&self, task: &TaskRef) -> Option<TaskRef> {
-        let slot = task.core().slot.take()?;
-        Some(self.tasks.borrow_mut().remove(slot as usize))
+        debug_assert!(task.event_loop().is_of(self));
+        self.tasks.remove(task)
     }
 
     /// Queues a step of the task, unless one is queued already.
@@ -250,29 +241,45 @@ impl LoopState {
         self.push(Ready::Task(task));
     }
 
-    /// Notes that a task is suspended at something that does not come from inside, or may not.
-    pub(crate) fn waits(&self, task: &TaskRef, is_known: bool) {
-        let waits = &task.core().waits;
-        if waits.get() != Waits::Inside {
+    /// Notes where what a task is suspended at comes from, for a clock that may jump.
+    #[inline]
+    pub(crate) fn waits(&self, task: &TaskRef, from: Waits) {
+        if from != Waits::Inside && self.clock.is_virtual() {
+            self.waits_outside(task, from);
+        }
+    }
+
+    fn waits_outside(&self, task: &TaskRef, from: Waits) {
+        let core = task.core();
+        if core.waits.get() != Waits::Inside {
             return;
         }
-        waits.set(if is_known {
-            self.add_outside_wait();
-            Waits::Outside
-        } else {
-            Waits::Unknown(self.patience.begin())
-        });
+        core.waits.set(from);
+        match from {
+            Waits::Inside => {}
+            Waits::Outside => self.add_outside_wait(),
+            Waits::Unknown => core.waits_since.set(self.patience.begin()),
+        }
     }
 
     /// A task no longer waits for that: it is about to step, or is gone.
     #[inline]
     pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
-        match task.core().waits.get() {
-            Waits::Inside => return,
-            Waits::Outside => self.remove_outside_wait(),
-            Waits::Unknown(round) => self.patience.end(round, !self.runs_entries.get()),
+        if task.core().waits.get() != Waits::Inside {
+            self.no_longer_waits_outside(task);
         }
-        task.core().waits.set(Waits::Inside);
+    }
+
+    fn no_longer_waits_outside(&self, task: &TaskRef) {
+        let core = task.core();
+        match core.waits.replace(Waits::Inside) {
+            Waits::Inside => {}
+            Waits::Outside => self.remove_outside_wait(),
+            Waits::Unknown => {
+                let from_outside = !self.runs_entries.get();
+                self.patience.end(core.waits_since.get(), from_outside);
+            }
+        }
     }
 
     /// Keeps what another thread is to have called here, which may hold what that thread may not:
@@ -320,8 +327,7 @@ impl LoopState {
 
     /// The tasks that are not done, oldest first.
     pub(crate) fn all_tasks(&self) -> Vec<TaskRef> {
-        let tasks = self.tasks.borrow();
-        oldest_first(tasks.iter().map(|(_, task)| task.clone()).collect())
+        self.tasks.all()
     }
 
     // Timers.
@@ -691,16 +697,10 @@ impl Drop for LoopState {
         // Each in a statement of its own: what is dropped may look at the loop's state again.
         drop(std::mem::take(&mut *self.ready.borrow_mut()));
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
-        let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
-        for task in oldest_first(tasks.into_iter().map(|(_, task)| task).collect()) {
+        for task in self.tasks.take() {
             task.destroy();
         }
     }
-}
-
-fn oldest_first(mut tasks: Vec<TaskRef>) -> Vec<TaskRef> {
-    tasks.sort_unstable_by_key(|task| task.core().id);
-    tasks
 }
 
 /// An event loop: it runs tasks and callbacks, one at a time, in the order of CPython's.

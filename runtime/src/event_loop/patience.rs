@@ -30,7 +30,7 @@ pub(super) struct Patience {
     /// How many tasks are suspended at what may come from outside, and was not waited for in vain.
     waits: Cell<usize>,
     /// How often it was in vain.
-    round: Cell<u64>,
+    round: Cell<u32>,
 }
 
 impl Default for Patience {
@@ -46,13 +46,13 @@ impl Default for Patience {
 
 impl Patience {
     /// A task waits for what may come from outside; what this gives is to be given back.
-    pub(super) fn begin(&self) -> u64 {
+    pub(super) fn begin(&self) -> u32 {
         self.waits.set(self.waits.get() + 1);
         self.round.get()
     }
 
     /// It is about to step, or is gone.
-    pub(super) fn end(&self, round: u64, came_from_outside: bool) {
+    pub(super) fn end(&self, round: u32, came_from_outside: bool) {
         if round == self.round.get() {
             self.waits.set(self.waits.get() - 1);
         }
@@ -81,7 +81,7 @@ impl Patience {
         self.until.set(None);
         self.seconds.set((self.seconds.get() / 2.0).max(LEAST));
         self.waits.set(0);
-        self.round.set(self.round.get() + 1);
+        self.round.set(self.round.get().wrapping_add(1));
         Poll::Ready(())
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct Cancellation {
     points: RefCell<Points>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
-    /// Where it gave up its turn in its last step, if it did.
-    turn: Cell<Option<&'static Location<'static>>>,
 }
 
 /// What a task that was cancelled has besides.
@@ -546,7 +544,6 @@ impl Cancellation {
 
     #[inline]
     pub(super) fn begin_step(&self) {
-        self.turn.set(None);
         if let Some(trouble) = self.trouble.get() {
             self.begin_troubled_step(trouble);
         }
@@ -652,7 +649,7 @@ impl Cancellation {
         match (outside, leaves) {
             (1.., _) => Waits::Outside,
             (0, 1..) => Waits::Inside,
-            (0, 0) => Waits::Unknown(0),
+            (0, 0) => Waits::Unknown,
         }
     }
 
@@ -662,13 +659,6 @@ impl Cancellation {
             .borrow()
             .top_down()
             .find_map(|what| what.location)
-            .or(self.turn.get())
-    }
-
-    /// The task is queued again, having given up its turn here.
-    #[inline]
-    pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
-        self.turn.set(Some(location));
     }
 
     /// Names the tasks that this one waits for.
@@ -862,7 +852,7 @@ pub(crate) enum Trouble {
 
 #[inline]
 pub(crate) fn trouble() -> Trouble {
-    match context::with_current_task(|task| task.core().cancellation.is_calm()) {
+    match context::with_current_task(|task| task.core().is_calm()) {
         None => Trouble::NoTask,
         Some(true) => Trouble::None,
         Some(false) => Trouble::Some,

@@ -1,7 +1,7 @@
 //! What every task is beneath its type: its name, its cancellation, and how it takes a
 //! step.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,6 +10,7 @@ use super::about;
 use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
 use super::errors::Errors;
 use super::header::TaskRef;
+use super::lazy::Lazy;
 use crate::contextvars::{self, Values};
 use crate::coroutines::About as Function;
 use crate::coroutines::quiet::quietly;
@@ -23,26 +24,29 @@ pub(crate) struct TaskCore {
     /// That of its coroutine, see [`about`].
     pub(super) function: Cell<Option<&'static Function>>,
     pub(crate) created_at: &'static Location<'static>,
-    /// Counts the tasks of the loop.
+    /// Counts the tasks of the thread.
     pub(crate) id: u64,
-    /// Its place among the loop's tasks, while the loop owns it.
-    pub(crate) slot: Cell<Option<u32>>,
     /// Whether a step is queued.
     pub(crate) scheduled: Cell<bool>,
     /// Where what it waits for comes from.
     pub(crate) waits: Cell<Waits>,
+    /// Since which round of the loop's patience, if nobody knows where it comes from.
+    pub(crate) waits_since: Cell<u32>,
     /// Whether its coroutine is being polled.
     pub(crate) stepping: Cell<bool>,
     pub(super) started: Cell<bool>,
     /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
     is_main: bool,
-    /// Of its name, if it was given none.
-    number: Cell<u64>,
-    pub(crate) cancellation: Cancellation,
+    /// What the number in its name is less than `id`.
+    named_before: u32,
+    /// Where it gave up its turn in its last step, if it did.
+    turn: Cell<Option<&'static Location<'static>>>,
+    /// There once it was suspended at something of asyncio's, or cancelled.
+    pub(crate) cancellation: Lazy<Cancellation>,
     /// Its context variables, unless it was given a context to run in.
     own_values: Cell<Values>,
     /// What few tasks have.
-    extra: OnceCell<Box<Extra>>,
+    extra: Lazy<Extra>,
 }
 
 /// Where what a suspended task awaits comes from.
@@ -52,8 +56,8 @@ pub(crate) enum Waits {
     Inside,
     /// From input, a thread or a process.
     Outside,
-    /// Who knows: it is none of asyncio's. Since this round of the loop's patience.
-    Unknown(u64),
+    /// Who knows: it is none of asyncio's.
+    Unknown,
 }
 
 #[derive(Default)]
@@ -66,109 +70,143 @@ struct Extra {
 
 thread_local! {
     /// Per thread, so that what one thread's tasks are called does not hang on another's.
-    static LAST_NUMBER: Cell<u64> = const { Cell::new(0) };
+    static NUMBERS: Numbers = const {
+        Numbers {
+            last_id: Cell::new(0),
+            named: Cell::new(0),
+        }
+    };
 }
 
-#[inline]
-fn next_number() -> u64 {
-    LAST_NUMBER.with(|last| {
-        last.set(last.get() + 1);
-        last.get()
-    })
+struct Numbers {
+    last_id: Cell<u64>,
+    /// How many tasks were given a name as they were made: those took no number.
+    named: Cell<u32>,
 }
 
 impl TaskCore {
     #[inline]
-    pub(super) fn new(
-        event_loop: &LoopState,
-        created_at: &'static Location<'static>,
-        is_main: bool,
-    ) -> Self {
+    pub(super) fn new(created_at: &'static Location<'static>, is_main: bool) -> Self {
+        let (id, named_before) = NUMBERS.with(|numbers| {
+            let id = numbers.last_id.get() + 1;
+            numbers.last_id.set(id);
+            (id, numbers.named.get())
+        });
         Self {
             function: Cell::new(None),
             created_at,
-            id: event_loop.next_task_id(),
-            slot: Cell::new(None),
+            id,
             scheduled: Cell::new(false),
             waits: Cell::new(Waits::Inside),
+            waits_since: Cell::new(0),
             stepping: Cell::new(false),
             started: Cell::new(false),
             is_main,
-            number: Cell::new(next_number()),
-            cancellation: Cancellation::default(),
+            named_before,
+            turn: Cell::new(None),
+            cancellation: Lazy::new(),
             own_values: Cell::new(contextvars::copy()),
-            extra: OnceCell::new(),
+            extra: Lazy::new(),
         }
-    }
-
-    fn extra(&self) -> &Extra {
-        self.extra.get_or_init(Box::default)
     }
 
     /// `Task-1` unless it was given one.
     pub(crate) fn name(&self) -> String {
-        let given = self.extra.get().and_then(|it| it.name.borrow().clone());
+        let given = self.extra.peek().and_then(|it| it.name.borrow().clone());
         given.map_or_else(
-            || format!("Task-{}", self.number.get()),
+            || format!("Task-{}", self.id - u64::from(self.named_before)),
             |name| name.to_string(),
         )
     }
 
     pub(crate) fn set_name(&self, name: Rc<str>) {
-        let old = self.extra().name.replace(Some(name));
+        let old = self.extra.name.replace(Some(name));
         drop(old);
     }
 
     /// A name that was given at creation takes no number.
     pub(crate) fn set_first_name(&self, name: Rc<str>) {
-        LAST_NUMBER.with(|last| {
-            if last.get() == self.number.get() {
-                last.set(last.get() - 1);
+        NUMBERS.with(|numbers| {
+            let was_last = numbers.last_id.get() == self.id;
+            if was_last && numbers.named.get() == self.named_before {
+                numbers.named.set(self.named_before.saturating_add(1));
             }
         });
         self.set_name(name);
     }
 
     pub(crate) fn set_context(&self, context: contextvars::Context) {
-        let old = self.extra().given_context.replace(Some(context));
+        let old = self.extra.given_context.replace(Some(context));
         drop(old);
     }
 
     /// Which of the values that it may end with are exceptions, if any is known to be.
     pub(super) fn errors(&self) -> Option<&RefCell<Option<Errors>>> {
-        self.extra.get().map(|extra| &extra.errors)
+        self.extra.peek().map(|extra| &extra.errors)
     }
 
     pub(super) fn known_errors(&self) -> &RefCell<Option<Errors>> {
-        &self.extra().errors
+        &self.extra.errors
     }
 
-    /// Whether the loop owns it: it is not done, and there is a loop.
+    /// Drops all that it holds.
+    ///
+    /// # Safety
+    ///
+    /// The last handle is going, and nobody has a reference to anything in here.
     #[inline]
-    pub(crate) fn is_owned(&self) -> bool {
-        self.slot.get().is_some()
-    }
-
-    /// Drops what is of the thread.
-    pub(super) fn empty(&self) {
-        self.cancellation.clear();
-        drop(self.own_values.take());
-        if let Some(extra) = self.extra.get() {
-            drop(extra.name.take());
-            extra.errors.take();
-            drop(extra.given_context.take());
+    pub(super) unsafe fn empty(&self) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            self.cancellation.clear();
+            self.extra.clear();
         }
+        drop(self.own_values.take());
     }
 }
 
 impl TaskCore {
+    /// Whether it was never cancelled: then nothing is raised in it or held back.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        self.cancellation.peek().is_none_or(Cancellation::is_calm)
+    }
+
+    #[inline]
+    fn begin_step(&self) {
+        self.turn.set(None);
+        if let Some(cancellation) = self.cancellation.peek() {
+            cancellation.begin_step();
+        }
+    }
+
+    /// The task is queued again, having given up its turn here.
+    #[inline]
+    pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
+        self.turn.set(Some(location));
+    }
+
+    /// Where it stands in the program, as far as the leaves know that are suspended.
+    pub(super) fn stands_at(&self) -> Option<&'static Location<'static>> {
+        let turn = self.turn.get();
+        turn.or_else(|| self.cancellation.peek()?.location())
+    }
+
+    /// There is nothing more to be cancelled.
+    #[inline]
+    fn clear(&self) {
+        if let Some(cancellation) = self.cancellation.peek() {
+            cancellation.clear();
+        }
+    }
+
     pub(super) fn has_started(&self) -> bool {
         self.started.get()
     }
 
     #[inline]
     fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
-        let given = match self.extra.get() {
+        let given = match self.extra.peek() {
             None => None,
             Some(extra) => extra.given_context.borrow().clone(),
         };
@@ -257,7 +295,7 @@ impl TaskRef {
             task: self,
             main: main.filter(|main| main.task.is(self)),
         };
-        core.cancellation.begin_step();
+        core.begin_step();
         let outcome = {
             let _entered = Entered::task(Some(self));
             core.stepping.set(true);
@@ -266,7 +304,7 @@ impl TaskRef {
             outcome
         };
         match outcome {
-            Outcome::Suspended if core.scheduled.get() && core.cancellation.is_calm() => {}
+            Outcome::Suspended if core.scheduled.get() && core.is_calm() => {}
             Outcome::Suspended => self.suspend(event_loop),
             outcome => self.has_ended(event_loop, outcome),
         }
@@ -293,18 +331,19 @@ impl TaskRef {
     /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
     fn suspend(&self, event_loop: &Rc<LoopState>) {
         let core = self.core();
-        core.cancellation.pass_on(self, event_loop);
+        let cancellation = core.cancellation.peek();
+        if let Some(cancellation) = cancellation {
+            cancellation.pass_on(self, event_loop);
+        }
         if !core.scheduled.get() {
-            match core.cancellation.waits() {
-                Waits::Inside => {}
-                waits => event_loop.waits(self, waits == Waits::Outside),
-            }
+            let waits = cancellation.map_or(Waits::Unknown, Cancellation::waits);
+            event_loop.waits(self, waits);
         }
     }
 
     fn finish(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
         let core = self.core();
-        core.cancellation.clear();
+        core.clear();
         let owned = event_loop.remove_task(self);
         if state == State::Finished && failure.is_none() && self.gave_error() {
             self.future().fails_with_value();
@@ -347,7 +386,6 @@ impl TaskRef {
 
     /// Drops the coroutine of a task whose loop is gone.
     pub(crate) fn destroy(&self) {
-        self.core().slot.set(None);
         if self.future().is_done() {
             return;
         }
@@ -375,7 +413,7 @@ impl TaskRef {
 
     /// Takes the task of a `run_until_complete` out of the loop.
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
-        self.core().cancellation.clear();
+        self.core().clear();
         event_loop.no_longer_waits(self);
         let owned = event_loop.remove_task(self);
         drop(owned);
@@ -393,7 +431,8 @@ impl Coroutine<'_, '_> {
     fn run(&mut self, core: &TaskCore) -> Outcome {
         let started = core.started.replace(true);
         if !started {
-            if let Some(error) = core.cancellation.take_to_raise() {
+            let cancellation = core.cancellation.peek();
+            if let Some(error) = cancellation.and_then(Cancellation::take_to_raise) {
                 // As in Python, the body of a task that was cancelled before never runs; and
                 // nobody is told that it was never awaited.
                 return quietly(|| self.unwind(error));
@@ -413,8 +452,8 @@ impl Coroutine<'_, '_> {
             if started { poll() } else { about::learn(poll) }
         }));
         match polled {
-            Ok(Poll::Pending) if core.cancellation.is_calm() => Outcome::Suspended,
-            Ok(Poll::Ready(())) if core.cancellation.is_calm() => Outcome::Finished,
+            Ok(Poll::Pending) if core.is_calm() => Outcome::Suspended,
+            Ok(Poll::Ready(())) if core.is_calm() => Outcome::Finished,
             polled => self.conclude(core, polled),
         }
     }

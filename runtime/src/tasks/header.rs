@@ -14,8 +14,9 @@
 //!
 //! What may be touched where:
 //!
-//! - `travelling`, `vtable` and `address`: everywhere, as long as one has a reference;
-//! - everything else: only at home, `core` and `future` only until the last handle is gone, which [`Address::is_home`] tells, or with a `TaskRef`.
+//! - `travelling`, `vtable` and the address of the loop, which is in `future`: everywhere, as long as one
+//!   has a reference;
+//! - everything else: only at home, `core` and the rest of `future` only until the last handle is gone, which [`Address::is_home`] tells, or with a `TaskRef`.
 
 use std::alloc::Layout;
 use std::any::TypeId;
@@ -31,9 +32,9 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::core::TaskCore;
 use super::count::Travelling;
 use super::errors::Errors;
+use super::owned::Links;
 use super::repr;
 use crate::event_loop::blocks;
-use crate::event_loop::context;
 use crate::event_loop::remote::Message;
 use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
 use crate::exceptions::{Exception, Panic};
@@ -43,7 +44,6 @@ use crate::futures::FutureCore;
 pub(super) struct Header {
     travelling: Travelling,
     vtable: &'static VTable,
-    address: Address,
     handles: Cell<u32>,
     /// Wakers that were made here, less those that were dropped here.
     wakers: Cell<u32>,
@@ -52,9 +52,11 @@ pub(super) struct Header {
     is_gone: Cell<bool>,
     /// `wakers` is counted in `travelling` from now on.
     is_merged: Cell<bool>,
-    /// This and the next are dropped with the last handle.
-    core: ManuallyDrop<TaskCore>,
-    future: ManuallyDrop<FutureCore>,
+    links: Links,
+    /// This and the next are emptied with the last handle, and not dropped. With this one is the address
+    /// of the loop.
+    future: FutureCore,
+    core: TaskCore,
 }
 
 /// What is behind the header.
@@ -239,7 +241,12 @@ impl<F: Future, N> Functions<F, N> {
 impl Header {
     #[inline]
     fn address(&self) -> Address {
-        self.address
+        self.future.event_loop()
+    }
+
+    #[inline]
+    pub(super) fn links(&self) -> &Links {
+        &self.links
     }
 }
 
@@ -270,14 +277,14 @@ impl TaskRef {
             (&raw mut (*allocation).header).write(Header {
                 travelling: Travelling::new(),
                 vtable,
-                address: event_loop.address(),
                 handles: Cell::new(1),
                 wakers: Cell::new(0),
                 stage: Cell::new(Stage::Coroutine),
                 is_gone: Cell::new(false),
                 is_merged: Cell::new(false),
-                core: ManuallyDrop::new(TaskCore::new(event_loop, created_at, is_main)),
-                future: ManuallyDrop::new(FutureCore::new(event_loop)),
+                links: Links::default(),
+                future: FutureCore::new(event_loop),
+                core: TaskCore::new(created_at, is_main),
             });
             Self::of(NonNull::new_unchecked(allocation).cast())
         }
@@ -288,6 +295,36 @@ impl TaskRef {
             header,
             of: PhantomData,
         }
+    }
+
+    #[inline]
+    pub(super) fn raw(&self) -> NonNull<Header> {
+        self.header
+    }
+
+    /// The reference itself, to come back [`from_raw`](Self::from_raw).
+    #[inline]
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).header
+    }
+
+    /// # Safety
+    ///
+    /// It is from [`into_raw`](Self::into_raw), and nobody else takes that reference back.
+    #[inline]
+    pub(super) unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        Self::of(header)
+    }
+
+    #[inline]
+    pub(super) fn links(&self) -> &Links {
+        self.header().links()
+    }
+
+    /// Whether the loop owns it: it is not done, and there is a loop.
+    #[inline]
+    pub(crate) fn is_owned(&self) -> bool {
+        self.links().is_in()
     }
 
     /// One more reference.
@@ -450,10 +487,6 @@ impl TaskRef {
             fn drop(&mut self) {
                 // SAFETY: the last handle is about to go, and stands for a reference until it is merged.
                 unsafe {
-                    let header = self.0.as_ptr();
-                    // They are empty, but for memory.
-                    ManuallyDrop::drop(&mut (*header).core);
-                    ManuallyDrop::drop(&mut (*header).future);
                     let header = self.0.as_ref();
                     header.is_merged.set(true);
                     if header.travelling.merge(header.wakers.get()) {
@@ -467,7 +500,8 @@ impl TaskRef {
         self.report_unseen();
         self.drop_coroutine();
         self.drop_value();
-        self.core().empty();
+        // SAFETY: this is the last handle, and whoever looks at something in it borrows one.
+        unsafe { self.core().empty() };
         self.future().empty();
     }
 
@@ -524,11 +558,7 @@ unsafe fn free(header: NonNull<Header>) {
     // destructor that is still needed.
     unsafe {
         let layout = header.as_ref().vtable.layout;
-        let block = header.cast();
-        let kept = context::with_running(|running| running.blocks.give(block, layout));
-        if kept.is_none() {
-            blocks::free(block, layout);
-        }
+        blocks::give_here(header.cast(), layout);
     }
 }
 
@@ -581,7 +611,7 @@ impl TaskKey {
 
     /// The task, at home, until it is done.
     pub(crate) fn task(&self) -> Option<TaskRef> {
-        self.upgrade().filter(|task| task.core().is_owned())
+        self.upgrade().filter(TaskRef::is_owned)
     }
 
     #[inline]
@@ -630,7 +660,7 @@ impl TaskKey {
     #[inline]
     fn wake_at_home(&self) {
         let header = self.header();
-        if header.is_gone.get() || !header.core.is_owned() || header.core.scheduled.get() {
+        if header.is_gone.get() || !header.links.is_in() || header.core.scheduled.get() {
             return;
         }
         // SAFETY: this is its home, and it is not gone.

@@ -23,7 +23,7 @@ pub(crate) fn task(task: &TaskRef) -> String {
     let doing = if future.is_done() {
         format!("done, defined at {file}:{line}")
     } else {
-        let stands_at = core.cancellation.location();
+        let stands_at = core.stands_at();
         let (file, line) = stands_at.map_or((file, line), |it| (it.file(), it.line()));
         format!("running at {file}:{line}")
     };
@@ -78,7 +78,7 @@ fn status(state: State) -> &'static str {
 }
 
 fn ending(text: &mut String, core: &FutureCore, value: impl FnOnce() -> String) {
-    match (core.state(), &*core.peek_failure()) {
+    match (core.state(), &core.peek_failure()) {
         (State::Finished, Some(failure)) => {
             let _ = match failure {
                 Exception::Panic(panic) => write!(text, " exception={panic:?}"),
