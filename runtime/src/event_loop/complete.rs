@@ -1,0 +1,216 @@
+//! A loop that runs until something is done.
+
+use std::panic::Location;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::context;
+use super::handle::EventLoop;
+use super::ready::Callback;
+use super::shutdown::Interrupted;
+use crate::contextvars;
+use crate::exceptions::{CancelledError, Exception};
+use crate::futures::handle_of;
+use crate::tasks::{Main, Task, TaskRef};
+
+const STOPPED: &str = "Event loop stopped before Future completed.";
+
+impl EventLoop {
+    /// Runs the loop until `future` is done, and gives what it gave.
+    ///
+    /// A coroutine becomes a task first; it may borrow from the caller. A [`Task`], a
+    /// [`Future`](crate::Future) or a [`Gather`](crate::Gather) is waited for as it is. What else
+    /// is left in the loop stays there, and goes on when the loop runs again.
+    ///
+    /// Mirrors `loop.run_until_complete`.
+    ///
+    /// # Panics
+    ///
+    /// - `This event loop is already running` and `Cannot run the event loop while another loop is
+    ///   running`, when called from inside a loop;
+    /// - `Event loop is closed`;
+    /// - `Event loop stopped before Future completed.`;
+    /// - `The future belongs to a different loop ...`, when it is a handle of another one;
+    /// - with the payload of a panic in `future`; with a [`CancelledError`](crate::CancelledError)
+    ///   when it was cancelled;
+    /// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback
+    ///   panicked with. A coroutine is cancelled, and its cleanup awaited, before that.
+    #[track_caller]
+    pub fn run_until_complete<F: IntoFuture>(&self, future: F) -> F::Output {
+        self.check_runnable();
+        let future = future.into_future();
+        let stop = {
+            let inner = Rc::downgrade(&self.inner);
+            move || {
+                if let Some(inner) = inner.upgrade() {
+                    inner.stopping.set(true);
+                }
+            }
+        };
+        let is_handle = match handle_of(&future) {
+            Some(handle) => {
+                assert!(
+                    handle.belongs_to(&self.inner),
+                    "The future belongs to a different loop than the one that is to run it"
+                );
+                let stop = handle.on_done(Callback::Call(Box::new(stop.clone())));
+                let _remove = Defer(|| handle.remove_callback(stop));
+                self.run(None);
+                assert!(handle.is_done(), "{STOPPED}");
+                true
+            }
+            None => false,
+        };
+        if is_handle {
+            return take_ready(future);
+        }
+        match self.run_task(
+            future,
+            Location::caller(),
+            stop,
+            Interrupted::CancelsMain,
+            |_| (),
+        ) {
+            Ok(value) => value,
+            Err(cancelled) => std::panic::panic_any(cancelled),
+        }
+    }
+
+    /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller, who
+    /// also hears when it was cancelled.
+    pub(crate) fn run_main<F: Future>(
+        &self,
+        future: F,
+        called_at: &'static Location<'static>,
+        context: &contextvars::Context,
+        see: impl FnOnce(&TaskRef),
+    ) -> Result<F::Output, CancelledError> {
+        self.check_runnable();
+        let see = |main: &TaskRef| {
+            main.core().set_context(context.clone());
+            see(main);
+        };
+        let inner = Rc::downgrade(&self.inner);
+        let stop = move || {
+            if let Some(inner) = inner.upgrade() {
+                inner.stopping.set(true);
+            }
+        };
+        self.run_task(future, called_at, stop, Interrupted::CancelsAll, see)
+    }
+
+    fn run_task<F: Future>(
+        &self,
+        future: F,
+        called_at: &'static Location<'static>,
+        stop: impl FnOnce() + 'static,
+        interrupted: Interrupted,
+        see: impl FnOnce(&TaskRef),
+    ) -> Result<F::Output, CancelledError> {
+        let mut body = Body::new(future);
+        let main = Task::<()>::main::<F>(&self.inner, called_at);
+        see(&main.erased());
+        let stop = main.add_stop(stop);
+        {
+            let _leave = Defer(|| main.leave(&self.inner));
+            let mut on_stack = Main::new(&main, &mut body);
+            self.inner.run(Some(&mut on_stack));
+            let interrupt = self.inner.take_interrupt();
+            if let Some(panic) = interrupt {
+                if !main.done() {
+                    main.core().remove_callback(stop);
+                    self.end_interrupted(interrupted, &main.erased(), &mut on_stack);
+                }
+                panic.resume();
+            }
+        }
+        match main.core().failure() {
+            Some(Exception::CancelledError(error)) => Err(error),
+            Some(Exception::Panic(panic)) => panic.resume(),
+            None => match body.value.take() {
+                Some(value) => Ok(value),
+                None => panic!("{STOPPED}"),
+            },
+        }
+    }
+
+    pub(super) fn run(&self, main: Option<&mut Main<'_>>) {
+        self.inner.run(main);
+        let interrupt = self.inner.take_interrupt();
+        if let Some(panic) = interrupt {
+            panic.resume();
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn check_runnable(&self) {
+        self.inner.check_open();
+        match context::running() {
+            Some(running) if Rc::ptr_eq(&running, &self.inner) => {
+                panic!("This event loop is already running")
+            }
+            Some(_) => panic!("Cannot run the event loop while another loop is running"),
+            None => {}
+        }
+    }
+}
+
+/// The future that `run_until_complete` runs as a task, on the caller's stack.
+struct Body<F: Future> {
+    future: Option<std::pin::Pin<Box<F>>>,
+    value: Option<F::Output>,
+}
+
+impl<F: Future> Body<F> {
+    fn new(future: F) -> Self {
+        Self {
+            future: Some(Box::pin(future)),
+            value: None,
+        }
+    }
+}
+
+impl<F: Future> crate::tasks::Body for Body<F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = &mut self.future else {
+            return Poll::Pending;
+        };
+        future.as_mut().poll(cx).map(|value| {
+            self.value = Some(value);
+            self.future = None;
+        })
+    }
+
+    fn drop_future(&mut self) {
+        self.future = None;
+    }
+
+    fn drop_value(&mut self) {
+        self.value = None;
+    }
+
+    fn gave_error(&self, errors: &crate::tasks::errors::Errors) -> bool {
+        let value = self.value.as_ref();
+        value.is_some_and(|value| errors.is_error(value))
+    }
+}
+
+/// What a future gives that is known to be done.
+pub(crate) fn take_ready<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("a done future is ready"),
+    }
+}
+
+struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,332 @@
+//! The loop as its users have it.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use super::clock::Clock;
+use super::context;
+use super::ready::{Callback, Handle, HandleState, Ready, TimerHandle};
+use super::remote::RemoteLoop;
+use super::report::{ExceptionContext, default_exception_handler};
+use super::state::LoopState;
+use crate::contextvars;
+use crate::delay::{Delay, seconds};
+use crate::futures::Future as AsyncioFuture;
+use crate::tasks::Task;
+
+/// An event loop: it runs tasks and callbacks, one at a time, in the order of CPython's.
+///
+/// A handle: a clone is the same loop, and so is equal to it. It belongs to the thread it was made
+/// on; [`remote`](Self::remote) is the part of it that other threads may hold.
+///
+/// One iteration polls for input, takes in the wake-ups that brought, appends the timers that are
+/// due, and then runs exactly what was ready at that point: what becomes ready meanwhile waits for
+/// the next iteration. Mirrors `asyncio.AbstractEventLoop`; most programs only need
+/// [`run`](crate::run).
+///
+/// ```
+/// let event_loop = asyncio::new_event_loop();
+/// let answer = event_loop.run_until_complete(async { 42 });
+/// event_loop.close();
+/// assert_eq!(answer, 42);
+/// ```
+#[derive(Clone)]
+pub struct EventLoop {
+    pub(crate) inner: Rc<LoopState>,
+}
+
+impl EventLoop {
+    pub(crate) fn with_clock(clock: Clock) -> Self {
+        Self {
+            inner: LoopState::new(clock),
+        }
+    }
+
+    /// Runs the loop until [`stop`](Self::stop) is called.
+    ///
+    /// # Panics
+    ///
+    /// As [`run_until_complete`](Self::run_until_complete).
+    #[track_caller]
+    pub fn run_forever(&self) {
+        self.check_runnable();
+        self.run(None);
+    }
+
+    /// Ends the loop's run after the current iteration, or, when it does not run, after the first
+    /// one of the next run. Mirrors `loop.stop`.
+    pub fn stop(&self) {
+        self.inner.stopping.set(true);
+        self.inner.unpark();
+    }
+
+    /// Whether the loop runs right now.
+    pub fn is_running(&self) -> bool {
+        context::running().is_some_and(|running| Rc::ptr_eq(&running, &self.inner))
+    }
+
+    /// Ends the loop for good: what was ready and the timers are dropped. Twice is once.
+    ///
+    /// # Panics
+    ///
+    /// `Cannot close a running event loop`.
+    #[track_caller]
+    pub fn close(&self) {
+        assert!(!self.is_running(), "Cannot close a running event loop");
+        if self.inner.closed.replace(true) {
+            return;
+        }
+        drop(self.inner.tenancy.mailbox().close());
+        let ready = std::mem::take(&mut *self.inner.ready.borrow_mut());
+        drop(ready);
+        let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
+        drop(timers);
+        let parked = std::mem::take(&mut *self.inner.parked_callbacks.borrow_mut());
+        drop(parked);
+        self.inner.unwatch_all();
+        #[cfg(feature = "threads")]
+        drop(self.inner.replace_default_executor(None));
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.get()
+    }
+
+    /// The loop's time in seconds: only differences mean something.
+    pub fn time(&self) -> f64 {
+        self.inner.time()
+    }
+
+    /// The loop's clock.
+    pub fn clock(&self) -> Clock {
+        self.inner.clock.clone()
+    }
+
+    /// Has `callback` called in the next iteration, after what is queued already.
+    ///
+    /// A panic in it is logged (`Exception in callback`), and the loop goes on.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.call_soon(|| println!("second"));
+    /// println!("first");
+    /// asyncio::sleep(0).await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
+        self.inner.check_open();
+        let state = HandleState::new(Box::new(contextvars::bound(callback)));
+        self.inner.push(Ready::Handle(state.clone()));
+        Handle(state)
+    }
+
+    /// As [`call_soon`](Self::call_soon), from any thread: see [`remote`](Self::remote) for a
+    /// handle that is [`Send`].
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    #[track_caller]
+    pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) {
+        self.inner.check_open();
+        self.inner
+            .push(Ready::Call(Box::new(contextvars::bound(callback))));
+    }
+
+    /// The part of this loop that other threads may hold.
+    pub fn remote(&self) -> RemoteLoop {
+        RemoteLoop(self.inner.address())
+    }
+
+    /// Has `callback` called after `delay`. Mirrors `loop.call_later`.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`; `Invalid delay: NaN (not a number)`.
+    #[track_caller]
+    pub fn call_later(&self, delay: impl Delay, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.call_at(self.time() + seconds(&delay), callback)
+    }
+
+    /// Has `callback` called when the loop's [`time`](Self::time) is `when`. Timers for the same
+    /// moment are called in the order in which they were made.
+    ///
+    /// # Panics
+    ///
+    /// As [`call_later`](Self::call_later).
+    #[track_caller]
+    pub fn call_at(&self, when: f64, callback: impl FnOnce() + 'static) -> TimerHandle {
+        self.inner.check_open();
+        assert!(!when.is_nan(), "Invalid delay: NaN (not a number)");
+        let key = self
+            .inner
+            .insert_timer(when, Callback::Call(Box::new(contextvars::bound(callback))));
+        TimerHandle {
+            event_loop: Rc::downgrade(&self.inner),
+            key,
+            when,
+            cancelled: Rc::default(),
+        }
+    }
+
+    /// Makes a task of a future; it takes its first step in the next iteration.
+    ///
+    /// # Panics
+    ///
+    /// `Event loop is closed`.
+    #[track_caller]
+    pub fn create_task<F: IntoFuture>(&self, future: F) -> Task<F::Output>
+    where
+        F::IntoFuture: 'static,
+        F::Output: 'static,
+    {
+        self.inner.check_open();
+        Task::spawn(&self.inner, future.into_future())
+    }
+
+    /// A [`Future`](crate::Future) of this loop.
+    pub fn create_future<T: 'static>(&self) -> AsyncioFuture<T> {
+        AsyncioFuture::on(self)
+    }
+
+    /// Whether the loop is in debug mode.
+    pub fn get_debug(&self) -> bool {
+        self.inner.debug.get()
+    }
+
+    /// Turns debug mode on or off: whatever runs for longer than
+    /// [`slow_callback_duration`](Self::slow_callback_duration) is logged then.
+    ///
+    /// A new loop is in debug mode when the environment variable `ASYNCIO_DEBUG` is set, to
+    /// something other than `0`.
+    pub fn set_debug(&self, debug: bool) {
+        self.inner.debug.set(debug);
+    }
+
+    /// How many seconds a task or callback may run before it is called slow; 0.1 unless set.
+    pub fn slow_callback_duration(&self) -> f64 {
+        self.inner.slow_callback_duration.get()
+    }
+
+    /// Sets [`slow_callback_duration`](Self::slow_callback_duration).
+    pub fn set_slow_callback_duration(&self, delay: impl Delay) {
+        self.inner.slow_callback_duration.set(seconds(&delay));
+    }
+
+    /// Sets what is called when something fails where nobody can be told; without it, it is
+    /// logged. Mirrors `loop.set_exception_handler`.
+    pub fn set_exception_handler(&self, handler: impl Fn(&EventLoop, &ExceptionContext) + 'static) {
+        let old = self.inner.exception_handler.replace(Some(Rc::new(handler)));
+        drop(old);
+    }
+
+    /// Takes the exception handler back: what fails is logged again. Mirrors
+    /// `loop.set_exception_handler(None)`.
+    pub fn unset_exception_handler(&self) {
+        let old = self.inner.exception_handler.take();
+        drop(old);
+    }
+
+    /// Calls the exception handler, as the loop does when something fails where nobody can be told.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc};
+    /// # asyncio::run(async {
+    /// let heard = Rc::new(RefCell::new(Vec::new()));
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler({
+    ///     let heard = heard.clone();
+    ///     move |_, context| heard.borrow_mut().push(context.message.clone())
+    /// });
+    /// event_loop.call_exception_handler(&asyncio::ExceptionContext::new("out of paper"));
+    /// assert_eq!(*heard.borrow(), ["out of paper"]);
+    /// # });
+    /// ```
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        self.inner.report(context.clone());
+    }
+
+    /// Logs, as the loop does when no exception handler is set: for handlers that only look for
+    /// some things.
+    pub fn default_exception_handler(&self, context: &ExceptionContext) {
+        default_exception_handler(context);
+    }
+
+    /// How many iterations the loop has begun.
+    pub(crate) fn iteration(&self) -> u64 {
+        self.inner.iteration.get()
+    }
+}
+
+impl PartialEq for EventLoop {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for EventLoop {}
+
+impl Hash for EventLoop {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.inner).hash(state);
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    /// As Python shows its loops.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let python = |value| if value { "True" } else { "False" };
+        write!(
+            f,
+            "<EventLoop running={} closed={} debug={}>",
+            python(self.is_running()),
+            python(self.is_closed()),
+            python(self.get_debug())
+        )
+    }
+}
+
+/// The running loop of this thread.
+///
+/// # Panics
+///
+/// `no running event loop`, outside of one.
+#[track_caller]
+pub fn get_running_loop() -> EventLoop {
+    match context::running() {
+        Some(inner) => EventLoop { inner },
+        None => panic!("no running event loop"),
+    }
+}
+
+/// The running loop, or else the one that [`set_event_loop`] set, or else a new one, which is set.
+///
+/// Mirrors `asyncio.get_event_loop` as the generator-based programs knew it.
+pub fn get_event_loop() -> EventLoop {
+    if let Some(inner) = context::running() {
+        return EventLoop { inner };
+    }
+    context::set().unwrap_or_else(|| {
+        let event_loop = new_event_loop();
+        context::replace_set(Some(event_loop.clone()));
+        event_loop
+    })
+}
+
+/// A new loop. It runs nothing until it is told to, and is not set.
+pub fn new_event_loop() -> EventLoop {
+    EventLoop::with_clock(Clock::of_new_loops())
+}
+
+/// Sets what [`get_event_loop`] gives on this thread while no loop runs.
+pub fn set_event_loop(event_loop: Option<&EventLoop>) {
+    context::replace_set(event_loop.cloned());
+}

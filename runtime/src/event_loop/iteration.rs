@@ -1,0 +1,242 @@
+//! What a loop does in one iteration, and how one follows the other.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::ready::{Callback, Ready};
+use super::remote::Message;
+use super::report::{ExceptionContext, guarded, wake};
+use super::state::LoopState;
+use super::{context, driver};
+use crate::diagnostics;
+use crate::exceptions::{KeyboardInterrupt, Panic};
+use crate::tasks::{AnyTask, Main};
+
+/// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
+const CLOCK_RESOLUTION: f64 = 1e-9;
+
+impl LoopState {
+    /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
+    pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
+        let _running = context::Running::enter(self);
+        let _unpark = Unparking(self);
+        let mut main = main;
+        driver::drive(|cx| self.drive(cx, &mut main));
+        self.stopping.set(false);
+    }
+
+    /// Some iterations, between two polls for input; ready when the loop is stopped.
+    fn drive(self: &Rc<Self>, cx: &mut Context<'_>, main: &mut Option<&mut Main<'_>>) -> Poll<()> {
+        drop(self.parked.borrow_mut().take());
+        self.tenancy.mailbox().set_unpark(Some(cx.waker().clone()));
+        let mut budget = driver::Budget::default();
+        loop {
+            self.receive();
+            if self.ready.borrow().is_empty() {
+                driver::look();
+            }
+            self.take_due_timers();
+            let snapshot = self.ready.borrow().len();
+            if snapshot == 0 && !self.stopping.get() {
+                match self.wait(cx) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            self.iteration.set(self.iteration.get() + 1);
+            self.patience.renew();
+            let _runs = RunsEntries::begin(&self.runs_entries);
+            if self.run_entries(snapshot, main).is_break() {
+                return Poll::Ready(());
+            }
+            if self.stopping.get() {
+                return Poll::Ready(());
+            }
+            if !budget.spend(snapshot) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Nothing is ready: ready when time has been moved on, pending when input is to be waited for.
+    fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let next = self.timers.borrow_mut().next_deadline();
+        *self.parked.borrow_mut() = Some(cx.waker().clone());
+        self.is_parked.set(true);
+        driver::rest(cx.waker());
+        // A timer that is never due is not waited for.
+        let Some(when) = next.filter(|when| when.is_finite()) else {
+            return Poll::Pending;
+        };
+        let moved = if !self.clock.is_virtual() {
+            self.alarm.poll(cx, when, when - self.time()).is_ready()
+        } else if self.outside_waits.get() > 0 {
+            false
+        } else if self.patience.poll(cx, &self.alarm).is_ready() {
+            self.clock.jump_to(when);
+            true
+        } else {
+            false
+        };
+        if moved {
+            drop(self.parked.borrow_mut().take());
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Takes in what other threads have sent.
+    #[inline]
+    fn receive(&self) {
+        let mailbox = self.tenancy.mailbox();
+        if !mailbox.has_mail() {
+            return;
+        }
+        for message in mailbox.receive() {
+            match message {
+                Message::Wake(task) => task.arrive(),
+                Message::Call(callback) => self.push(Ready::Call(callback)),
+                Message::Leave(key, point) => {
+                    if let Some(task) = key.task() {
+                        task.core().cancellation.forget(point);
+                    }
+                }
+                Message::CancelTimer(key) => self.cancel_timer(key),
+            }
+        }
+    }
+
+    #[inline]
+    fn take_due_timers(&self) {
+        let mut timers = self.timers.borrow_mut();
+        if timers.is_empty() || timers.next_deadline().is_none() {
+            return;
+        }
+        let now = self.time();
+        let mut ready = self.ready.borrow_mut();
+        while let Some(key) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
+            ready.push_back(Ready::Timer(key));
+        }
+    }
+
+    /// Runs what was ready when the iteration began. What callbacks and tasks raise they deal with;
+    /// what remains is the panic of a destructor, when with an entry the last reference to something
+    /// goes.
+    fn run_entries(
+        self: &Rc<Self>,
+        snapshot: usize,
+        main: &mut Option<&mut Main<'_>>,
+    ) -> ControlFlow<()> {
+        let mut left = snapshot;
+        while left > 0 {
+            guarded("Exception ignored in a destructor", || {
+                while left > 0 && !self.is_interrupted.get() {
+                    left -= 1;
+                    let entry = self.ready.borrow_mut().pop_front();
+                    let Some(entry) = entry else { return };
+                    self.run_unguarded(entry, main);
+                }
+            });
+            if self.is_interrupted.get() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    #[inline]
+    fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
+        let callback = match entry {
+            Ready::Task(task) => {
+                self.timed(
+                    || task.step(self, main.as_deref_mut()),
+                    || format!("{:?}", AnyTask(task.clone())),
+                );
+                return;
+            }
+            Ready::Notify(waiting, number) => return waiting.notified(number),
+            Ready::Call(callback) => Some(callback),
+            Ready::Handle(handle) => handle.take(),
+            Ready::Timer(key) => {
+                let callback = self.timers.borrow_mut().remove(key);
+                match callback {
+                    Some(Callback::Wake(waker)) => return wake(waker),
+                    Some(Callback::Call(callback)) => Some(callback),
+                    Some(Callback::Bind(bind)) => bind(),
+                    Some(Callback::Notify(waiting, number)) => return waiting.notified(number),
+                    None => None,
+                }
+            }
+        };
+        if let Some(callback) = callback {
+            self.timed(|| self.call(callback), || "<Handle>".to_owned());
+        }
+    }
+
+    /// In debug mode, says what took long.
+    #[inline]
+    fn timed(&self, run: impl FnOnce(), name: impl FnOnce() -> String) {
+        if !self.debug.get() {
+            return run();
+        }
+        let start = self.time();
+        run();
+        let took = self.time() - start;
+        if took >= self.slow_callback_duration.get() {
+            // By hand: all that formats floating-point numbers would come into every program.
+            let millis = (took * 1e3).round() as u64;
+            let (seconds, millis) = (millis / 1000, millis % 1000);
+            diagnostics::warn(format_args!(
+                "Executing {} took {seconds}.{millis:03} seconds",
+                name()
+            ));
+        }
+    }
+
+    fn call(self: &Rc<Self>, callback: Box<dyn FnOnce()>) {
+        let _no_task = context::Entered::task(None);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+            let panic = Panic::new(payload);
+            if panic.is::<KeyboardInterrupt>() {
+                self.interrupt(panic);
+            } else {
+                self.report(ExceptionContext {
+                    message: "Exception in callback".to_owned(),
+                    exception: Some(panic),
+                    task: None,
+                });
+            }
+        }
+    }
+}
+
+/// Entries run until this is dropped.
+struct RunsEntries<'a>(&'a Cell<bool>);
+
+impl<'a> RunsEntries<'a> {
+    fn begin(runs: &'a Cell<bool>) -> Self {
+        runs.set(true);
+        Self(runs)
+    }
+}
+
+impl Drop for RunsEntries<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// While a loop runs, others threads can end its wait; this takes that back.
+struct Unparking<'a>(&'a LoopState);
+
+impl Drop for Unparking<'_> {
+    fn drop(&mut self) {
+        self.0.tenancy.mailbox().set_unpark(None);
+        drop(self.0.parked.borrow_mut().take());
+    }
+}

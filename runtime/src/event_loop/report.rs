@@ -1,0 +1,130 @@
+//! What is told of where nobody can be: panics of callbacks, of wakers and of destructors, and the panic
+//! that ends a loop.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::context;
+use super::handle::EventLoop;
+use super::state::LoopState;
+use crate::diagnostics;
+use crate::exceptions::{KeyboardInterrupt, Panic};
+use crate::tasks::{AnyTask, TaskKey};
+
+pub(super) type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
+
+/// What went wrong where nobody could be told: the argument of an exception handler.
+///
+/// Mirrors the `context` dictionary of `loop.call_exception_handler`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ExceptionContext {
+    /// What happened, in Python's words.
+    pub message: String,
+    /// The panic, if there is one; for a task that ended with an `Err`, one that says what that
+    /// says.
+    pub exception: Option<Panic>,
+    /// The task that it happened to.
+    pub task: Option<AnyTask>,
+}
+
+impl ExceptionContext {
+    /// A context that only says what happened.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            exception: None,
+            task: None,
+        }
+    }
+}
+
+impl LoopState {
+    /// Ends the loop itself with a panic: Python's `KeyboardInterrupt`.
+    pub(crate) fn interrupt(&self, panic: Panic) {
+        self.interrupt.borrow_mut().get_or_insert(panic);
+        self.is_interrupted.set(true);
+    }
+
+    pub(super) fn take_interrupt(&self) -> Option<Panic> {
+        self.is_interrupted.set(false);
+        self.interrupt.borrow_mut().take()
+    }
+
+    /// Calls the exception handler, or logs as Python's default one does.
+    pub(crate) fn report(self: &Rc<Self>, context: ExceptionContext) {
+        let handler = self.exception_handler.borrow().clone();
+        match handler {
+            Some(handler) => {
+                let event_loop = EventLoop {
+                    inner: self.clone(),
+                };
+                let handled = catch_unwind(AssertUnwindSafe(|| handler(&event_loop, &context)));
+                let Err(payload) = handled else { return };
+                let panic = Panic::new(payload);
+                if panic.is::<KeyboardInterrupt>() {
+                    return self.interrupt(panic);
+                }
+                // As in Python, both what failed and what was to be handled.
+                default_exception_handler(&ExceptionContext {
+                    message: format!(
+                        "Unhandled error in exception handler\ncontext: {}",
+                        context.message
+                    ),
+                    exception: Some(panic),
+                    task: context.task,
+                });
+            }
+            None => default_exception_handler(&context),
+        }
+    }
+}
+
+/// Runs something of the user's where nobody can be told of its panic: that is logged.
+pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else {
+        return;
+    };
+    let panic = Panic::new(payload);
+    let running = context::running();
+    if let (Some(event_loop), true) = (&running, panic.is::<KeyboardInterrupt>()) {
+        return event_loop.interrupt(panic);
+    }
+    let context = ExceptionContext {
+        message: message.to_owned(),
+        exception: Some(panic),
+        task: None,
+    };
+    match running {
+        Some(event_loop) => event_loop.report(context),
+        None => default_exception_handler(&context),
+    }
+}
+
+const IN_WAKER: &str = "Exception in callback";
+
+/// Wakes; a waker may be anybody's, and its panic must keep nobody else from being woken.
+#[inline]
+pub(crate) fn wake(waker: Waker) {
+    if let Err(waker) = TaskKey::try_wake(waker) {
+        guarded(IN_WAKER, || waker.wake());
+    }
+}
+
+/// As [`wake`], by reference.
+pub(crate) fn wake_by_ref(waker: &Waker) {
+    guarded(IN_WAKER, || waker.wake_by_ref());
+}
+
+pub(crate) fn default_exception_handler(context: &ExceptionContext) {
+    use std::fmt::Write as _;
+    let mut text = context.message.clone();
+    if let Some(task) = &context.task {
+        let _ = write!(text, "\nfuture: {task:?}");
+    }
+    if let Some(panic) = &context.exception {
+        let _ = write!(text, "\nexception: {}", panic.message());
+    }
+    diagnostics::error(text);
+}

@@ -1,0 +1,314 @@
+//! What a loop is: its queues, its tasks, its timers, and what it knows of the world.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::address::{Address, Tenancy};
+use super::clock::Clock;
+use super::ready::{Callback, Ready};
+use super::report::ExceptionHandler;
+use super::timers::{TimerKey, Timers};
+use super::{CLOSED, blocks, driver, patience, watches};
+use crate::exceptions::Panic;
+use crate::tasks::{Owned, TaskRef, Waits};
+#[cfg(feature = "threads")]
+use crate::threads::{DefaultExecutor, ThreadPoolExecutor};
+
+/// `EventLoop::slow_callback_duration` of a new loop, in seconds.
+const SLOW_CALLBACK: f64 = 0.1;
+
+/// A loop's state; every handle to the loop, and nothing else, keeps it alive.
+pub(crate) struct LoopState {
+    pub(crate) id: u64,
+    pub(crate) clock: Clock,
+    pub(super) ready: RefCell<VecDeque<Ready>>,
+    pub(super) timers: RefCell<Timers>,
+    /// Every task that is not done: the loop owns them.
+    pub(super) tasks: Owned,
+    pub(crate) blocks: blocks::Blocks,
+    pub(super) tenancy: Tenancy,
+    pub(super) alarm: driver::Alarm,
+    /// Ends the wait for input; there while the loop may be waiting.
+    pub(super) parked: RefCell<Option<Waker>>,
+    /// Whether that is there.
+    pub(super) is_parked: Cell<bool>,
+    pub(super) stopping: Cell<bool>,
+    pub(super) closed: Cell<bool>,
+    pub(super) debug: Cell<bool>,
+    /// Whether tasks take their first step as they are created.
+    pub(crate) eager_tasks: Cell<bool>,
+    pub(super) slow_callback_duration: Cell<f64>,
+    pub(super) iteration: Cell<u64>,
+    /// How much is waited for that is known to come from outside of the loop: suspended tasks that
+    /// wait for input, threads or processes, and what is parked.
+    pub(super) outside_waits: Cell<usize>,
+    /// What else is waited for that may come from outside.
+    pub(super) patience: patience::Patience,
+    /// Whether an entry of the ready queue runs: what is woken now is not woken from outside.
+    pub(super) runs_entries: Cell<bool>,
+    /// What callbacks from other threads do here.
+    pub(super) parked_callbacks: RefCell<Slab<Box<dyn FnOnce()>>>,
+    #[cfg(feature = "threads")]
+    pub(super) default_executor: RefCell<Option<DefaultExecutor>>,
+    pub(super) watches: watches::Watches,
+    pub(super) exception_handler: RefCell<Option<Rc<ExceptionHandler>>>,
+    /// A panic that ends the loop itself: Ctrl-C.
+    pub(super) interrupt: RefCell<Option<Panic>>,
+    /// Whether that is there.
+    pub(super) is_interrupted: Cell<bool>,
+}
+
+impl LoopState {
+    pub(super) fn new(clock: Clock) -> Rc<Self> {
+        let tenancy = Tenancy::begin();
+        let state = Rc::new(Self {
+            id: tenancy.number(),
+            clock,
+            ready: RefCell::default(),
+            timers: RefCell::default(),
+            tasks: Owned::default(),
+            blocks: blocks::Blocks::default(),
+            tenancy,
+            alarm: driver::Alarm::default(),
+            parked: RefCell::default(),
+            is_parked: Cell::new(false),
+            stopping: Cell::new(false),
+            closed: Cell::new(false),
+            eager_tasks: Cell::new(false),
+            debug: Cell::new(
+                std::env::var_os("ASYNCIO_DEBUG")
+                    .is_some_and(|value| value != "0" && !value.is_empty()),
+            ),
+            slow_callback_duration: Cell::new(SLOW_CALLBACK),
+            iteration: Cell::new(0),
+            outside_waits: Cell::new(0),
+            patience: patience::Patience::default(),
+            runs_entries: Cell::new(false),
+            parked_callbacks: RefCell::default(),
+            #[cfg(feature = "threads")]
+            default_executor: RefCell::default(),
+            watches: watches::Watches::default(),
+            exception_handler: RefCell::default(),
+            interrupt: RefCell::default(),
+            is_interrupted: Cell::new(false),
+        });
+        state.tenancy.move_in(Rc::as_ptr(&state));
+        state
+    }
+
+    #[track_caller]
+    pub(super) fn check_open(&self) {
+        assert!(!self.closed.get(), "{CLOSED}");
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.tenancy.address()
+    }
+
+    /// Queues an entry and, if the loop waits for input, ends the wait.
+    #[inline]
+    pub(crate) fn push(&self, entry: Ready) {
+        self.ready.borrow_mut().push_back(entry);
+        self.unpark();
+    }
+
+    #[inline]
+    pub(super) fn unpark(&self) {
+        if self.is_parked.get() {
+            self.is_parked.set(false);
+            let parked = self.parked.borrow_mut().take();
+            if let Some(waker) = parked {
+                waker.wake();
+            }
+        }
+    }
+
+    // Tasks.
+
+    /// Owns the task, until it is done.
+    #[inline]
+    pub(crate) fn insert_task(&self, task: &TaskRef) {
+        self.tasks.push(task.clone());
+    }
+
+    #[inline]
+    pub(crate) fn remove_task(&self, task: &TaskRef) -> Option<TaskRef> {
+        debug_assert!(task.event_loop().is_of(self));
+        self.tasks.remove(task)
+    }
+
+    /// Queues a step of the task, unless one is queued already.
+    pub(crate) fn schedule(&self, task: &TaskRef) {
+        let core = task.core();
+        if !core.scheduled.get() {
+            self.schedule_owned(task.clone());
+        }
+    }
+
+    /// Queues a step of the task, for which none is queued.
+    #[inline]
+    pub(crate) fn schedule_owned(&self, task: TaskRef) {
+        task.core().scheduled.set(true);
+        self.no_longer_waits(&task);
+        self.push(Ready::Task(task));
+    }
+
+    /// Notes where what a task is suspended at comes from, for a clock that may jump.
+    #[inline]
+    pub(crate) fn waits(&self, task: &TaskRef, from: Waits) {
+        if from != Waits::Inside && self.clock.is_virtual() {
+            self.waits_outside(task, from);
+        }
+    }
+
+    fn waits_outside(&self, task: &TaskRef, from: Waits) {
+        let core = task.core();
+        if core.waits.get() != Waits::Inside {
+            return;
+        }
+        core.waits.set(from);
+        match from {
+            Waits::Inside => {}
+            Waits::Outside => self.add_outside_wait(),
+            Waits::Unknown => core.waits_since.set(self.patience.begin()),
+        }
+    }
+
+    /// A task no longer waits for that: it is about to step, or is gone.
+    #[inline]
+    pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
+        if task.core().waits.get() != Waits::Inside {
+            self.no_longer_waits_outside(task);
+        }
+    }
+
+    fn no_longer_waits_outside(&self, task: &TaskRef) {
+        let core = task.core();
+        match core.waits.replace(Waits::Inside) {
+            Waits::Inside => {}
+            Waits::Outside => self.remove_outside_wait(),
+            Waits::Unknown => {
+                let from_outside = !self.runs_entries.get();
+                self.patience.end(core.waits_since.get(), from_outside);
+            }
+        }
+    }
+
+    /// Keeps what another thread is to have called here, which may hold what that thread may not:
+    /// sent there and back, the key stands for it. While it is kept, a virtual clock does not jump.
+    pub(crate) fn park(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
+        self.add_outside_wait();
+        ParkedKey {
+            address: self.address(),
+            slot: self.parked_callbacks.borrow_mut().insert(callback),
+        }
+    }
+
+    /// Something outside of the loop is waited for that is no task's to say.
+    pub(crate) fn add_outside_wait(&self) {
+        self.outside_waits.set(self.outside_waits.get() + 1);
+    }
+
+    pub(crate) fn remove_outside_wait(&self) {
+        self.outside_waits.set(self.outside_waits.get() - 1);
+    }
+
+    fn unpark_callback(&self, key: &ParkedKey) {
+        let callback = self.parked_callbacks.borrow_mut().try_remove(key.slot);
+        if let Some(callback) = callback {
+            self.remove_outside_wait();
+            callback();
+        }
+    }
+
+    /// Threads for blocking work, made when they are first asked for.
+    #[cfg(feature = "threads")]
+    pub(crate) fn default_executor(&self) -> ThreadPoolExecutor {
+        let mut default = self.default_executor.borrow_mut();
+        let default = default.get_or_insert_with(DefaultExecutor::default);
+        default.executor.clone()
+    }
+
+    #[cfg(feature = "threads")]
+    pub(crate) fn replace_default_executor(
+        &self,
+        executor: Option<DefaultExecutor>,
+    ) -> Option<DefaultExecutor> {
+        self.default_executor.replace(executor)
+    }
+
+    /// The tasks that are not done, oldest first.
+    pub(crate) fn all_tasks(&self) -> Vec<TaskRef> {
+        self.tasks.all()
+    }
+
+    // Timers.
+
+    pub(crate) fn time(&self) -> f64 {
+        self.clock.time()
+    }
+
+    pub(crate) fn insert_timer(&self, when: f64, callback: Callback) -> TimerKey {
+        self.timers.borrow_mut().insert(when, callback)
+    }
+
+    /// A timer that is due by itself: it runs in the next iteration, as by `call_soon`.
+    pub(crate) fn insert_due_timer(&self, callback: Callback) -> TimerKey {
+        let key = self.timers.borrow_mut().insert_due(callback);
+        self.push(Ready::Timer(key));
+        key
+    }
+
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        let callback = self.timers.borrow_mut().remove(key);
+        drop(callback);
+    }
+
+    pub(crate) fn has_timer(&self, key: TimerKey) -> bool {
+        self.timers.borrow().contains(key)
+    }
+
+    /// Has the timer wake `waker`, if it does not already.
+    pub(crate) fn rewake_timer(&self, key: TimerKey, waker: &Waker) {
+        if !self.timers.borrow().wakes(key, waker) {
+            let waker = Callback::Wake(waker.clone());
+            let old = self.timers.borrow_mut().replace(key, waker);
+            drop(old);
+        }
+    }
+}
+
+/// Stands for a callback that is kept on its loop's thread. It is called once.
+pub(crate) struct ParkedKey {
+    address: Address,
+    slot: usize,
+}
+
+impl ParkedKey {
+    /// On the loop's thread: calls it, unless the loop is closed.
+    pub(crate) fn call(&self) {
+        if let Some(event_loop) = self.address.upgrade() {
+            event_loop.unpark_callback(self);
+        }
+    }
+}
+
+impl Drop for LoopState {
+    fn drop(&mut self) {
+        self.tenancy.end();
+        // Each in a statement of its own: what is dropped may look at the loop's state again.
+        drop(std::mem::take(&mut *self.ready.borrow_mut()));
+        drop(std::mem::take(&mut *self.timers.borrow_mut()));
+        for task in self.tasks.take() {
+            task.destroy();
+        }
+    }
+}
