@@ -211,6 +211,19 @@ impl FutureCore {
         self.state.get() == State::Cancelled
     }
 
+    /// Whether it is done, and not with a failure.
+    #[inline]
+    pub(crate) fn has_value(&self) -> bool {
+        self.state.get() == State::Finished && self.has_no_rest()
+    }
+
+    /// Whether nothing waits for it, and it has not failed.
+    #[inline]
+    fn has_no_rest(&self) -> bool {
+        // SAFETY: what is there is not changed while it is looked at.
+        matches!(unsafe { &*self.rest.as_ptr() }, Rest::None)
+    }
+
     /// Looks at the rest, or changes it. Meanwhile it is not there: `f` runs nothing of anybody else's.
     #[inline]
     fn with_rest<R>(&self, f: impl FnOnce(&mut Rest) -> R) -> R {
@@ -223,6 +236,9 @@ impl FutureCore {
     /// Why it has no value; whoever asks has seen it.
     #[inline]
     pub(crate) fn failure(&self) -> Option<Exception> {
+        if self.has_no_rest() {
+            return None;
+        }
         let failure = self.peek_failure();
         if failure.is_some() {
             self.see();
@@ -269,6 +285,9 @@ impl FutureCore {
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
         self.state.set(state);
+        if failure.is_none() && self.has_no_rest() {
+            return;
+        }
         if matches!(failure, Some(Exception::Panic(_))) {
             self.is_unseen.set(true);
         }
@@ -364,8 +383,10 @@ impl FutureCore {
     /// Drops what is of the thread.
     #[inline]
     pub(crate) fn empty(&self) {
-        let rest = self.rest.take();
-        drop(rest);
+        if !self.has_no_rest() {
+            let rest = self.rest.take();
+            drop(rest);
+        }
     }
 
     /// Drops what waits, of a future that will never be done.
@@ -433,6 +454,12 @@ impl Awaiting {
         Poll::Pending
     }
 
+    /// Whether it has not begun to wait.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.callback.is_none() && !self.point.is_suspended()
+    }
+
     fn leave(&mut self, core: &FutureCore) {
         if let Some(id) = self.callback.take() {
             core.remove_callback(id);
@@ -441,6 +468,7 @@ impl Awaiting {
     }
 
     /// Stops waiting for what `core` is of; who holds this must call it when it is dropped.
+    #[inline]
     pub(crate) fn abandon(&mut self, core: &FutureCore) {
         if self.callback.is_some() {
             self.leave(core);

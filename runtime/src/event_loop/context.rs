@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -69,6 +70,19 @@ pub(crate) fn with_running<R>(f: impl FnOnce(&LoopState) -> R) -> Option<R> {
 
 pub(crate) fn is_running() -> bool {
     with_running(|_| ()).is_some()
+}
+
+/// As [`with_running`], with the handle itself.
+#[inline]
+pub(crate) fn with_running_handle<R>(f: impl FnOnce(&Rc<LoopState>) -> R) -> Option<R> {
+    let running = LOCAL.with(|local| local.running.get());
+    if running.is_null() {
+        return None;
+    }
+    // SAFETY: the pointer is `Rc::as_ptr`'s, and `Running` keeps the loop alive; the count is left as it
+    // is.
+    let running = ManuallyDrop::new(unsafe { Rc::from_raw(running) });
+    Some(f(&running))
 }
 
 pub(crate) fn running() -> Option<Rc<LoopState>> {

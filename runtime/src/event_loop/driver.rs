@@ -62,7 +62,11 @@ struct Armed {
 
 impl Alarm {
     /// Rings `in_seconds` from now, at `when` on the loop's clock; ready when that is past.
+    ///
+    /// As CPython's epoll selector it counts in whole milliseconds, of which it takes one more rather
+    /// than one less: timers that are due within the same one cost one wake-up.
     pub(crate) fn poll(&self, cx: &mut Context<'_>, when: f64, in_seconds: f64) -> Poll<()> {
+        let in_seconds = (in_seconds * 1e3).ceil() / 1e3;
         let mut armed = self.0.borrow_mut();
         let armed = match &mut *armed {
             Some(armed) if armed.when == when => armed,

@@ -153,11 +153,14 @@ impl LoopState {
     fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
         let callback = match entry {
             Ready::Task(task) => {
-                self.timed(
-                    || task.step(self, main.as_deref_mut()),
-                    || format!("{:?}", AnyTask(task.clone())),
-                );
-                return;
+                return if self.debug.get() {
+                    self.timed(
+                        || task.step(self, main.as_deref_mut()),
+                        || format!("{:?}", AnyTask(task.clone())),
+                    );
+                } else {
+                    task.step(self, main.as_deref_mut());
+                };
             }
             Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Call(callback) => Some(callback),
@@ -179,7 +182,6 @@ impl LoopState {
     }
 
     /// In debug mode, says what took long.
-    #[inline]
     fn timed(&self, run: impl FnOnce(), name: impl FnOnce() -> String) {
         if !self.debug.get() {
             return run();

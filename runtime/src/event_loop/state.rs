@@ -164,7 +164,7 @@ impl LoopState {
     /// Notes where what a task is suspended at comes from, for a clock that may jump.
     #[inline]
     pub(crate) fn waits(&self, task: &TaskRef, from: Waits) {
-        if from != Waits::Inside && self.clock.is_virtual() {
+        if self.clock.is_virtual() && from != Waits::Inside {
             self.waits_outside(task, from);
         }
     }

@@ -172,12 +172,11 @@ impl TaskCore {
         self.cancellation.peek().is_none_or(Cancellation::is_calm)
     }
 
+    /// Where what it is suspended at comes from.
     #[inline]
-    fn begin_step(&self) {
-        self.turn.set(None);
-        if let Some(cancellation) = self.cancellation.peek() {
-            cancellation.begin_step();
-        }
+    fn waits_for(&self) -> Waits {
+        let cancellation = self.cancellation.peek();
+        cancellation.map_or(Waits::Unknown, Cancellation::waits)
     }
 
     /// The task is queued again, having given up its turn here.
@@ -288,6 +287,68 @@ impl TaskRef {
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();
         core.scheduled.set(false);
+        core.turn.set(None);
+        let is_plain = !core.is_main && core.extra.peek().is_none() && core.is_calm();
+        if !is_plain || self.future().is_done() {
+            return self.step_any(event_loop, main);
+        }
+        let polled = {
+            let _entered = Entered::task(Some(self));
+            core.stepping.set(true);
+            let polled = {
+                let _values = contextvars::Entered::new(&core.own_values);
+                self.poll_caught(core)
+            };
+            core.stepping.set(false);
+            polled
+        };
+        if core.is_calm() {
+            match polled {
+                Ok(Poll::Pending) if core.scheduled.get() => return,
+                Ok(Poll::Pending) => return event_loop.waits(self, core.waits_for()),
+                Ok(Poll::Ready(())) if core.extra.peek().is_none() => {
+                    return self.finish(event_loop, State::Finished, None);
+                }
+                _ => {}
+            }
+        }
+        self.conclude(event_loop, polled);
+    }
+
+    #[inline]
+    fn poll_caught(&self, core: &TaskCore) -> std::thread::Result<Poll<()>> {
+        let poll = || self.with_waker(|waker| self.poll(&mut Context::from_waker(waker)));
+        catch_unwind(AssertUnwindSafe(|| {
+            if core.started.replace(true) {
+                poll()
+            } else {
+                about::learn(poll)
+            }
+        }))
+    }
+
+    /// The end of a step that was cancelled or panicked.
+    #[cold]
+    fn conclude(&self, event_loop: &Rc<LoopState>, polled: std::thread::Result<Poll<()>>) {
+        let core = self.core();
+        let mut coroutine = Coroutine {
+            task: self,
+            main: None,
+        };
+        let outcome = {
+            let _entered = Entered::task(Some(self));
+            core.stepping.set(true);
+            let outcome = core.in_context(|| coroutine.conclude(core, polled));
+            core.stepping.set(false);
+            outcome
+        };
+        self.has_ended(event_loop, outcome);
+    }
+
+    /// A step of a task that was cancelled before, or that few are like.
+    #[inline(never)]
+    fn step_any(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
+        let core = self.core();
         if self.future().is_done() {
             return;
         }
@@ -295,7 +356,9 @@ impl TaskRef {
             task: self,
             main: main.filter(|main| main.task.is(self)),
         };
-        core.begin_step();
+        if let Some(cancellation) = core.cancellation.peek() {
+            cancellation.begin_step();
+        }
         let outcome = {
             let _entered = Entered::task(Some(self));
             core.stepping.set(true);
@@ -303,16 +366,23 @@ impl TaskRef {
             core.stepping.set(false);
             outcome
         };
-        match outcome {
-            Outcome::Suspended if core.scheduled.get() && core.is_calm() => {}
-            Outcome::Suspended => self.suspend(event_loop),
-            outcome => self.has_ended(event_loop, outcome),
+        self.has_ended(event_loop, outcome);
+    }
+
+    /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
+    fn suspend(&self, event_loop: &Rc<LoopState>) {
+        let core = self.core();
+        if let Some(cancellation) = core.cancellation.peek() {
+            cancellation.pass_on(self, event_loop);
+        }
+        if !core.scheduled.get() {
+            event_loop.waits(self, core.waits_for());
         }
     }
 
     fn has_ended(&self, event_loop: &Rc<LoopState>, outcome: Outcome) {
         match outcome {
-            Outcome::Suspended => {}
+            Outcome::Suspended => self.suspend(event_loop),
             Outcome::Finished => self.finish(event_loop, State::Finished, None),
             Outcome::Cancelled(error) => self.finish(
                 event_loop,
@@ -328,24 +398,16 @@ impl TaskRef {
         }
     }
 
-    /// The coroutine waits: a cancellation that came during the step goes on to what it waits for.
-    fn suspend(&self, event_loop: &Rc<LoopState>) {
-        let core = self.core();
-        let cancellation = core.cancellation.peek();
-        if let Some(cancellation) = cancellation {
-            cancellation.pass_on(self, event_loop);
-        }
-        if !core.scheduled.get() {
-            let waits = cancellation.map_or(Waits::Unknown, Cancellation::waits);
-            event_loop.waits(self, waits);
-        }
-    }
-
+    #[inline]
     fn finish(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
         let core = self.core();
         core.clear();
         let owned = event_loop.remove_task(self);
-        if state == State::Finished && failure.is_none() && self.gave_error() {
+        if core.extra.peek().is_some()
+            && state == State::Finished
+            && failure.is_none()
+            && self.gave_error()
+        {
             self.future().fails_with_value();
         }
         self.future().complete(state, failure);

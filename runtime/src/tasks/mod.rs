@@ -115,8 +115,13 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    match context::running() {
-        Some(event_loop) => Task::spawn(&event_loop, future.into_future()),
+    let created_at = Location::caller();
+    let task = context::with_running_handle(|event_loop| {
+        let is_eager = event_loop.eager_tasks.get();
+        Task::spawn_at(event_loop, created_at, is_eager, future.into_future())
+    });
+    match task {
+        Some(task) => task,
         None => panic!("no running event loop"),
     }
 }
@@ -182,11 +187,25 @@ impl<T: 'static> Task<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        let task = Self::insert::<_, F>(event_loop, Location::caller(), future, false);
+        Self::spawn_at(event_loop, Location::caller(), is_eager, future)
+    }
+
+    #[inline]
+    fn spawn_at<F>(
+        event_loop: &Rc<LoopState>,
+        created_at: &'static Location<'static>,
+        is_eager: bool,
+        future: F,
+    ) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let task = Self::insert::<_, F>(event_loop, created_at, future, false);
         eager::begin(&task.task, event_loop, is_eager);
         task
     }
 
+    #[inline]
     fn insert<F, N>(
         event_loop: &Rc<LoopState>,
         created_at: &'static Location<'static>,
@@ -432,6 +451,13 @@ impl<T: 'static> Future for Task<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
+        // One that is done, and was not waited for, has nothing to be told or taken back.
+        if this.task.future().has_value()
+            && this.awaiting.is_idle()
+            && !cancellation::is_in_trouble()
+        {
+            return Poll::Ready(this.read_value());
+        }
         check_not_self(&this.task);
         this.awaiting
             .poll(cx, this.task.future(), || Target::Task(this.task.clone()))
