@@ -14,13 +14,21 @@ import asyncio
 import contextvars
 import gc
 import json
+import signal
 import warnings
 
 from virtual_loop import VirtualLoop, normalise
 
 WATCHDOG = 512  # ticks after which everything that still waits is cancelled
+PATIENCE = 16  # how often it is, before the program is given up: nothing cancels a condition that waits for its lock
 MOST_TASKS = 60
 TICK = 8  # ticks in a second: every time in a trace is a whole number of them
+LIMIT = 20  # real seconds after which a program counts as one that never ends
+SHOWN = 300  # lines of the trace of such a one
+
+
+class Hang(KeyboardInterrupt):
+    """Ends a program that spins: of the exceptions that no task keeps to itself."""
 
 
 class Fail(Exception):
@@ -118,6 +126,7 @@ class Run:
         self.trace = []
         self.ended = False
         self.first = None
+        self.watched = 0
         self.frames = 0
         self.slots = {}
         self.handles = {}
@@ -189,6 +198,10 @@ class Run:
         tasks = asyncio.all_tasks()
         self.log("loop", f"watchdog {len(tasks)}")
         self.loop.call_later(WATCHDOG / TICK, self.watchdog)
+        self.watched += 1
+        if self.watched > PATIENCE:
+            self.ended = True
+            raise KeyboardInterrupt  # also when the runner is closed, which waits for the same tasks
         for task in tasks:
             task.cancel()
 
@@ -922,6 +935,10 @@ def execute(program):
                 end = "!" + exc.name
         run.trace.append(f"end {end}")
         run.ended = True
+    except Hang:
+        return ([] if run is None else run.trace[:SHOWN]) + [f"CPython has not ended after {LIMIT} s"]
+    except KeyboardInterrupt:
+        return run.trace + ["given up"]
     except Exception as exc:  # a fault in this file, to be seen as such
         import traceback
 
@@ -935,6 +952,19 @@ def execute(program):
         for number in range(len(things)):
             run.trace.append(f"{kind}({number}) {getattr(run, 'state_of_' + kind)(number)}")
     return run.trace
+
+
+def in_time(program):
+    """The trace of `program`, which must end within the limit."""
+    signal.setitimer(signal.ITIMER_REAL, LIMIT, 1)  # again and again: what is cleaned up may not end, either
+    try:
+        return execute(program)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def hang(signum, frame):
+    raise Hang
 
 
 def keep_message():
@@ -953,6 +983,7 @@ def keep_message():
 
 
 def main():
+    signal.signal(signal.SIGALRM, hang)
     normalise()
     if "--pure" in sys.argv:
         keep_message()
@@ -969,7 +1000,7 @@ def main():
             sys.stdout.flush()
             continue
         # In a context of its own: what is left over from one program may set variables when it is collected.
-        trace = contextvars.Context().run(execute, json.loads(line))
+        trace = contextvars.Context().run(in_time, json.loads(line))
         write(json.dumps(trace, separators=(",", ":")))
         write("\n")
     sys.stdout.flush()

@@ -12,7 +12,8 @@ use std::thread;
 use tests::fidelity::compare::{first_difference, side_by_side};
 use tests::fidelity::corpus::{self, Recorded};
 use tests::fidelity::generate::{Feature, Profile, generate};
-use tests::fidelity::interpret::{execute, quietly};
+use tests::fidelity::interpret::quietly;
+use tests::fidelity::limit::{execute_all, spins};
 use tests::fidelity::program::Program;
 use tests::fidelity::python::{Python, Trace};
 use tests::fidelity::shrink::shrink;
@@ -87,7 +88,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let traces = both(&mut python, &programs)?;
         for ((seed, program), (theirs, ours)) in seeds.zip(&programs).zip(traces) {
             events += theirs.len();
-            if first_difference(&theirs, &ours).is_none() {
+            if first_difference(&theirs, &ours).is_none() && !spins(&theirs) {
                 progress.inc(1);
                 continue;
             }
@@ -96,7 +97,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 "seed {seed}: mismatch in a program of {} operations",
                 program.len()
             );
-            let small = if arguments.no_shrink {
+            let small = if arguments.no_shrink || spins(&theirs) || spins(&ours) {
                 program.clone()
             } else {
                 smallest(&mut python, program)?
@@ -114,7 +115,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 fn both(python: &mut Python, programs: &[Program]) -> std::io::Result<Vec<(Trace, Trace)>> {
     thread::scope(|scope| {
         let theirs = scope.spawn(|| python.run(programs));
-        let ours: Vec<Trace> = programs.iter().map(execute).collect();
+        let ours = execute_all(programs);
         Ok(theirs
             .join()
             .expect("driving CPython does not panic")?

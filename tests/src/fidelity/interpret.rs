@@ -17,7 +17,7 @@ use self::groups::Membership;
 use self::primitives::Primitives;
 use crate::fidelity::program::{Mode, Op, Program, Ticks};
 use crate::fidelity::python::Trace;
-use asyncio::{AnyTask, CancelledError, EventLoop, Task};
+use asyncio::{AnyTask, CancelledError, EventLoop, KeyboardInterrupt, Task};
 use futures::FutureExt;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +28,8 @@ use std::rc::Rc;
 
 /// Ticks after which everything that still waits is cancelled.
 const WATCHDOG: Ticks = 512;
+/// How often it is, before the program is given up: nothing cancels a condition that waits for its lock.
+const PATIENCE: u32 = 16;
 const MOST_TASKS: usize = 60;
 const TICK: f64 = 8.0;
 
@@ -42,6 +44,10 @@ pub fn execute(program: &Program) -> Trace {
     let run = Rc::new(Run::new(program, &running));
     let end = catch_unwind(AssertUnwindSafe(|| runner.run(run.clone().main())));
     let closed = catch_unwind(AssertUnwindSafe(|| runner.close()));
+    if run.watched.get() > PATIENCE {
+        run.trace.borrow_mut().push("given up".to_owned());
+        return run.end();
+    }
     let end = match closed.map_or_else(Err, |()| end) {
         Ok(Ok(value)) => value,
         Ok(Err(fail)) => format!("!{}", fail.name),
@@ -63,10 +69,7 @@ pub fn execute(program: &Program) -> Trace {
         trace.push(format!("{thing} {state}"));
     }
     drop(trace);
-    // Tasks that hold the run, and slots of the run that hold tasks, would keep each other alive.
-    run.slots.borrow_mut().clear();
-    run.gathers.borrow_mut().clear();
-    run.trace.take()
+    run.end()
 }
 
 /// What coroutines return; the text of it is all that matters.
@@ -102,6 +105,8 @@ struct Run {
     trace: RefCell<Trace>,
     ended: Cell<bool>,
     first: Cell<Option<u64>>,
+    /// How often everything was cancelled.
+    watched: Cell<u32>,
     frames: Cell<usize>,
     slots: RefCell<BTreeMap<usize, Slot>>,
     handles: RefCell<HashMap<usize, Handle>>,
@@ -126,6 +131,7 @@ impl Run {
             trace: RefCell::default(),
             ended: Cell::new(false),
             first: Cell::new(None),
+            watched: Cell::new(0),
             frames: Cell::new(0),
             slots: RefCell::default(),
             handles: RefCell::default(),
@@ -136,6 +142,15 @@ impl Run {
             gathers: RefCell::default(),
             shared: Primitives::new(program, running),
         }
+    }
+
+    /// The trace, when everything is over.
+    fn end(&self) -> Trace {
+        // Tasks that hold the run, and slots of the run that hold tasks, would keep each other alive.
+        let slots = self.slots.take();
+        let gathers = self.gathers.take();
+        drop((slots, gathers));
+        self.trace.take()
     }
 
     fn outcome(&self, slot: &Slot) -> String {
@@ -277,7 +292,13 @@ fn watch(run: Rc<Run>) {
     let tick = move || {
         let tasks = asyncio::all_tasks();
         run.log("loop", format!("watchdog {}", tasks.len()));
-        watch(run);
+        watch(run.clone());
+        run.watched.set(run.watched.get() + 1);
+        if run.watched.get() > PATIENCE {
+            run.ended.set(true);
+            // Also when the runner is closed, which waits for the same tasks.
+            resume_unwind(Box::new(KeyboardInterrupt));
+        }
         for task in tasks {
             task.cancel();
         }

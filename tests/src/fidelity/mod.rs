@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod faults;
 pub mod generate;
 pub mod interpret;
+pub mod limit;
 pub mod program;
 pub mod python;
 pub mod shrink;
