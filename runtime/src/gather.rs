@@ -382,7 +382,9 @@ pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()
 fn taken<T>(task: &Task<T>) -> T {
     match task.take() {
         Ok(value) => value,
-        Err(_) => unreachable!("a gather with a failed child has failed"),
+        // It ended with an `Err`, which its task group has moved out since.
+        Err(Exception::Panic(panic)) => panic.resume(),
+        Err(_) => unreachable!("a gather with a cancelled child has failed"),
     }
 }
 

@@ -114,9 +114,8 @@ def exception_name(exc):
 
 class Run:
     def outcome(self, slot):
-        hidden = slot.number == 0 or slot.number in self.members  # main's is for `run` alone
-        if hidden and slot.task.done() and not slot.task.cancelled():
-            return "done"
+        if slot.number == 0 and slot.task.done() and not slot.task.cancelled():
+            return "done"  # its value is for `run` alone
         return outcome(slot.task)
 
     def __init__(self, program, loop):
@@ -130,8 +129,6 @@ class Run:
         self.frames = 0
         self.slots = {}
         self.handles = {}
-        self.groups = 0
-        self.members = {}  # child -> its group, in which it must be awaited: at its end the group moves errors out
         self.waits = {}  # task -> the tasks it awaits, to refuse cycles: CPython overflows its stack on cancelling one
         self.locks = [asyncio.Lock() for _ in range(program.get("locks", 0))]
         self.events = [asyncio.Event() for _ in range(program.get("events", 0))]
@@ -216,10 +213,6 @@ class Run:
                 todo.extend(self.waits.get(task, ()))
         return False
 
-    def is_foreign(self, f, slot):
-        group = self.members.get(slot.number)
-        return group is not None and all(number != group for _, _, number in f.groups)
-
     def take(self, f, items):
         """The awaitables of `items` and the tasks they are, or None where the program may not wait for them.
 
@@ -235,9 +228,6 @@ class Run:
                     return None
                 if self.reaches(slot.number, f.task):
                     self.log(f.name, "cycle")
-                    return None
-                if self.is_foreign(f, slot):
-                    self.log(f.name, "foreign")
                     return None
         if self.frames + len(items) > MOST_TASKS:
             self.log(f.name, "full")
@@ -325,15 +315,13 @@ class Run:
             return self.log(f.name, "no group")
         if self.frames >= MOST_TASKS:
             return self.log(f.name, "full")
-        group, owner, number = f.groups[-1]
+        group, owner = f.groups[-1]
         child = self.frame(a["coro"], groups=f.groups)
         try:
             task = group.create_task(self.body(child), name=child.name)
         except RuntimeError:
             return self.log(f.name, f"group spawn {child.name} refused")
         self.waits.setdefault(owner, []).append(child.task)
-        if not self.panic:
-            self.members[child.task] = number
         self.slots[a["slot"]] = Slot(task, child.task)
         self.log(f.name, f"group spawn s{a['slot']} {child.name}")
 
@@ -639,7 +627,7 @@ class Run:
         slots = []
         for n in a["slots"]:
             slot = self.slots.get(n)
-            if n != 0 and slot is not None and slot not in slots and not self.is_foreign(f, slot):
+            if n != 0 and slot is not None and slot not in slots:
                 slots.append(slot)
         if not slots:
             return self.log(f.name, "empty")
@@ -742,8 +730,7 @@ class Run:
         try:
             is_cut = True
             async with Group() as group:
-                self.groups += 1
-                f.groups.append((group, f.task, self.groups))
+                f.groups.append((group, f.task))
                 try:
                     value = await self.block(f, ops)
                     is_cut = False

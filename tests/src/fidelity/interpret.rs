@@ -110,10 +110,6 @@ struct Run {
     frames: Cell<usize>,
     slots: RefCell<BTreeMap<usize, Slot>>,
     handles: RefCell<HashMap<usize, Handle>>,
-    /// The children of groups: each must be awaited in its group, which moves errors out at its end.
-    members: RefCell<HashMap<usize, usize>>,
-    /// How many groups there were.
-    group_count: Cell<usize>,
     /// The tasks each task awaits, to refuse cycles: CPython overflows its stack on cancelling one.
     waits: RefCell<HashMap<usize, Vec<usize>>>,
     contexts: RefCell<HashMap<usize, asyncio::Context>>,
@@ -135,8 +131,6 @@ impl Run {
             frames: Cell::new(0),
             slots: RefCell::default(),
             handles: RefCell::default(),
-            members: RefCell::default(),
-            group_count: Cell::new(0),
             waits: RefCell::default(),
             contexts: RefCell::default(),
             gathers: RefCell::default(),
@@ -155,11 +149,11 @@ impl Run {
 
     fn outcome(&self, slot: &Slot) -> String {
         match &slot.typed {
-            Some(task) if !self.members.borrow().contains_key(&slot.number) => outcome(task),
-            _ if !slot.task.done() => "pending".into(),
-            _ if slot.task.cancelled() => "Cancelled".into(),
+            Some(task) => outcome(task),
+            None if !slot.task.done() => "pending".into(),
+            None if slot.task.cancelled() => "Cancelled".into(),
             // `main`'s is for `run` alone.
-            _ => "done".into(),
+            None => "done".into(),
         }
     }
 
@@ -225,7 +219,7 @@ impl Run {
                 self.log(&f.name, format!("raise {}", fail.name));
                 let outcome = fail.raise();
                 // As the expansion of a coroutine function does that returns a `Result`.
-                asyncio::__private::returned(&outcome, |fail| fail.name.clone());
+                asyncio::__private::returned(&outcome, Fail::when_moved);
                 outcome
             }
         }

@@ -1,7 +1,7 @@
 //! What programs wait for: the tasks in slots, new coroutines, and who waits for whom.
 
-use super::failing::{Fail, exception_name, show};
-use super::{Boxed, Frame, Outcome, Run, Slot, Value};
+use super::failing::{Fail, exception_name, show, unmoved};
+use super::{Boxed, Frame, Outcome, Run, Value};
 use crate::fidelity::program::{Item, Mode};
 use asyncio::{Exception, Task};
 use futures::FutureExt;
@@ -47,10 +47,6 @@ impl Run {
                     self.log(&f.name, "cycle");
                     return None;
                 }
-                if self.is_foreign(f, &slot) {
-                    self.log(&f.name, "foreign");
-                    return None;
-                }
             }
         }
         if self.full(items.len()) {
@@ -72,17 +68,6 @@ impl Run {
             }
         };
         Some(items.iter().map(take).unzip())
-    }
-
-    pub(super) fn is_foreign(&self, f: &Frame, slot: &Slot) -> bool {
-        let members = self.members.borrow();
-        let group = members.get(&slot.number);
-        group.is_some_and(|group| {
-            f.groups
-                .borrow()
-                .iter()
-                .all(|membership| membership.number != *group)
-        })
     }
 
     /// Marks that the task of `f` waits for others, as long as what it returns lives.
@@ -214,7 +199,7 @@ impl Run {
         let waiting = self.waiting(f, numbers);
         let shown = match self.gathered(awaitables, exceptions) {
             Kind::Values(gather) => gather.await.into_iter().map(show).collect(),
-            Kind::Results(gather) => gather.await?,
+            Kind::Results(gather) => unmoved(gather).await??,
             mut gather @ Kind::Exceptions(_) => poll_fn(|cx| gather.poll(cx)).await?,
         };
         drop(waiting);
@@ -269,7 +254,7 @@ impl Run {
         self.log(&f.name, format!("gather await {number}"));
         let waiting = self.waiting(f, numbers);
         // Others may cancel it meanwhile.
-        let shown = poll_fn(|cx| gather.borrow_mut().poll(cx)).await?;
+        let shown = unmoved(poll_fn(|cx| gather.borrow_mut().poll(cx))).await??;
         drop(waiting);
         self.log(&f.name, format!("gathered {number} [{}]", shown.join(",")));
         Ok(())

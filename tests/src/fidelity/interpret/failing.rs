@@ -2,8 +2,9 @@
 
 use super::Outcome;
 use asyncio::{Exception, Task};
+use futures::FutureExt;
 use std::any::Any;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 /// A program's exception.
 #[derive(Clone, Debug)]
@@ -14,6 +15,9 @@ pub(super) struct Fail {
 
 /// Marks panics that are a program's own.
 const FAIL: &str = "fail ";
+
+/// Marks what a task panics with whose `Err` its group has moved out. In Python that is the error still.
+const MOVED: &str = "moved ";
 
 impl Fail {
     /// Raises it.
@@ -26,14 +30,33 @@ impl Fail {
     }
 
     pub(super) fn from_panic(payload: Box<dyn Any + Send>) -> Result<Fail, Box<dyn Any + Send>> {
-        match message(&*payload).strip_prefix(FAIL) {
-            Some(name) => Ok(Fail {
-                name: name.to_owned(),
-                panic: true,
-            }),
-            None => Err(payload),
-        }
+        Self::said(message(&*payload)).ok_or(payload)
     }
+
+    fn said(message: &str) -> Option<Fail> {
+        let panic = message.starts_with(FAIL);
+        let name = message.strip_prefix(if panic { FAIL } else { MOVED })?;
+        Some(Fail {
+            name: name.to_owned(),
+            panic,
+        })
+    }
+
+    /// What it says as an `Err` that was moved out of its task.
+    pub(super) fn when_moved(&self) -> String {
+        format!("{MOVED}{}", self.name)
+    }
+}
+
+/// Awaits what waits for tasks; of one whose `Err` its group has moved out, that is given.
+pub(super) async fn unmoved<F: IntoFuture>(awaitable: F) -> Result<F::Output, Fail> {
+    let result = AssertUnwindSafe(awaitable.into_future())
+        .catch_unwind()
+        .await;
+    result.or_else(|payload| match Fail::from_panic(payload) {
+        Ok(fail) => fail.raise(),
+        Err(payload) => resume_unwind(payload),
+    })
 }
 
 pub(super) fn message(payload: &(dyn Any + Send)) -> &str {
@@ -74,8 +97,8 @@ pub(super) fn future_outcome(future: &asyncio::Future<Outcome>) -> String {
 pub(super) fn exception_name(exception: Exception) -> String {
     match exception {
         Exception::CancelledError(_) => "Cancelled".into(),
-        Exception::Panic(panic) => match panic.message().strip_prefix(FAIL) {
-            Some(name) => format!("!{name}"),
+        Exception::Panic(panic) => match Fail::said(&panic.message()) {
+            Some(fail) => format!("!{}", fail.name),
             None => format!("crash {}", panic.message()),
         },
     }

@@ -14,7 +14,6 @@ pub(super) struct Membership {
     group: Group,
     /// The task that waits for it.
     owner: usize,
-    pub(super) number: usize,
 }
 
 /// A group of either kind.
@@ -60,9 +59,6 @@ impl Run {
             .entry(membership.owner)
             .or_default()
             .push(number);
-        if self.program.mode == Mode::Err {
-            self.members.borrow_mut().insert(number, membership.number);
-        }
         self.slots.borrow_mut().insert(
             slot,
             Slot {
@@ -82,16 +78,6 @@ impl Run {
         self.log(&f.name, "group cancel");
     }
 
-    fn membership(&self, f: &Frame, group: Group) -> Membership {
-        let number = self.group_count.get() + 1;
-        self.group_count.set(number);
-        Membership {
-            group,
-            owner: f.task,
-            number,
-        }
-    }
-
     pub(super) async fn group(
         self: &Rc<Self>,
         f: &Rc<Frame>,
@@ -106,7 +92,13 @@ impl Run {
         };
         let value = if self.program.mode == Mode::Err {
             let group = asyncio::TaskGroup::try_run(async |group| {
-                let _inside = Inside::new(&f.groups, self.membership(f, Group::Results(group)));
+                let _inside = Inside::new(
+                    &f.groups,
+                    Membership {
+                        group: Group::Results(group),
+                        owner: f.task,
+                    },
+                );
                 self.block(f, ops).await
             });
             match group.await {
@@ -123,7 +115,13 @@ impl Run {
             }
         } else {
             let group = asyncio::TaskGroup::run(async |group| {
-                let _inside = Inside::new(&f.groups, self.membership(f, Group::Values(group)));
+                let _inside = Inside::new(
+                    &f.groups,
+                    Membership {
+                        group: Group::Values(group),
+                        owner: f.task,
+                    },
+                );
                 self.block(f, ops).await
             });
             group.await?

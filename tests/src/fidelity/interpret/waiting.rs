@@ -2,7 +2,7 @@
 
 use super::at_once::Scope;
 use super::awaitables::Awaitable;
-use super::failing::{Fail, outcome, show};
+use super::failing::{Fail, outcome, show, unmoved};
 use super::{Frame, Inside, Outcome, Run, Slot, Value, current_task, seconds};
 use crate::fidelity::program::{Block, Handler, Item, Op, Ticks, Until};
 use asyncio::Task;
@@ -48,7 +48,7 @@ impl Run {
                 let task = awaitables[0].task();
                 log(format!("await s{n}"));
                 let waiting = self.waiting(f, numbers);
-                let value = (&task).await?;
+                let value = unmoved(&task).await??;
                 drop(waiting);
                 log(format!("awaited s{n} {value}"));
             }
@@ -66,7 +66,7 @@ impl Run {
                 };
                 log("shield".into());
                 let value = match awaitables.remove(0) {
-                    Awaitable::Task(task) => asyncio::shield(&task).await?,
+                    Awaitable::Task(task) => unmoved(asyncio::shield(&task)).await??,
                     Awaitable::Coro(coro) => asyncio::shield(coro).await?,
                 };
                 log(format!("shielded {value}"));
@@ -114,7 +114,7 @@ impl Run {
         let mut found: Vec<Slot> = Vec::new();
         for slot in slots.iter().filter_map(|n| self.slot(*n)) {
             let is_new = found.iter().all(|known| known.number != slot.number);
-            if slot.typed.is_some() && is_new && !self.is_foreign(f, &slot) {
+            if slot.typed.is_some() && is_new {
                 found.push(slot);
             }
         }
@@ -172,7 +172,8 @@ impl Run {
                 };
                 self.log(&f.name, format!("wait for {shown}"));
                 let _waiting = self.waiting(f, numbers);
-                asyncio::wait_for(&awaitables[0].task(), timeout.map(seconds)).await
+                let task = awaitables[0].task();
+                unmoved(asyncio::wait_for(&task, timeout.map(seconds))).await?
             }
         };
         let Ok(result) = result else {
