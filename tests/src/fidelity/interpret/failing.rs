@@ -97,7 +97,7 @@ pub(super) fn future_outcome(future: &asyncio::Future<Outcome>) -> String {
 pub(super) fn exception_name(exception: Exception) -> String {
     match exception {
         Exception::CancelledError(_) => "Cancelled".into(),
-        Exception::Panic(panic) => match Fail::said(&panic.message()) {
+        Exception::Panic(panic) => match Fail::said(panic.message()) {
             Some(fail) => format!("!{}", fail.name),
             None => format!("crash {}", panic.message()),
         },
