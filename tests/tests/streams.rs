@@ -271,6 +271,31 @@ async fn a_server_listens_where_it_is_told_to() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[asyncio::test]
+async fn a_burst_is_kept_until_it_is_accepted_as_far_as_the_backlog_goes() {
+    async fn connected(port: u16) -> usize {
+        let clients: Vec<_> = (0..300)
+            .map(|_| create_task(async move { open_connection(HOST, port).await.unwrap() }))
+            .collect();
+        for _ in 0..2000 {
+            sleep(0).await;
+        }
+        let connected = clients.iter().filter(|client| client.done()).count();
+        for client in &clients {
+            client.cancel();
+        }
+        gather(clients).return_exceptions().await;
+        connected
+    }
+    let listen = || start_server(|_, _| async {}, HOST, 0).start_serving(false);
+    let server = listen().await.unwrap();
+    assert_eq!(connected(port(&server)).await, 300);
+    let server = listen().backlog(5).await.unwrap();
+    // Linux keeps one more.
+    assert_eq!(connected(port(&server)).await, 6);
+}
+
 /// Of a network that is for examples in texts: no machine has it.
 const NOBODYS: &str = "192.0.2.1";
 

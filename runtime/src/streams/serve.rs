@@ -30,9 +30,17 @@ impl<E: Debug + 'static> HandlerOutput for Result<(), E> {
     }
 }
 
+/// How many connections the system keeps until they are accepted. CPython has a hundred, and looks for
+/// them in every iteration; this loop looks less often, and what comes in a burst must not be turned
+/// away, to be tried again a second later.
+#[cfg(unix)]
+const BACKLOG: u32 = 1024;
+
 #[derive(Clone, Debug)]
 pub(super) struct ServeOptions {
     pub(super) limit: usize,
+    #[cfg(unix)]
+    pub(super) backlog: u32,
     pub(super) start_serving: bool,
     #[cfg(feature = "tls")]
     pub(super) tls: super::tls::ServerTls,
@@ -42,6 +50,8 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             limit: DEFAULT_LIMIT,
+            #[cfg(unix)]
+            backlog: BACKLOG,
             start_serving: true,
             #[cfg(feature = "tls")]
             tls: super::tls::ServerTls::default(),
@@ -166,6 +176,11 @@ macro_rules! server_methods {
             fn into_future(self) -> Self::IntoFuture {
                 Box::pin(async move {
                     let (listeners, options) = (self.place.listen().await?, self.options);
+                    #[cfg(unix)]
+                    for (socket, _) in &listeners {
+                        let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
+                        rustix::net::listen(socket.get_ref(), backlog)?;
+                    }
                     let limit = options.limit;
                     let server = options.start(&current_loop(), self.handler, |serve| {
                         let listening = listeners.into_iter().map(|(socket, kept)| {
@@ -192,6 +207,14 @@ macro_rules! server_methods {
             #[track_caller]
             pub fn limit(mut self, limit: usize) -> Self {
                 self.options.limit = super::check_limit(limit);
+                self
+            }
+
+            /// How many connections the system keeps until they are accepted: 1024 unless set, and no
+            /// more than the system allows. Python's `backlog=`; on Unix.
+            #[cfg(unix)]
+            pub fn backlog(mut self, backlog: u32) -> Self {
+                self.options.backlog = backlog;
                 self
             }
 

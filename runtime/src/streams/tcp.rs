@@ -251,7 +251,7 @@ impl<T: ToString, const N: usize> Hosts for [T; N] {
 ///
 /// The handler gives nothing or a [`Result`]; a panic or an `Err` is reported (`Unhandled exception
 /// in client_connected_cb`) and closes the connection. The server belongs to the running loop.
-/// Python's `limit=` and `start_serving=` are methods of [`StartServer`].
+/// Python's `limit=`, `backlog=` and `start_serving=` are methods of [`StartServer`].
 ///
 /// # Errors
 ///
