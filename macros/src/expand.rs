@@ -3,12 +3,12 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::visit_mut::VisitMut;
 use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
 
 use crate::args::{self, Args, Attribute};
 use crate::body::{self, Language, Names, Needs, Rewriter, Shows, Source};
 use crate::diagnostic::Mistake;
+use crate::elided;
 use crate::fallback;
 use crate::item::{self, Body, Function};
 use crate::kind::{self, Coroutine, Exchanged, Generator, Kind, Shown};
@@ -760,12 +760,14 @@ impl Lifetimes {
                         receiver = Some(lifetime.clone());
                     }
                     ReceiverKind::Typed(_, ty) => {
-                        names.visit_type_mut(ty);
+                        elided::replace(ty, &mut || names.fresh());
                         receiver = names.named.get(before).cloned();
                     }
                     _ => {}
                 },
-                FnArg::Typed(parameter) => names.visit_type_mut(&mut parameter.ty),
+                FnArg::Typed(parameter) => {
+                    elided::replace(&mut parameter.ty, &mut || names.fresh());
+                }
             }
         }
         let elided =
@@ -782,7 +784,7 @@ impl Lifetimes {
             );
         let mut output = output.clone();
         if let Some(lifetime) = elided {
-            ElidedLifetime(lifetime).visit_type_mut(&mut output);
+            elided::replace(&mut output, &mut || lifetime.clone());
         }
         let borrows = !names.named.is_empty()
             || !sig.generics.params.is_empty()
@@ -857,53 +859,5 @@ impl NameLifetimes {
         };
         self.named.push(lifetime.clone());
         lifetime
-    }
-}
-
-impl VisitMut for NameLifetimes {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident == "_" {
-            *lifetime = self.fresh();
-        }
-    }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
-        if reference.lifetime.is_none() {
-            reference.lifetime = Some(self.fresh());
-        }
-        syn::visit_mut::visit_type_reference_mut(self, reference);
-    }
-
-    // Lifetimes in these are their own.
-    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-    fn visit_parenthesized_generic_arguments_mut(
-        &mut self,
-        _: &mut syn::ParenthesizedGenericArguments,
-    ) {
-    }
-}
-
-/// Replaces the elided lifetimes of a return type.
-struct ElidedLifetime(Lifetime);
-
-impl VisitMut for ElidedLifetime {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident == "_" {
-            *lifetime = self.0.clone();
-        }
-    }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
-        if reference.lifetime.is_none() {
-            reference.lifetime = Some(self.0.clone());
-        }
-        syn::visit_mut::visit_type_reference_mut(self, reference);
-    }
-
-    fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-    fn visit_parenthesized_generic_arguments_mut(
-        &mut self,
-        _: &mut syn::ParenthesizedGenericArguments,
-    ) {
     }
 }

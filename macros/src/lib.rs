@@ -9,6 +9,7 @@
 mod args;
 mod body;
 mod diagnostic;
+mod elided;
 mod expand;
 mod fallback;
 #[cfg(test)]
