@@ -142,10 +142,14 @@ struct Debug;
 /// asyncio with tasks of `#[asyncio::coroutine]` functions, which know their names and where they are suspended.
 struct Coroutines;
 
+/// asyncio with a name of its own for each task.
+struct Named;
+
 /// The rows that are compared with ours alone.
-pub(crate) fn variants() -> [Cases; 2] {
+pub(crate) fn variants() -> [Cases; 3] {
     [
         Cases::of::<Coroutines>("asyncio, coroutines"),
+        Cases::of::<Named>("asyncio, named tasks"),
         Cases::of::<Debug>("asyncio, debug mode"),
     ]
 }
@@ -185,6 +189,11 @@ variant!(
     |main| asyncio::Runner::new().debug(true).run(main),
     |future| create_task(future)
 );
+variant!(Named, |main| asyncio::run(main), |future| {
+    let task = create_task(future);
+    task.set_name("worker");
+    task
+});
 variant!(Coroutines, |main| asyncio::run(main), |future| create_task(
     coroutine(future)
 ));
