@@ -61,19 +61,19 @@ pub(crate) fn with_ctrl_c<F: Future>(
     called_at: &'static Location<'static>,
     context: &Context,
 ) -> F::Output {
-    if std::thread::current().name() != Some("main") || !is_handled() {
-        let ended = event_loop.run_main(main, called_at, context, |_| ());
-        return ended.unwrap_or_else(|cancelled| panic_any(cancelled));
-    }
+    // One way for both, as all of it is there for each type of main.
+    let is_ours = std::thread::current().name() == Some("main") && is_handled();
     let interrupts = Arc::<Interrupts>::default();
     let mut task = None;
-    let aimed = Aimed;
+    let aimed = is_ours.then_some(Aimed);
     let ended = event_loop.run_main(main, called_at, context, |main| {
-        *target() = Some(Target {
-            main: main.key(),
-            interrupts: interrupts.clone(),
-        });
-        task = Some(main.clone());
+        if is_ours {
+            *target() = Some(Target {
+                main: main.key(),
+                interrupts: interrupts.clone(),
+            });
+            task = Some(main.clone());
+        }
     });
     drop(aimed);
     match ended {

@@ -767,7 +767,7 @@ impl Default for DefaultExecutor {
 pub(crate) fn shutdown_default_executor(event_loop: &EventLoop) {
     let taken = || event_loop.inner.replace_default_executor(None);
     let default = taken().or_else(|| {
-        event_loop.run_until_complete(async {});
+        event_loop.run_until_complete(std::future::ready(()));
         taken()
     });
     if let Some(DefaultExecutor { executor, join }) = default {

@@ -10,7 +10,7 @@ use super::ready::Callback;
 use super::shutdown::Interrupted;
 use crate::contextvars;
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::handle_of;
+use crate::futures::{AwaitedHandle, handle_of};
 use crate::tasks::{Main, Task, TaskRef};
 
 const STOPPED: &str = "Event loop stopped before Future completed.";
@@ -39,24 +39,9 @@ impl EventLoop {
     pub fn run_until_complete<F: IntoFuture>(&self, future: F) -> F::Output {
         self.check_runnable();
         let future = future.into_future();
-        let stop = {
-            let inner = Rc::downgrade(&self.inner);
-            move || {
-                if let Some(inner) = inner.upgrade() {
-                    inner.stopping.set(true);
-                }
-            }
-        };
         let is_handle = match handle_of(&future) {
             Some(handle) => {
-                assert!(
-                    handle.belongs_to(&self.inner),
-                    "The future belongs to a different loop than the one that is to run it"
-                );
-                let stop = handle.on_done(Callback::Call(Box::new(stop.clone())));
-                let _remove = Defer(|| handle.remove_callback(stop));
-                self.run(None);
-                assert!(handle.is_done(), "{STOPPED}");
+                self.run_until_done(&handle);
                 true
             }
             None => false,
@@ -67,13 +52,35 @@ impl EventLoop {
         match self.run_task(
             future,
             Location::caller(),
-            stop,
             Interrupted::CancelsMain,
-            |_| (),
+            &mut |_| (),
         ) {
             Ok(value) => value,
             Err(cancelled) => std::panic::panic_any(cancelled),
         }
+    }
+
+    /// [`run_until_complete`](Self::run_until_complete) of a handle, but for what it gives.
+    #[track_caller]
+    pub(super) fn run_until_done(&self, handle: &AwaitedHandle<'_>) {
+        assert!(
+            handle.belongs_to(&self.inner),
+            "The future belongs to a different loop than the one that is to run it"
+        );
+        let stop = handle.on_done(self.stop_callback());
+        let _remove = Defer(|| handle.remove_callback(stop));
+        self.run(None);
+        assert!(handle.is_done(), "{STOPPED}");
+    }
+
+    /// What stops the loop at the end of its iteration.
+    pub(super) fn stop_callback(&self) -> Callback {
+        let inner = Rc::downgrade(&self.inner);
+        Callback::Call(Box::new(move || {
+            if let Some(inner) = inner.upgrade() {
+                inner.stopping.set(true);
+            }
+        }))
     }
 
     /// [`run_until_complete`](Self::run_until_complete), showing the main task to the caller, who
@@ -83,37 +90,44 @@ impl EventLoop {
         future: F,
         called_at: &'static Location<'static>,
         context: &contextvars::Context,
-        see: impl FnOnce(&TaskRef),
+        mut see: impl FnMut(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         self.check_runnable();
-        let see = |main: &TaskRef| {
+        let mut see = |main: &TaskRef| {
             main.core().set_context(context.clone());
             see(main);
         };
-        let inner = Rc::downgrade(&self.inner);
-        let stop = move || {
-            if let Some(inner) = inner.upgrade() {
-                inner.stopping.set(true);
-            }
-        };
-        self.run_task(future, called_at, stop, Interrupted::CancelsAll, see)
+        self.run_task(future, called_at, Interrupted::CancelsAll, &mut see)
     }
 
+    /// Only what depends on the type is here; the rest is [`run_on_stack`](Self::run_on_stack).
     fn run_task<F: Future>(
         &self,
         future: F,
         called_at: &'static Location<'static>,
-        stop: impl FnOnce() + 'static,
         interrupted: Interrupted,
-        see: impl FnOnce(&TaskRef),
+        see: &mut dyn FnMut(&TaskRef),
     ) -> Result<F::Output, CancelledError> {
         let mut body = Body::new(future);
         let main = Task::<()>::main::<F>(&self.inner, called_at);
         see(&main.erased());
-        let stop = main.add_stop(stop);
+        self.run_on_stack(&main, Main::new(&main, &mut body), interrupted)?;
+        match body.value.take() {
+            Some(value) => Ok(value),
+            None => panic!("{STOPPED}"),
+        }
+    }
+
+    fn run_on_stack(
+        &self,
+        main: &Task<()>,
+        on_stack: Main<'_>,
+        interrupted: Interrupted,
+    ) -> Result<(), CancelledError> {
+        let stop = main.core().add_callback(self.stop_callback());
         {
             let _leave = Defer(|| main.leave(&self.inner));
-            let mut on_stack = Main::new(&main, &mut body);
+            let mut on_stack = on_stack;
             self.inner.run(Some(&mut on_stack));
             let interrupt = self.inner.take_interrupt();
             if let Some(panic) = interrupt {
@@ -127,10 +141,7 @@ impl EventLoop {
         match main.core().failure() {
             Some(Exception::CancelledError(error)) => Err(error),
             Some(Exception::Panic(panic)) => panic.resume(),
-            None => match body.value.take() {
-                Some(value) => Ok(value),
-                None => panic!("{STOPPED}"),
-            },
+            None => Ok(()),
         }
     }
 

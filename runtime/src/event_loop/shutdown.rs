@@ -1,10 +1,8 @@
 //! How a loop ends the tasks that are left in it.
 
-use std::rc::Rc;
-
-use super::ready::Callback;
 use super::{EventLoop, ExceptionContext};
 use crate::exceptions::{CancelledError, Exception, Panic};
+use crate::futures::handle_of;
 use crate::tasks::{AnyTask, Main, TaskRef};
 
 /// Which tasks are cancelled and awaited when the loop is interrupted while a main task runs, before
@@ -27,7 +25,10 @@ impl EventLoop {
             return;
         }
         let all = self.cancelled(&tasks);
-        self.run_until_complete(all);
+        self.check_runnable();
+        if let Some(all) = handle_of(&all) {
+            self.run_until_done(&all);
+        }
         self.report_failed(tasks);
     }
 
@@ -39,16 +40,8 @@ impl EventLoop {
             Interrupted::CancelsAll => self.inner.all_tasks(),
         };
         let all = self.cancelled(&tasks).awaited();
-        let stop = {
-            let inner = Rc::downgrade(&self.inner);
-            move || {
-                if let Some(inner) = inner.upgrade() {
-                    inner.stopping.set(true);
-                }
-            }
-        };
         let core = all.future_core();
-        core.add_callback(Callback::Call(Box::new(stop)));
+        core.add_callback(self.stop_callback());
         while !core.is_done() {
             self.inner.run(Some(main));
             // Interrupted again: then it ends as it is.

@@ -59,9 +59,7 @@ use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Callback;
 use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::futures::{
-    Awaited, Awaiting, CallbackId, FutureCore, Read, Target, current_loop, result_ref,
-};
+use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, current_loop, result_ref};
 
 /// A coroutine that a loop runs.
 ///
@@ -300,12 +298,6 @@ impl Task<()> {
         let task = Self::insert::<_, N>(event_loop, called_at, std::future::pending(), true);
         event_loop.schedule(&task.task);
         task
-    }
-
-    pub(crate) fn add_stop(&self, stop: impl FnOnce() + 'static) -> CallbackId {
-        self.task
-            .future()
-            .add_callback(Callback::Call(Box::new(stop)))
     }
 
     /// Takes it out of the loop that no longer runs it.
