@@ -10,13 +10,13 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::event_loop::ready::{Callback, Ready};
-use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop, wake};
+use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, cancellation};
+use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
@@ -314,7 +314,7 @@ impl FutureCore {
 
     fn schedule(&self, callback: Callback) {
         let callback = match callback {
-            Callback::Wake(waker) => return wake(waker),
+            Callback::Wake(wake) => return wake.wake(),
             Callback::Call(callback) => Some(Ready::Call(callback)),
             Callback::Bind(bind) => bind().map(Ready::Call),
             Callback::Notify(waiting, number) => Some(Ready::Notify(waiting, number)),
@@ -347,18 +347,18 @@ impl FutureCore {
 
     /// Has a waiter wake another waker, in its old place.
     fn rewake(&self, id: CallbackId, cx: &Context<'_>) {
-        let is_known = self.with_waker(id, |known| known.will_wake(cx.waker()));
+        let is_known = self.with_wake(id, |known| known.is_of(cx));
         if is_known != Some(false) {
             return;
         }
         // Cloned, and the old one dropped, while the rest is there: they may be anybody's.
-        let mut waker = cx.waker().clone();
-        self.with_waker(id, |known| std::mem::swap(known, &mut waker));
+        let mut wake = Wake::of(cx);
+        self.with_wake(id, |known| std::mem::swap(known, &mut wake));
     }
 
-    fn with_waker<R>(&self, id: CallbackId, f: impl FnOnce(&mut Waker) -> R) -> Option<R> {
+    fn with_wake<R>(&self, id: CallbackId, f: impl FnOnce(&mut Wake) -> R) -> Option<R> {
         self.with_rest(|rest| match rest.get_mut(id)? {
-            Callback::Wake(waker) => Some(f(waker)),
+            Callback::Wake(wake) => Some(f(wake)),
             _ => None,
         })
     }
@@ -447,7 +447,7 @@ impl Awaiting {
             Some(id) => core.rewake(id, cx),
             None => {
                 core.check_loop(&target);
-                self.callback = Some(core.add_callback(Callback::Wake(cx.waker().clone())));
+                self.callback = Some(core.add_callback(Callback::Wake(Wake::of(cx))));
             }
         }
         self.point.suspend(cx, self.location, || Some(target()));

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::ready::{Callback, Ready};
 use super::remote::Message;
-use super::report::{ExceptionContext, guarded, wake};
+use super::report::{ExceptionContext, guarded};
 use super::state::LoopState;
 use super::{context, driver};
 use crate::diagnostics;
@@ -168,7 +168,7 @@ impl LoopState {
             Ready::Timer(key) => {
                 let callback = self.timers.borrow_mut().remove(key);
                 match callback {
-                    Some(Callback::Wake(waker)) => return wake(waker),
+                    Some(Callback::Wake(wake)) => return wake.wake(),
                     Some(Callback::Call(callback)) => Some(callback),
                     Some(Callback::Bind(bind)) => bind(),
                     Some(Callback::Notify(waiting, number)) => return waiting.notified(number),

@@ -3,15 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::task::Waker;
 
 use super::LoopState;
 use super::timers::TimerKey;
-use crate::tasks::TaskRef;
+use crate::tasks::{TaskRef, Wake};
 
 /// What a timer or a finished future calls.
 pub(crate) enum Callback {
-    Wake(Waker),
+    Wake(Wake),
     Call(Call),
     /// One of a future's, that is to be called with the future: it takes the reference when the
     /// future is done, and until then keeps nothing alive.

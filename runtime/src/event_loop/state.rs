@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use slab::Slab;
 
@@ -14,7 +14,7 @@ use super::report::ExceptionHandler;
 use super::timers::{TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
 use crate::exceptions::Panic;
-use crate::tasks::{Owned, TaskRef, Waits};
+use crate::tasks::{Owned, TaskRef, Waits, Wake};
 #[cfg(feature = "threads")]
 use crate::threads::{DefaultExecutor, ThreadPoolExecutor};
 
@@ -161,6 +161,13 @@ impl LoopState {
         self.push(Ready::Task(task));
     }
 
+    /// Queues the first step of a task.
+    #[inline]
+    pub(crate) fn schedule_first(&self, task: TaskRef) {
+        task.core().scheduled.set(true);
+        self.push(Ready::Task(task));
+    }
+
     /// Notes where what a task is suspended at comes from, for a clock that may jump.
     #[inline]
     pub(crate) fn waits(&self, task: &TaskRef, from: Waits) {
@@ -276,11 +283,11 @@ impl LoopState {
         self.timers.borrow().contains(key)
     }
 
-    /// Has the timer wake `waker`, if it does not already.
-    pub(crate) fn rewake_timer(&self, key: TimerKey, waker: &Waker) {
-        if !self.timers.borrow().wakes(key, waker) {
-            let waker = Callback::Wake(waker.clone());
-            let old = self.timers.borrow_mut().replace(key, waker);
+    /// Has the timer wake what polls with `cx`, if it does not already.
+    pub(crate) fn rewake_timer(&self, key: TimerKey, cx: &Context<'_>) {
+        if !self.timers.borrow().wakes(key, cx) {
+            let wake = Callback::Wake(Wake::of(cx));
+            let old = self.timers.borrow_mut().replace(key, wake);
             drop(old);
         }
     }

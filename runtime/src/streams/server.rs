@@ -18,6 +18,7 @@ use super::{Connected, connection};
 use crate::event_loop::LoopState;
 use crate::event_loop::ready::Callback;
 use crate::event_loop::watches::WatchKey;
+use crate::tasks::Wake;
 use crate::tasks::outside::outside;
 use crate::{EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
 
@@ -344,7 +345,7 @@ fn accept_from(event_loop: &Rc<LoopState>, listener: Rc<dyn Listen>) -> WatchKey
             ));
             if let Some(event_loop) = this.upgrade() {
                 let when = event_loop.time() + RETRY_DELAY;
-                event_loop.insert_timer(when, Callback::Wake(cx.waker().clone()));
+                event_loop.insert_timer(when, Callback::Wake(Wake::of(cx)));
             }
             Poll::Pending
         }

@@ -77,6 +77,6 @@ pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) 
     if is_eager && event_loop.address().is_running() {
         task.step(event_loop, None);
     } else {
-        event_loop.schedule_owned(task.clone());
+        event_loop.schedule_first(task.clone());
     }
 }

@@ -72,6 +72,7 @@ struct VTable {
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Poll<()>,
     drop_coroutine: unsafe fn(NonNull<Header>),
     drop_value: unsafe fn(NonNull<Header>),
+    value_needs_drop: bool,
     /// The value's cell.
     value: unsafe fn(NonNull<Header>) -> *const (),
     gave_error: unsafe fn(NonNull<Header>, &Errors) -> bool,
@@ -104,6 +105,7 @@ impl<F: Future, N> Functions<F, N> {
         poll: Self::poll,
         drop_coroutine: Self::drop_coroutine,
         drop_value: Self::drop_value,
+        value_needs_drop: std::mem::needs_drop::<F::Output>(),
         value: Self::value,
         gave_error: Self::gave_error,
         describe_error: Self::describe_error,
@@ -497,19 +499,25 @@ impl TaskRef {
         }
         self.header().is_gone.set(true);
         let _merge = Merge(self.header);
-        self.report_unseen();
-        self.drop_coroutine();
-        self.drop_value();
+        if self.future().is_unseen() {
+            self.report_unseen();
+        }
+        match self.header().stage.get() {
+            Stage::Value if !self.header().vtable.value_needs_drop => {}
+            Stage::Value => self.drop_value(),
+            _ => {
+                self.drop_coroutine();
+                self.drop_value();
+            }
+        }
         // SAFETY: this is the last handle, and whoever looks at something in it borrows one.
         unsafe { self.core().empty() };
         self.future().empty();
     }
 
+    #[cold]
     fn report_unseen(&self) {
         let future = self.future();
-        if !future.is_unseen() {
-            return;
-        }
         let (shown, panic) = match (future.failure(), self.error()) {
             (Some(Exception::Panic(panic)), _) => (format!("{panic:?}"), panic),
             (None, Some(error)) => (error.clone(), Panic::said(error)),

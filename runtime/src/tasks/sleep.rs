@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::Wake;
 use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::ready::Callback;
@@ -83,7 +84,7 @@ impl Sleep {
         }
         if let Some(event_loop) = context::running() {
             let when = event_loop.time() + self.delay;
-            let key = event_loop.insert_timer(when, Callback::Wake(cx.waker().clone()));
+            let key = event_loop.insert_timer(when, Callback::Wake(Wake::of(cx)));
             self.state = State::Timer {
                 address: event_loop.address(),
                 key,
@@ -104,7 +105,7 @@ impl Sleep {
             State::Elsewhere(timer) => Pin::new(&mut **timer).poll(cx).map(|_| ()),
             State::Timer { address, key, real } => match address.upgrade() {
                 Some(event_loop) if event_loop.has_timer(*key) => {
-                    event_loop.rewake_timer(*key, cx.waker());
+                    event_loop.rewake_timer(*key, cx);
                     Poll::Pending
                 }
                 Some(_) => Poll::Ready(()),
