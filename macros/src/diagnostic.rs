@@ -33,6 +33,15 @@ impl Mistake {
     ///
     /// The compiler takes the span of a macro call from its first token to its last, so only these two carry the user's.
     pub(crate) fn into_tokens(self) -> TokenStream {
+        self.delimited(Delimiter::Brace)
+    }
+
+    /// The same in the place of an expression, which may go on after it: what begins with braces is a statement of its own.
+    pub(crate) fn into_expression(self) -> TokenStream {
+        self.delimited(Delimiter::Parenthesis)
+    }
+
+    fn delimited(self, delimiter: Delimiter) -> TokenStream {
         let punct = |c, spacing| {
             let mut punct = Punct::new(c, spacing);
             punct.set_span(self.start);
@@ -40,7 +49,7 @@ impl Mistake {
         };
         let mut message = Literal::string(&self.message);
         message.set_span(self.end);
-        let mut arguments = Group::new(Delimiter::Brace, TokenTree::Literal(message).into());
+        let mut arguments = Group::new(delimiter, TokenTree::Literal(message).into());
         arguments.set_span(self.end);
         [
             punct(':', Spacing::Joint),

@@ -298,6 +298,15 @@ fn return_type(written: Span) -> Ident {
     Ident::new("return_type", Span::mixed_site().located_at(written))
 }
 
+/// A path of ours, for what stands at `span`.
+pub(crate) fn located(path: &TokenStream, span: Span) -> TokenStream {
+    let at_span = |mut tree: TokenTree| {
+        tree.set_span(tree.span().located_at(span));
+        tree
+    };
+    path.clone().into_iter().map(at_span).collect()
+}
+
 /// What begins the block that a function's body becomes. What is wrong with all of it, as that it contains itself, is told at the name.
 fn asyncness(name: &Ident) -> TokenStream {
     quote_spanned!(Span::mixed_site().located_at(name.span())=> async move)
@@ -382,17 +391,23 @@ fn expand_coroutine(
         .send
         .then(|| quote_spanned!(span=> + ::core::marker::Send));
 
+    // Where the type is written is where the compiler is to point when a trait asks for another.
+    let there = match &function.sig.output {
+        ReturnType::Default => span,
+        ReturnType::Type(_, ty) => span.located_at(ty.span()),
+    };
+    let asyncio_there = located(&asyncio, there);
     let returned = if args.boxed {
         let bound = Lifetimes::bind(&mut shell.sig, &output, span);
         let output = &bound.output;
         let lifetime = &bound.all;
-        quote_spanned! {span=>
-            #asyncio::Coroutine<::core::pin::Pin<::std::boxed::Box<
+        quote_spanned! {there=>
+            #asyncio_there::Coroutine<::core::pin::Pin<::std::boxed::Box<
                 dyn ::core::future::Future<Output = #output> #send + #lifetime
             >>>
         }
     } else {
-        quote_spanned!(span=> #asyncio::Coroutine<impl ::core::future::Future<Output = #output> #send>)
+        quote_spanned!(there=> #asyncio_there::Coroutine<impl ::core::future::Future<Output = #output> #send>)
     };
 
     let body = match &function.body {
@@ -482,6 +497,21 @@ fn expand_generator(
         }
     };
 
+    // As in a coroutine, all of the type stands where its name is written. A macro's `$crate` keeps its own way to be resolved.
+    let there = match &generator.shown {
+        Shown::Generator(path) => span.located_at(path.span()),
+        _ => span,
+    };
+    let at_its_place = |path: &syn::Path| -> TokenStream {
+        let ours = |mut tree: TokenTree| {
+            let is_crate = matches!(&tree, TokenTree::Ident(ident) if ident == "$crate");
+            if !is_crate {
+                tree.set_span(span.located_at(tree.span()));
+            }
+            tree
+        };
+        quote!(#path).into_iter().map(ours).collect()
+    };
     let mut erase = None;
     let output = match &generator.shown {
         Shown::Generator(path) if args.boxed => {
@@ -501,20 +531,23 @@ fn expand_generator(
                 (true, true) => "AsyncErasedSend",
             };
             let erased = Ident::new(erased, span);
+            let path = at_its_place(path);
             if generator.is_async {
-                quote_spanned!(span=> #path<#yields, #sent, #private::#erased<#lifetime, #yields, #sent>>)
+                quote_spanned!(there=> #path<#yields, #sent, #private::#erased<#lifetime, #yields, #sent>>)
             } else {
                 let returns = types.next();
-                quote_spanned! {span=>
+                quote_spanned! {there=>
                     #path<#yields, #sent, #returns, #private::#erased<#lifetime, #yields, #sent, #returns>>
                 }
             }
         }
         Shown::Generator(path) if generator.is_async => {
-            quote_spanned!(span=> #path<#yields, #sent, impl #private::AsyncBody<#yields, #sent> #send>)
+            let path = at_its_place(path);
+            quote_spanned!(there=> #path<#yields, #sent, impl #private::AsyncBody<#yields, #sent> #send>)
         }
         Shown::Generator(path) => {
-            quote_spanned!(span=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
+            let path = at_its_place(path);
+            quote_spanned!(there=> #path<#yields, #sent, #returns, impl #private::Body<#yields, #sent, #returns> #send>)
         }
         Shown::Erased(ty) => {
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
@@ -677,6 +710,17 @@ fn runner(
 ) -> TokenStream {
     let span = Span::mixed_site();
     let names = Names::new(&args.asyncio());
+    if let ReturnType::Type(_, ty) = &function.sig.output {
+        if kind::is_generator(ty) {
+            let mistake = Mistake::at(
+                ty.span(),
+                "nobody asks this function for what it yields: it is a coroutine, and returns `()` or a `Result`; call the generator in it",
+            );
+            let mut function = function;
+            function.sig.output = ReturnType::Default;
+            return fallback::signature(&function, mistake);
+        }
+    }
     let mistake = match (&function.body, function.sig.inputs.first()) {
         (Body::None(_), _) => Some(Mistake::at(
             function.sig.ident.span(),

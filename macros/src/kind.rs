@@ -174,6 +174,17 @@ fn generator(ty: &Type, source: &Source<'_>) -> Result<Option<Generator>, Mistak
     }
 }
 
+/// Whether a return type says that the function is a generator.
+pub(crate) fn is_generator(ty: &Type) -> bool {
+    let Type::Path(path) = ungrouped(ty) else {
+        return false;
+    };
+    path.path
+        .segments
+        .last()
+        .is_some_and(|last| last.ident == "Generator" || last.ident == "AsyncGenerator")
+}
+
 /// A generator whose written type is erased.
 fn erased(ty: &Type, is_async: bool) -> Generator {
     Generator {

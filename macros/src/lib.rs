@@ -365,9 +365,9 @@ use proc_macro::TokenStream;
 ///
 /// ## Recursion
 ///
-/// Recursion needs no boxing by hand. A call of the function inside itself, `walk(..)`, `Self::walk(..)`, `self.walk(..)` or
-/// `child.walk(..)`, goes in a box; not `self.inner.walk(..)`, which is how a wrapper hands a call on. Two functions that call each other
-/// need one `.boxed()` or `Box::pin` between them.
+/// Recursion needs no boxing by hand. A call of the function inside itself, `walk(..)`, or of the method, `self.walk(..)`, `child.walk(..)`
+/// or `Self::walk(..)`, goes in a box; not `self.inner.walk(..)`, which is how a wrapper hands a call on. Two functions that call each
+/// other need one `.boxed()` or `Box::pin` between them.
 ///
 /// ## Traits
 ///

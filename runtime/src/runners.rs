@@ -30,7 +30,11 @@ use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
 /// assert_eq!(answer, 42);
 /// ```
 #[track_caller]
-pub fn run<F: IntoFuture>(main: F) -> F::Output {
+pub fn run<F: IntoFuture>(main: F) -> F::Output
+where
+    // So that the compiler tells once, and not twice, of what is no future.
+    F::IntoFuture: Sized,
+{
     run_at(main.into_future(), Location::caller())
 }
 

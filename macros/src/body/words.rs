@@ -60,10 +60,22 @@ impl Rewriter<'_> {
         let operand = self.tokens(stream.clone(), place).unwrap_or(stream);
         let operand = without_trailing_comma(operand);
         let rewritten = match self.mistake(word, &operand, place) {
-            Some(message) => Mistake::between(start, group.span(), message).into_tokens(),
+            Some(message) => Mistake::between(start, group.span(), message).into_expression(),
             None => self.rewritten(word, start, group.span(), operand, place),
         };
         out.rewrite(rewritten);
+        let next = trees.get(at + 3);
+        // A macro call in braces is a statement by itself, if it begins one.
+        let is_statement = group.delimiter() == Delimiter::Brace
+            && next.is_some_and(|next| !is_punct(Some(next), &['.', '?', ';']))
+            && match before {
+                Some(TokenTree::Group(block)) => block.delimiter() == Delimiter::Brace,
+                before => is_punct(before, &[';']),
+            };
+        // Of any other that a statement follows, the compiler has asked for the semicolon already.
+        if !place.in_macro && (is_statement || begins_a_statement(next)) {
+            out.rewrite(quote_spanned!(group.span()=> ;));
+        }
         Some(3)
     }
 
@@ -93,7 +105,10 @@ impl Rewriter<'_> {
             "`{name}(..)` without the bang: the words of a coroutine are macros, write `{name}!(..)`; for a function of your own that has this \
              name write its path, `self::{name}(..)`"
         );
-        out.rewrite(Mistake::between(trees[at].span(), group.span(), message).into_tokens());
+        out.rewrite(Mistake::between(trees[at].span(), group.span(), message).into_expression());
+        if begins_a_statement(trees.get(at + 2)) {
+            out.rewrite(quote_spanned!(group.span()=> ;));
+        }
         Some(2)
     }
 
@@ -119,7 +134,7 @@ impl Rewriter<'_> {
         let message = "`yield` without the bang: Rust keeps the bare word for itself, write `yield_!(x)`; for Python's `yield from` write \
                        `yield_from!(x)`";
         out.rewrite(
-            Mistake::between(trees[at].span(), trees[end - 1].span(), message).into_tokens(),
+            Mistake::between(trees[at].span(), trees[end - 1].span(), message).into_expression(),
         );
         Some(end - at)
     }
@@ -310,6 +325,12 @@ impl Rewriter<'_> {
         words.set_span(end);
         quote_spanned!(span=> #condition #(#never)* else #words)
     }
+}
+
+/// Whether what follows an expression is no part of anything that goes on with it.
+fn begins_a_statement(next: Option<&TokenTree>) -> bool {
+    const GO_ON: [&str; 4] = ["as", "else", "if", "in"];
+    matches!(next, Some(TokenTree::Ident(ident)) if !GO_ON.iter().any(|word| ident == word))
 }
 
 fn without_trailing_comma(tokens: TokenStream) -> TokenStream {

@@ -733,6 +733,43 @@ fn a_plain_function_awaits_with_yield_from() {
     assert_eq!(block_on(old_style(3)), 12);
 }
 
+/// A macro call in braces needs no semicolon.
+#[asyncio::coroutine]
+async fn in_braces(x: u32) -> u32 {
+    await_! { double(x) }
+    let mut y = 1;
+    y += 1;
+    await_! { double(x) }
+    (y, _) = (y + 1, ());
+    if y > 9 {
+        return 0;
+    }
+    await_! { double(y) }
+    #[allow(unused)]
+    let z = y;
+    y *= await_! { double(y) } + 1;
+    await_! { double(y) }.min(100)
+}
+
+#[asyncio::coroutine]
+fn generator_in_braces() -> Generator<u32> {
+    yield_from! { 0..2 }
+    for n in 5..7 {
+        yield_! { n }
+        yield_! { n + 10 }
+    }
+    yield_! { 9 }
+}
+
+#[test]
+fn words_may_stand_in_braces() {
+    assert_eq!(block_on(in_braces(1)), 42);
+    assert_eq!(
+        generator_in_braces().collect::<Vec<_>>(),
+        [0, 1, 5, 15, 6, 16, 9]
+    );
+}
+
 /// What only has the same name as the function is not the function.
 mod namesakes {
     use std::collections::VecDeque;

@@ -17,10 +17,11 @@ fn quoted() -> Vec<&'static str> {
 
 /// The errors of ours that are recorded: those without a code, but for what the compiler says without one.
 fn recorded() -> Vec<String> {
-    const THE_COMPILERS: [&str; 9] = [
+    const THE_COMPILERS: [&str; 10] = [
         "`#[coroutine]` attribute cannot be used",
         "cannot find attribute `async_for`",
         "`for...else` loops are not supported",
+        "expected `;`, found",
         "future cannot be sent between threads safely",
         "incorrect use of `await`",
         "lifetime may not live long enough",

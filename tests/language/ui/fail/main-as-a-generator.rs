@@ -1,0 +1,6 @@
+use asyncio::Generator;
+
+#[asyncio::main]
+fn main() -> Generator<u32> {
+    yield_!(1);
+}

@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn work() {}
+
+fn main() {
+    asyncio::run(work);
+}
