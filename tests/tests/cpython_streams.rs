@@ -496,8 +496,11 @@ fn readuntil_multi_separator_negative_offset() {
             create_task(async move { reader.readuntil_any(["A", "long sep"]).await.unwrap() });
         fed.feed.write("data");
         sleep(0).await;
-        fed.feed.write("A");
-        assert_eq!(reading.await, b"dataA");
+        fed.feed.write("Z");
+        sleep(0).await;
+        fed.feed.write("Aaaa");
+        assert_eq!(reading.await, b"dataZA");
+        assert_eq!(fed.reader.readexactly(3).await.unwrap(), b"aaa");
     });
 }
 

@@ -393,11 +393,14 @@ fn subprocess_send_signal_race() {
 #[test]
 fn kill_issue43884() {
     run(async {
-        // The whole of what a shell runs can be ended: by the process that it becomes.
-        let process = create_subprocess_shell("exec sleep 3600").await.unwrap();
+        // What the shell runs holds the pipe still, and is not waited for.
+        let process = create_subprocess_shell("sleep 1; sleep 1")
+            .stdout(Stdio::piped())
+            .await
+            .unwrap();
         let pid = process.pid();
         process.kill().unwrap();
-        process.wait().await.unwrap();
+        assert_eq!(process.wait().await.unwrap(), -(Signal::Kill as i32));
         gone(pid).await;
     });
 }

@@ -20,7 +20,7 @@ use crate::event_loop::ready::Callback;
 use crate::event_loop::watches::WatchKey;
 use crate::tasks::Wake;
 use crate::tasks::outside::outside;
-use crate::{EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
+use crate::{AsyncExit, EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
 
 /// How long a server that is out of descriptors waits before it accepts again, in seconds:
 /// CPython's `ACCEPT_RETRY_DELAY`.
@@ -70,6 +70,19 @@ where
 ///
 /// A handle: a clone is the same server. The loop keeps it going: dropping the handles does not
 /// close it. Mirrors `asyncio.Server`.
+///
+/// ```no_run
+/// # async fn serve(_: asyncio::StreamReader, _: asyncio::StreamWriter) {}
+/// #[asyncio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let server = await_!(asyncio::start_server(serve, "127.0.0.1", 8888))?;
+///     #[async_with(server = server)]
+///     {
+///         await_!(server.serve_forever());
+///     }
+///     Ok(())
+/// }
+/// ```
 ///
 /// When the process is out of file descriptors it says so in the log, waits for a second, and
 /// accepts again.
@@ -368,6 +381,14 @@ fn is_out_of_resources(error: &io::Error) -> bool {
     const CODES: [i32; 2] = [10024, 10055];
     let code = error.raw_os_error();
     code.is_some_and(|code| CODES.contains(&code))
+}
+
+/// Closes it, and waits until its connections are closed. Mirrors `async with server:`.
+impl AsyncExit for Server {
+    async fn aexit(&mut self) {
+        self.close();
+        self.wait_closed().await;
+    }
 }
 
 impl PartialEq for Server {

@@ -85,13 +85,6 @@ impl SocketPath {
             context(&error, doing)
         })
     }
-
-    async fn listen(self) -> io::Result<[(Socket<UnixListener>, SocketFile); 1]> {
-        let file = SocketFile::replace(&self.0)?;
-        let socket = bound(Async::<UnixListener>::bind(&self.0), self.0.display())?;
-        file.note();
-        Ok([(socket, file)])
-    }
 }
 
 /// Listens at a path, and starts a task of `handler` for each connection that comes; on Unix. A
@@ -109,7 +102,10 @@ where
 {
     StartUnixServer {
         handler,
-        place: SocketPath(path.into()),
+        place: Listened {
+            path: path.into(),
+            cleanup_socket: true,
+        },
         options: ServeOptions::default(),
     }
 }
@@ -119,11 +115,41 @@ where
 #[must_use = "it listens when it is awaited"]
 pub struct StartUnixServer<H> {
     handler: H,
-    place: SocketPath,
+    place: Listened,
     options: ServeOptions,
 }
 
 server_methods!(StartUnixServer);
+
+impl<H> StartUnixServer<H> {
+    /// Whether the server removes its socket when it is closed: yes, unless set. One that another
+    /// has replaced meanwhile stays in any case.
+    pub fn cleanup_socket(mut self, cleanup_socket: bool) -> Self {
+        self.place.cleanup_socket = cleanup_socket;
+        self
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Listened {
+    path: PathBuf,
+    cleanup_socket: bool,
+}
+
+impl Listened {
+    async fn listen(self) -> io::Result<[(Socket<UnixListener>, SocketFile); 1]> {
+        let Self {
+            path,
+            cleanup_socket,
+        } = self;
+        let file = SocketFile::replace(&path)?;
+        let socket = bound(Async::<UnixListener>::bind(&path), path.display())?;
+        if cleanup_socket {
+            file.note();
+        }
+        Ok([(socket, file)])
+    }
+}
 
 /// The file that stands for a socket. Another server may replace it, and then it is not ours.
 struct SocketFile {
