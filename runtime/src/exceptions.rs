@@ -39,6 +39,17 @@ impl CancelledError {
         }
     }
 
+    pub(crate) fn raised_at(
+        raised_at: &'static Location<'static>,
+        message: Option<Arc<str>>,
+    ) -> Self {
+        Self { message, raised_at }
+    }
+
+    pub(crate) fn into_message(self) -> Option<Arc<str>> {
+        self.message
+    }
+
     /// The same where CPython passes a cancellation on without what was said.
     pub(crate) fn without_message(&self) -> Self {
         Self {

@@ -138,6 +138,16 @@ impl Address {
         Some(f(unsafe { &*state }))
     }
 
+    /// As [`with`](Self::with), for what may drop the last handle to the loop.
+    pub(crate) fn with_kept<R>(&self, f: impl FnOnce(&LoopState) -> R) -> Option<R> {
+        if self.is_running() {
+            // It is kept as long as it runs.
+            self.with(f)
+        } else {
+            self.upgrade().map(|event_loop| f(&event_loop))
+        }
+    }
+
     /// Whether this is the running loop of this thread.
     #[inline]
     pub(crate) fn is_running(&self) -> bool {

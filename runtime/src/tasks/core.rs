@@ -435,14 +435,14 @@ impl TaskRef {
         if self.future().is_done() {
             return false;
         }
-        if let Some(event_loop) = self.event_loop().upgrade() {
+        self.event_loop().with_kept(|event_loop| {
             // It may not be the current one: an eager task's first step is inside of its maker's.
             let is_running = self.core().stepping.get()
                 || context::with_current_task(|current| current.is(self)) == Some(true);
             let cancellation = &self.core().cancellation;
             let wish = Wish::new(error, scope);
-            cancellation.request(self, &event_loop, wish, is_running, onward);
-        }
+            cancellation.request(self, event_loop, wish, is_running, onward);
+        });
         true
     }
 

@@ -1,0 +1,208 @@
+//! The frames that catch: `catch_cancelled`, and `finally` on top of it.
+
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
+use super::points::{Frame, Kind};
+use crate::event_loop::context;
+use crate::exceptions::CancelledError;
+
+/// A frame that catches what is raised beneath it.
+#[derive(Default)]
+pub(crate) struct Catch {
+    point: Suspended,
+}
+
+impl Catch {
+    /// Polls what is beneath. An error means that it raised: it must be dropped, and may be, since
+    /// the mark is cleared already.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, CancelledError>> {
+        if is_held_back(cx) {
+            return Poll::Pending;
+        }
+        self.point.register(cx, Kind::Frame, None, || None);
+        let id = self.point.id();
+        let polled = {
+            let _frame = Beneath::enter(id);
+            beneath(cx)
+        };
+        let raised = context::with_current_task(|task| {
+            let cancellation = &task.core().cancellation;
+            cancellation.take_in_flight().or_else(|| {
+                let is_meant = polled.is_pending() && cancellation.is_to_raise_at(id);
+                is_meant.then(|| cancellation.take_to_raise()).flatten()
+            })
+        })
+        .flatten();
+        match (raised, polled) {
+            (Some(error), _) => {
+                self.point.leave();
+                Poll::Ready(Err(error))
+            }
+            (None, Poll::Ready(value)) => {
+                self.point.leave();
+                Poll::Ready(Ok(value))
+            }
+            (None, Poll::Pending) => Poll::Pending,
+        }
+    }
+}
+
+/// A frame polls what is beneath it until this is dropped.
+struct Beneath {
+    outer: Option<Frame>,
+}
+
+impl Beneath {
+    fn enter(frame: Option<Frame>) -> Self {
+        let outer =
+            context::with_current_task(|task| task.core().cancellation.frame.replace(frame));
+        Self {
+            outer: outer.flatten(),
+        }
+    }
+}
+
+impl Drop for Beneath {
+    fn drop(&mut self) {
+        context::with_current_task(|task| task.core().cancellation.frame.set(self.outer));
+    }
+}
+
+/// The innermost frame of the current task that is polled right now: what is cancelled within it is
+/// what runs here.
+pub(crate) fn current_frame() -> Option<Frame> {
+    context::with_current_task(|task| task.core().cancellation.frame.get()).flatten()
+}
+
+/// Awaits `future`; gives an error when a cancellation was raised in it.
+///
+/// This is Python's `try: ... except CancelledError:`. The cancellation ends here: to pass it on,
+/// after tidying up, await [`CancelledError::raise`]. What raised is dropped when this gives its
+/// error. It awaits in place, so `future` may borrow. Off an asyncio loop nothing is raised, and
+/// this is `future` itself.
+///
+/// # Cancellation
+///
+/// Catches it. If this is dropped, `future` is dropped with it.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async {
+///     match asyncio::catch_cancelled(asyncio::sleep(10)).await {
+///         Ok(()) => "slept",
+///         Err(_) => "was cancelled, and cleaned up",
+///     }
+/// });
+/// asyncio::sleep(0).await;
+/// task.cancel();
+/// assert_eq!(task.await, "was cancelled, and cleaned up");
+/// # });
+/// ```
+pub fn catch_cancelled<F: IntoFuture>(
+    future: F,
+) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F> {
+    CatchCancelled {
+        catch: Catch::default(),
+        future: Some(future.into_future()),
+    }
+}
+
+pin_project_lite::pin_project! {
+    struct CatchCancelled<F> {
+        catch: Catch,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Future for CatchCancelled<F> {
+    type Output = Result<F::Output, CancelledError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            panic!("`catch_cancelled` was polled after it was done");
+        };
+        let polled = this.catch.poll(cx, |cx| future.poll(cx));
+        if polled.is_ready() {
+            this.future.set(None);
+        }
+        polled
+    }
+}
+
+/// Awaits `future`, then `cleanup`, on every way out: a value, a panic or a cancellation; then
+/// goes on with that value, panic or cancellation.
+///
+/// This is Python's `try: ... finally:` with awaits in the second block. The cleanup can itself be
+/// cancelled, by another `cancel()`, and its panic replaces the first, as in Python. It awaits in
+/// place, so both may borrow.
+///
+/// # Cancellation
+///
+/// Runs `cleanup`, then goes on raising. If this is *dropped*, by a `select!` or on another
+/// executor, both are dropped and `cleanup` does not run.
+///
+/// ```
+/// # use std::cell::Cell;
+/// # asyncio::run(async {
+/// let closed = std::rc::Rc::new(Cell::new(false));
+/// let task = asyncio::create_task(asyncio::finally(asyncio::sleep(10), {
+///     let closed = closed.clone();
+///     async move {
+///         asyncio::sleep(0).await;
+///         closed.set(true);
+///     }
+/// }));
+/// asyncio::sleep(0).await;
+/// task.cancel();
+/// assert!(asyncio::catch_cancelled(task).await.is_err());
+/// assert!(closed.get());
+/// # });
+/// ```
+pub async fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
+    future: F,
+    cleanup: C,
+) -> F::Output {
+    let guarded = catch_panic(catch_cancelled(future)).await;
+    cleanup.await;
+    match guarded {
+        Ok(Ok(value)) => value,
+        Ok(Err(cancelled)) => cancelled.raise().await,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Awaits `future`; gives the payload when it panics.
+pub(crate) async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::Output> {
+    let mut future = Some(Box::pin(future));
+    std::future::poll_fn(move |cx| {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+        let Some(inner) = &mut future else {
+            return Poll::Pending;
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => {
+                let future = future.take();
+                Poll::Ready(catch_unwind(AssertUnwindSafe(|| drop(future))).map(|()| value))
+            }
+            Err(payload) => {
+                overtaken_by_panic();
+                let future = future.take();
+                // A second panic, of a destructor, is not worth more than the first.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+                Poll::Ready(Err(payload))
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,252 @@
+//! The leaves: what asyncio's own awaitables ask when they are polled, and how they raise.
+
+use std::num::NonZeroU64;
+use std::panic::{Location, panic_any};
+use std::task::{Context, Poll};
+
+use super::super::TaskKey;
+use super::points::{Kind, What};
+use crate::event_loop::context;
+use crate::event_loop::remote::Message;
+use crate::event_loop::wake_by_ref;
+use crate::exceptions::CancelledError;
+use crate::futures::Target;
+
+/// Raises a cancellation in the current task, from a leaf that was polled with `cx`.
+///
+/// # Panics
+///
+/// With the error where no task is running.
+pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
+    let mut error = Some(error);
+    let has_other_waker = context::with_current_task(|task| {
+        let core = task.core();
+        if let Some(error) = error.take() {
+            core.cancellation.marks.raise(error);
+        }
+        !task.is_woken_by(cx.waker())
+    });
+    if has_other_waker == Some(true) {
+        wake_by_ref(cx.waker());
+    }
+    match error {
+        None => Poll::Pending,
+        Some(error) => panic_any(error),
+    }
+}
+
+/// Whether a cancellation is on its way up through the current task.
+pub(crate) fn in_flight() -> bool {
+    context::with_current_task(|task| task.core().cancellation.marks.is_in_flight()) == Some(true)
+}
+
+/// Whether a cancellation is on its way up through the current task: then what is polled returns
+/// `Pending` and polls nothing.
+///
+/// # Panics
+///
+/// When it is found that a destructor blocks on it: the loop cannot run, so it would for ever.
+#[inline]
+#[track_caller]
+pub(crate) fn is_held_back(cx: &Context<'_>) -> bool {
+    is_in_trouble() && is_troubled_held_back(cx)
+}
+
+/// Whether something is to be raised in the current task, or is on its way up.
+#[inline]
+pub(in crate::tasks) fn is_in_trouble() -> bool {
+    trouble() == Trouble::Some
+}
+
+/// What a leaf asks before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No task is running.
+    NoTask,
+    /// Nothing is raised in it or held back.
+    None,
+    Some,
+}
+
+#[inline]
+pub(crate) fn trouble() -> Trouble {
+    match context::with_current_task(|task| task.core().is_calm()) {
+        None => Trouble::NoTask,
+        Some(true) => Trouble::None,
+        Some(false) => Trouble::Some,
+    }
+}
+
+#[cold]
+#[track_caller]
+fn is_troubled_held_back(cx: &Context<'_>) -> bool {
+    let foreign = context::with_current_task(|task| {
+        let core = task.core();
+        core.cancellation.marks.is_in_flight().then(|| {
+            let is_foreign = !task.is_woken_by(cx.waker());
+            is_foreign.then(|| core.cancellation.hold_back(cx.waker()))
+        })
+    });
+    match foreign.flatten() {
+        None => false,
+        Some(None) => true,
+        Some(Some(true)) => {
+            // Nobody else would: what polls this with a waker of its own may wait for that.
+            wake_by_ref(cx.waker());
+            true
+        }
+        Some(Some(false)) => {
+            let task = crate::current_task().map(|task| format!("{task:?}"));
+            panic!(
+                "a destructor blocks on the event loop while a cancellation unwinds {}: \
+                 to await in a cleanup, use `asyncio::finally`",
+                task.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// A panic overtakes a cancellation that was raised beside it.
+pub(crate) fn overtaken_by_panic() {
+    context::with_current_task(|task| task.core().cancellation.take_in_flight());
+}
+
+/// The registration of something that is suspended, with the task that it is suspended in.
+///
+/// Every leaf of asyncio holds one. It deregisters when it is dropped. It is only a key: what
+/// holds it can be [`Send`].
+#[derive(Debug, Default)]
+pub(crate) struct Suspended {
+    registered: Option<(TaskKey, NonZeroU64)>,
+}
+
+impl Suspended {
+    /// Whether a cancellation is to be raised here: then the leaf is to give what this gives.
+    #[inline]
+    pub(crate) fn poll_raise(
+        &mut self,
+        cx: &Context<'_>,
+    ) -> Option<Poll<std::convert::Infallible>> {
+        if is_in_trouble() {
+            self.poll_troubled(cx)
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn poll_troubled(&mut self, cx: &Context<'_>) -> Option<Poll<std::convert::Infallible>> {
+        let id = self.id();
+        let error = context::with_current_task(|task| {
+            let cancellation = &task.core().cancellation;
+            if cancellation.is_to_raise(id) {
+                cancellation.take_to_raise()
+            } else {
+                None
+            }
+        })??;
+        self.leave();
+        Some(raise(cx, error))
+    }
+
+    #[inline]
+    pub(super) fn id(&self) -> Option<NonZeroU64> {
+        self.registered.as_ref().map(|(_, id)| *id)
+    }
+
+    /// Whether it is registered.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.registered.is_some()
+    }
+
+    /// Registers a leaf, or its new waker. What a cancellation is passed on to is asked for once.
+    pub(crate) fn suspend(
+        &mut self,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Option<Target>,
+    ) {
+        self.register(cx, Kind::Leaf, location, target);
+    }
+
+    /// Registers a leaf that waits for what happens outside of the loop: while it does, a virtual
+    /// clock does not jump.
+    pub(crate) fn suspend_outside(
+        &mut self,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+    ) {
+        self.register(cx, Kind::Outside, location, || None);
+    }
+
+    pub(super) fn register(
+        &mut self,
+        cx: &Context<'_>,
+        kind: Kind,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Option<Target>,
+    ) {
+        context::with_current_task(|task| {
+            if let Some((key, id)) = &self.registered {
+                if !key.is_of(task) {
+                    // It was suspended in another task before.
+                    self.leave();
+                } else if task.core().cancellation.rewake(task, cx, *id) {
+                    return;
+                }
+            }
+            let what = What {
+                location,
+                target: target(),
+            };
+            let id = task.core().cancellation.add(task, cx, kind, what);
+            self.registered = Some((task.key(), id));
+        });
+    }
+
+    /// Deregisters.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        if let Some((key, id)) = self.registered.take() {
+            let mut key = Some(key);
+            context::with_current_task(|task| {
+                if let Some(here) = key.take_if(|key| key.is_of(task)) {
+                    task.take_back(here);
+                    task.core().cancellation.forget(id);
+                }
+            });
+            if let Some(key) = key {
+                leave_elsewhere(key, id);
+            }
+        }
+    }
+}
+
+/// Deregisters from a task that is not the current one.
+#[cold]
+fn leave_elsewhere(key: TaskKey, id: NonZeroU64) {
+    let address = key.address();
+    if address.is_home() {
+        // Also of a task that is not the loop's any more: what it knows of must be there.
+        if let Some(task) = key.upgrade() {
+            task.core().cancellation.forget(id);
+        }
+    } else {
+        // A loop that is gone has nothing to forget.
+        let _ = address.send(Message::Leave(key, id));
+    }
+}
+
+impl Drop for Suspended {
+    #[inline]
+    fn drop(&mut self) {
+        // A call, as this is dropped in many places, and seldom before it was left.
+        #[cold]
+        fn leave(suspended: &mut Suspended) {
+            suspended.leave();
+        }
+        if self.registered.is_some() {
+            leave(self);
+        }
+    }
+}

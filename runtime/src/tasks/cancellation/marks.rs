@@ -1,0 +1,212 @@
+//! What is to be raised in a task, or is on its way up through it.
+//!
+//! Mostly that is one cancellation, without a message, of whatever the task waits for: for that there
+//! is room in the task. What few cancellations have besides is in a box, made when it is first needed.
+//!
+//! The mark is one of three: clear, *to be raised*, or *in flight*. Beside it stands a wish, CPython's
+//! `_must_cancel`, which becomes the mark when the task next steps. As long as there is neither, the
+//! task is calm, and that is all that its steps and leaves look at.
+
+use std::cell::{Cell, OnceCell};
+use std::num::NonZeroU64;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::points::Frame;
+use crate::exceptions::CancelledError;
+
+/// A cancellation, and the frame that it is meant for what is beneath of.
+#[derive(Clone)]
+pub(in crate::tasks) struct Wish {
+    pub(super) error: CancelledError,
+    pub(super) scope: Option<Frame>,
+}
+
+impl Wish {
+    pub(in crate::tasks) fn new(error: &CancelledError, scope: Option<Frame>) -> Self {
+        Self {
+            error: error.clone(),
+            scope,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Clear,
+    ToRaise,
+    InFlight,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Up {
+    stage: Stage,
+    /// Whether there is a wish.
+    wish: bool,
+}
+
+const CALM: Up = Up {
+    stage: Stage::Clear,
+    wish: false,
+};
+
+#[derive(Default)]
+pub(super) struct Marks {
+    up: Cell<Up>,
+    /// After how many steps it still had not been raised.
+    tries: Cell<u8>,
+    /// Which `cancel()` the mark comes from.
+    raised_at: Cell<Option<&'static Location<'static>>>,
+    /// The point that is to raise it; none when any may.
+    point: Cell<Option<NonZeroU64>>,
+    rare: OnceCell<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
+    /// The mark's.
+    message: Cell<Option<Arc<str>>>,
+    scope: Cell<Option<Frame>>,
+    wish: Cell<Option<Wish>>,
+    held_back: Cell<HeldBack>,
+}
+
+/// What was polled last while the mark is in flight, by its waker, and how often without anything
+/// between.
+#[derive(Clone, Copy)]
+struct HeldBack(*const (), usize);
+
+impl Default for HeldBack {
+    fn default() -> Self {
+        Self(std::ptr::null(), 0)
+    }
+}
+
+/// Where a cancellation is to be raised.
+#[derive(Clone, Copy)]
+pub(super) struct Aim {
+    pub(super) point: Option<NonZeroU64>,
+    pub(super) scope: Option<Frame>,
+}
+
+impl Marks {
+    #[inline]
+    pub(super) fn is_calm(&self) -> bool {
+        self.up.get() == CALM
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+
+    fn set_stage(&self, stage: Stage) {
+        let wish = self.up.get().wish;
+        self.up.set(Up { stage, wish });
+    }
+
+    fn put(&self, stage: Stage, error: CancelledError, scope: Option<Frame>) {
+        self.set_stage(stage);
+        self.tries.set(0);
+        self.raised_at.set(Some(error.location()));
+        let message = error.into_message();
+        if message.is_some() || scope.is_some() || self.rare.get().is_some() {
+            let rare = self.rare();
+            rare.message.set(message);
+            rare.scope.set(scope);
+            rare.held_back.set(HeldBack::default());
+        }
+    }
+
+    fn take(&self, stage: Stage) -> Option<CancelledError> {
+        if self.up.get().stage != stage {
+            return None;
+        }
+        self.set_stage(Stage::Clear);
+        let message = self.rare.get().and_then(|rare| rare.message.take());
+        Some(CancelledError::raised_at(self.raised_at.take()?, message))
+    }
+
+    // The wish.
+
+    pub(super) fn wish(&self, wish: Wish) {
+        self.rare().wish.set(Some(wish));
+        let stage = self.up.get().stage;
+        self.up.set(Up { stage, wish: true });
+    }
+
+    pub(super) fn take_wish(&self) -> Option<Wish> {
+        let Up { stage, wish } = self.up.get();
+        if !wish {
+            return None;
+        }
+        self.up.set(Up { stage, wish: false });
+        self.rare.get()?.wish.take()
+    }
+
+    // The mark.
+
+    #[inline]
+    pub(super) fn is_clear(&self) -> bool {
+        self.up.get().stage == Stage::Clear
+    }
+
+    #[inline]
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.up.get().stage == Stage::InFlight
+    }
+
+    pub(super) fn to_raise(&self, wish: Wish, point: Option<NonZeroU64>) {
+        self.put(Stage::ToRaise, wish.error, wish.scope);
+        self.point.set(point);
+    }
+
+    pub(super) fn raise(&self, error: CancelledError) {
+        self.put(Stage::InFlight, error, None);
+    }
+
+    /// Where the mark that is to be raised is to be.
+    pub(super) fn aim(&self) -> Option<Aim> {
+        (self.up.get().stage == Stage::ToRaise).then(|| Aim {
+            point: self.point.get(),
+            scope: self.rare.get().and_then(|rare| rare.scope.get()),
+        })
+    }
+
+    /// From now on any point may raise it; how often this has been said of it.
+    pub(super) fn try_anywhere(&self) -> u8 {
+        self.point.set(None);
+        self.tries.set(self.tries.get().saturating_add(1));
+        self.tries.get()
+    }
+
+    #[inline]
+    pub(super) fn take_to_raise(&self) -> Option<CancelledError> {
+        self.take(Stage::ToRaise)
+    }
+
+    #[inline]
+    pub(super) fn take_in_flight(&self) -> Option<CancelledError> {
+        self.take(Stage::InFlight)
+    }
+
+    /// How often in succession something was polled with this waker, since the mark is in flight.
+    pub(super) fn hold_back(&self, waker: &Waker) -> usize {
+        let held_back = &self.rare().held_back;
+        let HeldBack(last, times) = held_back.get();
+        let times = if last == waker.data() { times + 1 } else { 0 };
+        held_back.set(HeldBack(waker.data(), times));
+        times
+    }
+
+    pub(super) fn clear(&self) {
+        if !self.is_calm() {
+            self.up.set(CALM);
+            if let Some(rare) = self.rare.get() {
+                rare.message.take();
+                rare.wish.take();
+            }
+        }
+    }
+}

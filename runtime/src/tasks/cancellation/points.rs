@@ -1,0 +1,294 @@
+//! What is suspended in a task: the leaves, and the frames that catch.
+//!
+//! Mostly that is one leaf that the task itself polls, and that has a place of its own. All others
+//! stand in a line, last in first out. Leaves of a combinator may go in any order; each costs the same.
+
+use std::num::NonZeroU64;
+use std::panic::Location;
+use std::task::Waker;
+
+use super::super::Waits;
+use crate::futures::Target;
+
+/// A frame that catches, by the id of its point.
+pub(crate) type Frame = NonZeroU64;
+
+/// Something that is suspended in the task: a leaf, or a frame that catches.
+pub(super) struct Point {
+    /// The innermost frame that it is beneath.
+    pub(super) frame: Option<Frame>,
+    pub(super) kind: Kind,
+    /// None when it is the task's own.
+    pub(super) waker: Option<Waker>,
+    pub(super) what: What,
+}
+
+/// What is known of a suspended leaf: where it stands, and what it waits for.
+pub(super) struct What {
+    pub(super) location: Option<&'static Location<'static>>,
+    pub(super) target: Option<Target>,
+}
+
+impl What {
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+}
+
+/// What is suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A frame that catches.
+    Frame,
+    /// A leaf that something in the loop wakes.
+    Leaf,
+    /// A leaf that input, a thread or a process wakes.
+    Outside,
+}
+
+/// The points of a task, in the order in which they were suspended, which is that of their ids.
+///
+/// Most tasks wait at one leaf at a time, which then needs no memory of its own. All others stand in a
+/// line; one that leaves from its middle leaves a gap: many leaves beneath one combinator may go in
+/// any order, and none costs more for that.
+#[derive(Default)]
+pub(super) struct Points {
+    /// A leaf beneath no frame, with the task's own waker. The line is empty then.
+    only: Option<(NonZeroU64, Kind, What)>,
+    line: Option<Box<Line>>,
+    last_id: u64,
+}
+
+#[derive(Default)]
+struct Line {
+    /// The last one is never a gap.
+    points: Vec<(NonZeroU64, Option<Point>)>,
+    gaps: usize,
+    leaves: usize,
+    outside: usize,
+}
+
+impl Line {
+    fn push(&mut self, id: NonZeroU64, point: Point) {
+        self.leaves += usize::from(point.kind != Kind::Frame);
+        self.outside += usize::from(point.kind == Kind::Outside);
+        self.points.push((id, Some(point)));
+    }
+
+    fn index(&self, id: NonZeroU64) -> Option<usize> {
+        match self.points.last() {
+            Some((last, _)) if *last == id => Some(self.points.len() - 1),
+            _ => self.points.binary_search_by_key(&id, |(id, _)| *id).ok(),
+        }
+    }
+
+    fn remove(&mut self, id: NonZeroU64) -> Option<Point> {
+        let index = self.index(id)?;
+        let point = self.points[index].1.take()?;
+        self.leaves -= usize::from(point.kind != Kind::Frame);
+        self.outside -= usize::from(point.kind == Kind::Outside);
+        self.gaps += 1;
+        while matches!(self.points.last(), Some((_, None))) {
+            self.points.pop();
+            self.gaps -= 1;
+        }
+        if self.gaps > self.points.len() / 2 {
+            self.points.retain(|(_, point)| point.is_some());
+            self.gaps = 0;
+        }
+        Some(point)
+    }
+
+    fn get(&self, id: NonZeroU64) -> Option<&Point> {
+        self.points[self.index(id)?].1.as_ref()
+    }
+}
+
+impl Points {
+    fn next_id(&mut self) -> NonZeroU64 {
+        self.last_id += 1;
+        NonZeroU64::new(self.last_id).unwrap_or(NonZeroU64::MAX)
+    }
+
+    /// Adds a leaf beneath no frame, with the task's own waker.
+    #[inline]
+    pub(super) fn add_plain(&mut self, kind: Kind, what: What) -> NonZeroU64 {
+        if self.only.is_none() && self.line.as_ref().is_none_or(|line| line.points.is_empty()) {
+            let id = self.next_id();
+            self.only = Some((id, kind, what));
+            return id;
+        }
+        self.add(Point {
+            frame: None,
+            kind,
+            waker: None,
+            what,
+        })
+    }
+
+    pub(super) fn add(&mut self, point: Point) -> NonZeroU64 {
+        let id = self.next_id();
+        self.line_mut().push(id, point);
+        id
+    }
+
+    /// The line, with all there is in it.
+    fn line_mut(&mut self) -> &mut Line {
+        let line = self.line.get_or_insert_with(Box::default);
+        if let Some((id, kind, what)) = self.only.take() {
+            line.push(
+                id,
+                Point {
+                    frame: None,
+                    kind,
+                    waker: None,
+                    what,
+                },
+            );
+        }
+        line
+    }
+
+    /// The kind of a point; none when it is gone.
+    #[inline]
+    fn kind(&self, id: NonZeroU64) -> Option<Kind> {
+        match &self.only {
+            Some((only, kind, _)) => (*only == id).then_some(*kind),
+            None => Some(self.line.as_ref()?.get(id)?.kind),
+        }
+    }
+
+    /// Whether the point is woken by this waker; none when it is gone. `is_own`: the waker is the task's.
+    pub(super) fn is_woken_by(&self, id: NonZeroU64, waker: &Waker, is_own: bool) -> Option<bool> {
+        if let Some((only, ..)) = &self.only {
+            return (*only == id).then_some(is_own);
+        }
+        let point = self.line.as_ref()?.get(id)?;
+        let known = point.waker.as_ref();
+        Some(known.map_or(is_own, |known| waker.will_wake(known)))
+    }
+
+    pub(super) fn swap_waker(&mut self, id: NonZeroU64, waker: &mut Option<Waker>) {
+        let line = self.line_mut();
+        let index = line.index(id);
+        if let Some((_, Some(point))) = index.map(|index| &mut line.points[index]) {
+            std::mem::swap(&mut point.waker, waker);
+        }
+    }
+
+    pub(super) fn is_leaf(&self, id: NonZeroU64) -> bool {
+        self.kind(id).is_some_and(|kind| kind != Kind::Frame)
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, id: NonZeroU64) -> Option<Left> {
+        match &self.only {
+            Some((only, ..)) if *only == id => self.only.take().map(|(.., what)| Left::Only(what)),
+            Some(_) => None,
+            None => self.line.as_mut()?.remove(id).map(Left::Point),
+        }
+    }
+
+    pub(super) fn top(&self) -> Option<Top<'_>> {
+        if let Some((id, _, what)) = &self.only {
+            return Some(Top {
+                id: *id,
+                waker: None,
+                what,
+            });
+        }
+        let (id, point) = self.line.as_ref()?.points.last()?;
+        Some(Top::of(*id, point.as_ref()?))
+    }
+
+    /// The innermost point beneath the frame, or the frame itself; of all when that is gone.
+    pub(super) fn top_within(&self, scope: Option<Frame>) -> Option<Top<'_>> {
+        let top = self.top()?;
+        if self.is_within(Some(top.id), scope) {
+            return Some(top);
+        }
+        let points = self.line.as_ref()?.points.iter().rev();
+        points
+            .filter_map(|(id, point)| Some(Top::of(*id, point.as_ref()?)))
+            .find(|top| self.is_within(Some(top.id), scope))
+    }
+
+    /// Whether what is at or beneath this point is beneath the frame. A frame that is gone has
+    /// nothing beneath it, and keeps nobody out.
+    pub(super) fn is_within(&self, mut at: Option<NonZeroU64>, scope: Option<Frame>) -> bool {
+        let Some(line) = &self.line else {
+            return true;
+        };
+        let Some(scope) = scope.filter(|scope| line.get(*scope).is_some()) else {
+            return true;
+        };
+        while let Some(id) = at {
+            if id == scope {
+                return true;
+            }
+            at = line.get(id).and_then(|point| point.frame);
+        }
+        false
+    }
+
+    /// Where what is awaited comes from, as far as the leaves know.
+    #[inline]
+    pub(super) fn waits(&self) -> Waits {
+        let (outside, leaves) = match (&self.only, &self.line) {
+            (Some((_, kind, _)), _) => (usize::from(*kind == Kind::Outside), 1),
+            (None, Some(line)) => (line.outside, line.leaves),
+            (None, None) => (0, 0),
+        };
+        match (outside, leaves) {
+            (1.., _) => Waits::Outside,
+            (0, 1..) => Waits::Inside,
+            (0, 0) => Waits::Unknown,
+        }
+    }
+
+    /// Whether there never was more than fits without memory of its own, and nothing is left.
+    pub(super) fn is_unused(&self) -> bool {
+        self.only.is_none() && self.line.is_none()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let line = self.line.as_ref();
+        usize::from(self.only.is_some()) + line.map_or(0, |line| line.points.len() - line.gaps)
+    }
+
+    /// What is known of each, the innermost first.
+    pub(super) fn top_down(&self) -> impl Iterator<Item = &What> {
+        let line = self.line.iter().flat_map(|line| line.points.iter().rev());
+        let line = line.filter_map(|(_, point)| Some(&point.as_ref()?.what));
+        self.only.iter().map(|(.., what)| what).chain(line)
+    }
+}
+
+/// A point that has left. To be dropped where nothing is borrowed: a waker or a target in it may be
+/// the last reference to something of the user's.
+pub(super) enum Left {
+    Only(#[expect(dead_code, reason = "to be dropped")] What),
+    Point(#[expect(dead_code, reason = "to be dropped")] Point),
+}
+
+/// What is to be known of the innermost point.
+pub(super) struct Top<'a> {
+    pub(super) id: NonZeroU64,
+    /// None when it is the task's own.
+    pub(super) waker: Option<&'a Waker>,
+    pub(super) what: &'a What,
+}
+
+impl<'a> Top<'a> {
+    fn of(id: NonZeroU64, point: &'a Point) -> Self {
+        Self {
+            id,
+            waker: point.waker.as_ref(),
+            what: &point.what,
+        }
+    }
+}
