@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -13,9 +15,10 @@ use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::TimerHandle;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
-use crate::futures::CallbackId;
+use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
-use crate::tasks::{Task, ensure_future};
+use crate::tasks::cancellation::{self, Catch, Onward};
+use crate::tasks::{Task, TaskRef, ensure_future};
 
 /// Runs awaitables concurrently, each as a task, and gives them as they end.
 ///
@@ -64,15 +67,55 @@ pub struct AsCompletedTimeout<T> {
 type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// The next result of an [`AsCompleted`].
-pub struct NextCompleted<T>(Boxed<T>);
+///
+/// # Cancellation
+///
+/// Raises; the tasks go on, and the result of the one that ends next is lost.
+#[must_use = "a result of `as_completed` is lost unless it is awaited"]
+pub struct NextCompleted<T> {
+    next: Option<Boxed<T>>,
+    catch: Catch,
+    /// The tasks that are waited for.
+    todo: Rc<dyn Cancel>,
+}
+
+impl<T> NextCompleted<T> {
+    fn new(todo: Rc<dyn Cancel>, next: impl Future<Output = T> + 'static) -> Self {
+        Self {
+            next: Some(Box::pin(next)),
+            catch: Catch::default(),
+            todo,
+        }
+    }
+}
 
 impl<T> Future for NextCompleted<T> {
     type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        self.0.as_mut().poll(cx)
+    /// Nothing is caught here: it is a frame so that it can say which tasks it waits for, and where.
+    #[track_caller]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.get_mut();
+        this.catch.stands_at(Location::caller());
+        let Some(next) = &mut this.next else {
+            panic!("a result of `as_completed` was polled after it was given");
+        };
+        let todo = || Some(Target::Other(this.todo.clone()));
+        let polled = this
+            .catch
+            .poll_naming(cx, todo, |cx| next.as_mut().poll(cx));
+        if polled.is_ready() {
+            this.next = None;
+        }
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(value)) => Poll::Ready(value),
+            Poll::Ready(Err(error)) => cancellation::raise(cx, error),
+        }
     }
 }
+
+impl<T> Unpin for NextCompleted<T> {}
 
 impl<T> fmt::Debug for NextCompleted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,12 +130,28 @@ struct Arrivals<T> {
     /// How many were not asked for yet.
     left: usize,
     /// What the stream waits for.
-    next: Option<Boxed<Option<Task<T>>>>,
+    next: Option<NextCompleted<Option<Task<T>>>>,
 }
 
 struct Todo<T> {
     tasks: BTreeMap<usize, (Task<T>, CallbackId)>,
     timer: Option<TimerHandle>,
+}
+
+impl<T: 'static> Cancel for RefCell<Todo<T>> {
+    fn cancel_onward(&self, _: &CancelledError, _: &mut Onward) -> bool {
+        false
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        for (task, _) in self.borrow().tasks.values() {
+            name(&task.erased());
+        }
+    }
+
+    fn repr(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<T: 'static> Arrivals<T> {
@@ -146,20 +205,32 @@ impl<T: 'static> Arrivals<T> {
         self.todo.borrow_mut().timer = Some(timer);
     }
 
-    fn take_one(&mut self) -> Option<Queue<Option<Task<T>>>> {
+    /// The next to end, and what is made of it.
+    fn take_one<F>(
+        &mut self,
+        then: impl FnOnce(Option<Task<T>>) -> F + 'static,
+    ) -> Option<NextCompleted<F::Output>>
+    where
+        F: Future + 'static,
+    {
         self.left = self.left.checked_sub(1)?;
-        Some(self.ended.clone())
+        let ended = self.ended.clone();
+        Some(NextCompleted::new(self.todo.clone(), async move {
+            let task = ended.get().await.ok().flatten();
+            then(task).await
+        }))
     }
 
+    #[track_caller]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Task<T>>>> {
         let mut next = match self.next.take() {
             Some(next) => next,
-            None => match self.take_one() {
-                Some(ended) => Box::pin(async move { ended.get().await.ok().flatten() }),
+            None => match self.take_one(ready) {
+                Some(next) => next,
                 None => return Poll::Ready(None),
             },
         };
-        match next.as_mut().poll(cx) {
+        match Pin::new(&mut next).poll(cx) {
             Poll::Ready(task) => Poll::Ready(Some(task)),
             Poll::Pending => {
                 self.next = Some(next);
@@ -205,13 +276,10 @@ impl<T: 'static> Iterator for AsCompleted<T> {
     type Item = NextCompleted<T>;
 
     fn next(&mut self) -> Option<NextCompleted<T>> {
-        let ended = self.arrivals.take_one()?;
-        Some(NextCompleted(Box::pin(async move {
-            match ended.get().await {
-                Ok(Some(task)) => resolve(task).await,
-                _ => unreachable!("without a time-out every task ends"),
-            }
-        })))
+        self.arrivals.take_one(|task| match task {
+            Some(task) => resolve(task),
+            None => unreachable!("without a time-out every task ends"),
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -224,6 +292,7 @@ impl<T: 'static> ExactSizeIterator for AsCompleted<T> {}
 impl<T: 'static> Stream for AsCompleted<T> {
     type Item = Task<T>;
 
+    #[track_caller]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Task<T>>> {
         self.arrivals.poll_next(cx).map(Option::flatten)
     }
@@ -233,13 +302,10 @@ impl<T: 'static> Iterator for AsCompletedTimeout<T> {
     type Item = NextCompleted<Result<T, TimeoutError>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let ended = self.arrivals.take_one()?;
-        Some(NextCompleted(Box::pin(async move {
-            match ended.get().await {
-                Ok(Some(task)) => Ok(resolve(task).await),
-                _ => Err(TimeoutError),
-            }
-        })))
+        self.arrivals.take_one(async |task| match task {
+            Some(task) => Ok(resolve(task).await),
+            None => Err(TimeoutError),
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -252,6 +318,7 @@ impl<T: 'static> ExactSizeIterator for AsCompletedTimeout<T> {}
 impl<T: 'static> Stream for AsCompletedTimeout<T> {
     type Item = Result<Task<T>, TimeoutError>;
 
+    #[track_caller]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.arrivals.poll_next(cx);
         next.map(|next| next.map(|task| task.ok_or(TimeoutError)))

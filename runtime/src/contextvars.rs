@@ -8,8 +8,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::diagnostics;
 
 /// The values of a context; none stands for the empty map.
 pub(crate) type Values = Option<Rc<Map>>;
@@ -149,24 +152,29 @@ pub(crate) fn carried<T>(
 }
 
 /// A callback that runs in a copy of the current context, whenever it runs.
+#[track_caller]
 pub(crate) fn bound(callback: impl FnOnce()) -> impl FnOnce() {
-    let values = Cell::new(copy());
+    let (values, called) = (Cell::new(copy()), Location::caller());
     move || {
         let _entered = Entered::new(&values);
+        diagnostics::runs_callback_of(called);
         callback();
     }
 }
 
 /// As [`bound`], for a callback that is called with something.
+#[track_caller]
 pub(crate) fn bound_to<F>(callback: F) -> Bound<F> {
     Bound {
         values: Cell::new(copy()),
+        called: Location::caller(),
         callback,
     }
 }
 
 pub(crate) struct Bound<F> {
     values: Cell<Values>,
+    called: &'static Location<'static>,
     callback: F,
 }
 
@@ -176,6 +184,7 @@ impl<F> Bound<F> {
         F: FnOnce(&T),
     {
         let _entered = Entered::new(&self.values);
+        diagnostics::runs_callback_of(self.called);
         (self.callback)(value);
     }
 }
@@ -292,6 +301,8 @@ impl<T: 'static> ContextVar<T> {
 
     /// The value in the current context, or the default.
     ///
+    /// Mirrors `ContextVar.get`.
+    ///
     /// # Panics
     ///
     /// When there is neither: Python's `LookupError`.
@@ -318,6 +329,8 @@ impl<T: 'static> ContextVar<T> {
 
     /// Sets the value in the current context. What this gives takes it back: see
     /// [`reset`](Self::reset).
+    ///
+    /// Mirrors `ContextVar.set`.
     pub fn set(&self, value: T) -> ContextToken<T> {
         let old = self.put(Some(Value {
             value: Rc::new(value),
@@ -332,9 +345,21 @@ impl<T: 'static> ContextVar<T> {
 
     /// Takes a [`set`](Self::set) back: the value is what it was before.
     ///
+    /// Mirrors `ContextVar.reset`.
+    ///
     /// # Panics
     ///
     /// When the token is another variable's.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// let token = USER.set("ada");
+    /// assert_eq!(USER.get(), "ada");
+    /// USER.reset(token);
+    /// assert_eq!(USER.try_get(), None);
+    /// ```
     #[track_caller]
     pub fn reset(&self, token: ContextToken<T>) {
         assert!(
@@ -423,9 +448,21 @@ impl Context {
 
     /// Runs `f` in this context: what it sets stays here.
     ///
+    /// Mirrors `Context.run`.
+    ///
     /// # Panics
     ///
     /// `cannot enter context: ... is already entered`.
+    ///
+    /// ```
+    /// use asyncio::{Context, ContextVar};
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// let context = Context::copy();
+    /// context.run(|| drop(USER.set("ada")));
+    /// assert_eq!(USER.try_get(), None);
+    /// assert_eq!(context.run(|| USER.get()), "ada");
+    /// ```
     #[track_caller]
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         assert!(

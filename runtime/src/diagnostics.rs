@@ -1,7 +1,9 @@
 //! What asyncio says of the programs it runs: to the logger named `asyncio`, or to standard error
 //! when the program set no logger.
 
+use std::cell::Cell;
 use std::fmt::Display;
+use std::panic::Location;
 
 use log::Level;
 
@@ -29,5 +31,29 @@ fn say(level: Level, message: impl Display) {
         eprintln!("{message}");
     } else {
         log::log!(target: LOGGER, level, "{message}");
+    }
+}
+
+thread_local! {
+    /// Where the callback was handed over that ran last.
+    static CALLBACK_OF: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
+}
+
+/// A callback of the program's runs, which was handed over there.
+#[inline]
+pub(crate) fn runs_callback_of(place: &'static Location<'static>) {
+    let _ = CALLBACK_OF.try_with(|of| of.set(Some(place)));
+}
+
+/// A callback runs that may be nobody's.
+pub(crate) fn runs_callback() {
+    let _ = CALLBACK_OF.try_with(|of| of.set(None));
+}
+
+/// The callback that ran last, as Python's debug mode shows handles.
+pub(crate) fn callback_repr() -> String {
+    match CALLBACK_OF.try_with(Cell::get) {
+        Ok(Some(place)) => format!("<Handle created at {}:{}>", place.file(), place.line()),
+        _ => "<Handle>".to_owned(),
     }
 }

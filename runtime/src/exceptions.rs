@@ -64,6 +64,15 @@ impl CancelledError {
     }
 
     /// The `cancel()` that this error comes from.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(3600));
+    /// task.cancel();
+    /// let error = asyncio::catch_cancelled(task).await.unwrap_err();
+    /// assert!(error.location().file().ends_with(".rs"));
+    /// # });
+    /// ```
     pub fn location(&self) -> &'static Location<'static> {
         self.raised_at
     }
@@ -128,6 +137,8 @@ impl std::error::Error for CancelledError {}
 /// Ctrl-C: the payload of the panic with which [`run`](crate::run) ends when it was interrupted.
 ///
 /// Mirrors `KeyboardInterrupt`.
+///
+/// A task or a callback that panics with it ends the loop as Ctrl-C does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyboardInterrupt;
 
@@ -140,6 +151,14 @@ impl fmt::Display for KeyboardInterrupt {
 impl std::error::Error for KeyboardInterrupt {}
 
 /// A time-out ran out. Mirrors `TimeoutError`.
+///
+/// ```
+/// fn read(ran_out: Result<u32, asyncio::TimeoutError>) -> std::io::Result<u32> {
+///     Ok(ran_out?)
+/// }
+/// let error = read(Err(asyncio::TimeoutError)).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeoutError;
 
@@ -161,6 +180,20 @@ impl From<TimeoutError> for std::io::Error {
 ///
 /// What [`Task::exception`](crate::Task::exception) and
 /// [`Gather::return_exceptions`](crate::Gather::return_exceptions) give.
+///
+/// ```
+/// # asyncio::run(async {
+/// use asyncio::Exception;
+///
+/// let task = asyncio::create_task(async { panic!("out of paper") });
+/// let results = asyncio::gather([task]).return_exceptions().await;
+/// match results[0].as_ref() {
+///     Err(Exception::Panic(panic)) => assert_eq!(panic.message(), "out of paper"),
+///     Err(Exception::CancelledError(_)) => unreachable!("nobody cancelled it"),
+///     Ok(()) => unreachable!("it panicked"),
+/// }
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub enum Exception {
     /// It was cancelled.

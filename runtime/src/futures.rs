@@ -403,21 +403,15 @@ pub(crate) struct Awaiting {
     point: Suspended,
     /// The waker's place among the callbacks.
     callback: Option<CallbackId>,
-    /// Where what is awaited was made, if that is a call that is awaited.
-    location: Option<&'static Location<'static>>,
 }
 
 impl Awaiting {
-    /// The await of what a call at this place gave.
-    pub(crate) fn at(location: &'static Location<'static>) -> Self {
-        Self {
-            location: Some(location),
-            ..Self::default()
-        }
-    }
-
     /// Ready when `target` is done with a value, which is to be taken; raises when it was
     /// cancelled, and panics when it panicked.
+    ///
+    /// The task stands where this is called: whoever polls by this is `#[track_caller]` too, and
+    /// then that is the `.await`.
+    #[track_caller]
     pub(crate) fn poll(
         &mut self,
         cx: &Context<'_>,
@@ -450,7 +444,8 @@ impl Awaiting {
                 self.callback = Some(core.add_callback(Callback::Wake(Wake::of(cx))));
             }
         }
-        self.point.suspend(cx, self.location, || Some(target()));
+        let location = Some(Location::caller());
+        self.point.suspend(cx, location, || Some(target()));
         Poll::Pending
     }
 
@@ -638,6 +633,8 @@ pub struct Future<T> {
 
 impl<T> Future<T> {
     /// A future of the running loop, or of [`get_event_loop`] outside of one.
+    ///
+    /// Mirrors `loop.create_future`.
     pub fn new() -> Self {
         Self::on(&get_event_loop())
     }
@@ -656,6 +653,8 @@ impl<T> Future<T> {
 
     /// Sets the result and wakes what waits, in the next iteration.
     ///
+    /// Mirrors `Future.set_result`.
+    ///
     /// # Panics
     ///
     /// When it is done already: `invalid state`.
@@ -671,10 +670,9 @@ impl<T> Future<T> {
         &self.promise
     }
 
-    /// This one stands before a task, for who awaits what the call at `location` gave.
-    pub(crate) fn shields(&mut self, task: TaskKey, location: &'static Location<'static>) {
+    /// This one stands before a task.
+    pub(crate) fn shields(&self, task: TaskKey) {
         let _ = self.promise.shielded.set(task);
-        self.awaiting = Awaiting::at(location);
     }
 
     /// Ends it with the failure of something else.
@@ -683,6 +681,16 @@ impl<T> Future<T> {
     }
 
     /// Cancels it: what waits is raised a [`CancelledError`]. False when it is done already.
+    ///
+    /// Mirrors `Future.cancel`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let future = asyncio::Future::<u32>::new();
+    /// assert!(future.cancel());
+    /// assert!(!future.cancel() && future.cancelled());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
         self.promise.cancel(&CancelledError::new())
@@ -695,16 +703,22 @@ impl<T> Future<T> {
     }
 
     /// Whether it has a result or was cancelled.
+    ///
+    /// Mirrors `Future.done`.
     pub fn done(&self) -> bool {
         self.promise.core.is_done()
     }
 
     /// Whether it was cancelled.
+    ///
+    /// Mirrors `Future.cancelled`.
     pub fn cancelled(&self) -> bool {
         self.promise.core.is_cancelled()
     }
 
     /// The result.
+    ///
+    /// Mirrors `Future.result`.
     ///
     /// # Panics
     ///
@@ -717,6 +731,18 @@ impl<T> Future<T> {
 
     /// Has `callback` called, through the ready queue, when the future is done; at once in the
     /// next iteration if it is done already.
+    ///
+    /// Mirrors `Future.add_done_callback`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let future = asyncio::Future::new();
+    /// future.add_done_callback(|future| println!("it is {}", future.result()));
+    /// future.set_result(42);
+    /// asyncio::sleep(0).await;
+    /// # });
+    /// ```
+    #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static)
     where
         T: 'static,
@@ -742,6 +768,14 @@ impl<T, E> Future<Result<T, E>> {
     /// # Panics
     ///
     /// As [`set_result`](Self::set_result).
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let future = asyncio::Future::<Result<u32, &str>>::new();
+    /// future.set_exception("no such page");
+    /// assert_eq!(future.await, Err("no such page"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn set_exception(&self, error: E) {
         self.set_result(Err(error));
@@ -791,6 +825,7 @@ impl<T> Awaited for Promise<T> {
 impl<T: 'static> std::future::Future for Future<T> {
     type Output = T;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         this.awaiting

@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -149,7 +148,6 @@ impl Awaited for GatherState {
 }
 
 impl<O: 'static> Gather<O> {
-    #[track_caller]
     fn new<Tasks: 'static>(
         tasks: Tasks,
         children: Vec<AnyTask>,
@@ -163,7 +161,6 @@ impl<O: 'static> Gather<O> {
         Self::on(&event_loop, tasks, children, is_error, collect)
     }
 
-    #[track_caller]
     fn on<Tasks: 'static>(
         event_loop: &Rc<LoopState>,
         tasks: Tasks,
@@ -211,12 +208,11 @@ impl<O: 'static> Gather<O> {
                 Rc::new(move || collect(&tasks, state.first_error.get()))
             },
             tasks,
-            awaiting: Awaiting::at(Location::caller()),
+            awaiting: Awaiting::default(),
         }
     }
 
     /// The same gather, collected in another way.
-    #[track_caller]
     fn collected<Tasks: 'static, P: 'static>(
         self,
         collect: impl Fn(&Tasks) -> P + 'static,
@@ -229,7 +225,7 @@ impl<O: 'static> Gather<O> {
             state: self.state.clone(),
             collect: Rc::new(move || collect(&tasks)),
             tasks: Rc::new(()),
-            awaiting: Awaiting::at(Location::caller()),
+            awaiting: Awaiting::default(),
         }
     }
 }
@@ -249,7 +245,6 @@ impl<T: 'static> Gather<Vec<T>> {
     /// # });
     /// ```
     #[must_use]
-    #[track_caller]
     pub fn return_exceptions(self) -> Gather<Vec<Result<T, Exception>>> {
         self.collected(|tasks: &Vec<Task<T>>| tasks.iter().map(Task::take).collect())
     }
@@ -281,6 +276,7 @@ impl<O> Gather<O> {
 impl<O> Future for Gather<O> {
     type Output = O;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let this = self.get_mut();
         this.awaiting

@@ -6,9 +6,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::exceptions::BrokenBarrierError;
+use crate::tasks::Called;
 use crate::tasks::cancellation::catch_cancelled;
 use crate::waiters::Waiters;
 
@@ -81,17 +83,22 @@ impl Lock {
     /// # Cancellation
     ///
     /// The lock is not taken; a turn that had come goes to the next in line.
-    pub async fn acquire(&self) -> LockGuard {
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = LockGuard> {
+        self.acquire_at(Location::caller())
+    }
+
+    async fn acquire_at(&self, called: Called) -> LockGuard {
         let number = self.state.acquisitions.get();
         self.state.acquisitions.set(number + 1);
-        self.take(number).await;
+        self.take(number, called).await;
         LockGuard {
             lock: self.clone(),
             number,
         }
     }
 
-    async fn take(&self, number: u64) {
+    async fn take(&self, number: u64, called: Called) {
         let state = &self.state;
         if self.locked() || !state.waiters.all_cancelled() {
             // A turn that had come is handed on.
@@ -100,7 +107,7 @@ impl Lock {
                     state.waiters.wake_first();
                 }
             };
-            state.waiters.wait(hand_on).await;
+            state.waiters.wait(called, hand_on).await;
         }
         state.holder.set(Some(number));
     }
@@ -208,9 +215,14 @@ impl Event {
     /// # Cancellation
     ///
     /// Raises, and leaves the event as it is.
-    pub async fn wait(&self) {
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        self.wait_at(Location::caller())
+    }
+
+    async fn wait_at(&self, called: Called) {
         if !self.is_set() {
-            self.state.waiters.wait(|_| ()).await;
+            self.state.waiters.wait(called, |_| ()).await;
         }
     }
 }
@@ -278,8 +290,9 @@ impl Condition {
     /// # Cancellation
     ///
     /// As [`Lock::acquire`].
-    pub async fn acquire(&self) -> LockGuard {
-        self.state.lock.acquire().await
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = LockGuard> {
+        self.state.lock.acquire()
     }
 
     /// Whether the lock is held.
@@ -310,14 +323,20 @@ impl Condition {
     ///
     /// Raises when it has the lock again, and hands its notification on to another. If this is
     /// *dropped* instead, the lock is not taken again, and the guard that held it frees nothing.
-    pub async fn wait(&self) {
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        self.wait_at(Location::caller())
+    }
+
+    async fn wait_at(&self, called: Called) {
         let state = &self.state;
         let Some(holder) = state.lock.state.holder.get() else {
             panic!("cannot wait on un-acquired lock");
         };
         state.lock.release();
-        let mut cancelled = catch_cancelled(state.waiters.wait(|_| ())).await.err();
-        while let Err(error) = catch_cancelled(state.lock.take(holder)).await {
+        let notice = state.waiters.wait(called, |_| ());
+        let mut cancelled = catch_cancelled(notice).await.err();
+        while let Err(error) = catch_cancelled(state.lock.take(holder, called)).await {
             cancelled = Some(error);
         }
         if let Some(error) = cancelled {
@@ -335,9 +354,14 @@ impl Condition {
     /// # Cancellation
     ///
     /// As [`wait`](Self::wait).
-    pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) {
+    #[track_caller]
+    pub fn wait_for(&self, predicate: impl FnMut() -> bool) -> impl Future<Output = ()> {
+        self.wait_for_at(predicate, Location::caller())
+    }
+
+    async fn wait_for_at(&self, mut predicate: impl FnMut() -> bool, called: Called) {
         while !predicate() {
-            self.wait().await;
+            self.wait_at(called).await;
         }
     }
 
@@ -430,7 +454,12 @@ impl Semaphore {
     /// # Cancellation
     ///
     /// No permit is taken; one that had come goes to the next in line.
-    pub async fn acquire(&self) -> SemaphoreGuard {
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = SemaphoreGuard> {
+        self.acquire_at(Location::caller())
+    }
+
+    async fn acquire_at(&self, called: Called) -> SemaphoreGuard {
         if self.locked() {
             let give_back = |was_woken| {
                 if was_woken {
@@ -439,7 +468,7 @@ impl Semaphore {
                 self.state.wake_permitted();
             };
             // The permit comes with the wake-up.
-            self.state.waiters.wait(give_back).await;
+            self.state.waiters.wait(called, give_back).await;
             self.state.wake_permitted();
         } else {
             self.state.value.set(self.state.value.get() - 1);
@@ -556,8 +585,13 @@ impl BoundedSemaphore {
     /// # Cancellation
     ///
     /// As [`Semaphore::acquire`].
-    pub async fn acquire(&self) -> SemaphoreGuard {
-        self.as_semaphore().acquire().await
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = SemaphoreGuard> {
+        self.acquire_at(Location::caller())
+    }
+
+    async fn acquire_at(&self, called: Called) -> SemaphoreGuard {
+        self.as_semaphore().acquire_at(called).await
     }
 
     /// Gives a permit back and wakes the next in line.
@@ -639,13 +673,16 @@ impl Barrier {
     /// # Cancellation
     ///
     /// The task counts no more.
-    pub async fn wait(&self) -> Result<usize, BrokenBarrierError> {
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = Result<usize, BrokenBarrierError>> {
+        self.wait_at(Location::caller())
+    }
+
+    async fn wait_at(&self, called: Called) -> Result<usize, BrokenBarrierError> {
         let state = &self.state;
-        let _guard = state.condition.acquire().await;
-        state
-            .condition
-            .wait_for(|| !matches!(state.phase.get(), Phase::Draining | Phase::Resetting))
-            .await;
+        let is_open = || !matches!(state.phase.get(), Phase::Draining | Phase::Resetting);
+        let _guard = state.condition.state.lock.acquire_at(called).await;
+        state.condition.wait_for_at(is_open, called).await;
         if self.broken() {
             return Err(BrokenBarrierError);
         }
@@ -656,10 +693,8 @@ impl Barrier {
             state.phase.set(Phase::Draining);
             state.condition.notify_all();
         } else {
-            state
-                .condition
-                .wait_for(|| state.phase.get() != Phase::Filling)
-                .await;
+            let is_filled = || state.phase.get() != Phase::Filling;
+            state.condition.wait_for_at(is_filled, called).await;
             if matches!(state.phase.get(), Phase::Broken | Phase::Resetting) {
                 return Err(BrokenBarrierError);
             }
@@ -672,8 +707,13 @@ impl Barrier {
     /// # Cancellation
     ///
     /// Before it has begun, it leaves the barrier as it is.
-    pub async fn reset(&self) {
-        let _guard = self.state.condition.acquire().await;
+    #[track_caller]
+    pub fn reset(&self) -> impl Future<Output = ()> {
+        self.reset_at(Location::caller())
+    }
+
+    async fn reset_at(&self, called: Called) {
+        let _guard = self.state.condition.state.lock.acquire_at(called).await;
         self.state.phase.set(if self.state.count.get() > 0 {
             Phase::Resetting
         } else {
@@ -687,8 +727,13 @@ impl Barrier {
     /// # Cancellation
     ///
     /// Before it has begun, it leaves the barrier as it is.
-    pub async fn abort(&self) {
-        let _guard = self.state.condition.acquire().await;
+    #[track_caller]
+    pub fn abort(&self) -> impl Future<Output = ()> {
+        self.abort_at(Location::caller())
+    }
+
+    async fn abort_at(&self, called: Called) {
+        let _guard = self.state.condition.state.lock.acquire_at(called).await;
         self.state.phase.set(Phase::Broken);
         self.state.condition.notify_all();
     }

@@ -12,9 +12,11 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
+use crate::tasks::Called;
 use crate::waiters::Waiters;
 
 macro_rules! queue {
@@ -76,12 +78,17 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// The item is not put, and is dropped.
-            pub async fn put(&self, item: T) -> Result<(), QueueShutDown> {
+            #[track_caller]
+            pub fn put(&self, item: T) -> impl Future<Output = Result<(), QueueShutDown>> {
+                self.put_at(item, Location::caller())
+            }
+
+            async fn put_at(&self, item: T, called: Called) -> Result<(), QueueShutDown> {
                 while self.full() {
                     if self.state.is_shut_down.get() {
                         return Err(QueueShutDown);
                     }
-                    self.state.putters.pass(|| !self.full()).await;
+                    self.state.putters.pass(called, || !self.full()).await;
                 }
                 if self.state.is_shut_down.get() {
                     return Err(QueueShutDown);
@@ -119,7 +126,12 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// No item is taken; one that was on its way goes to the next in line.
-            pub async fn get(&self) -> Result<T, QueueShutDown> {
+            #[track_caller]
+            pub fn get(&self) -> impl Future<Output = Result<T, QueueShutDown>> {
+                self.get_at(Location::caller())
+            }
+
+            async fn get_at(&self, called: Called) -> Result<T, QueueShutDown> {
                 loop {
                     if let Ok(item) = self.get_nowait() {
                         return Ok(item);
@@ -127,7 +139,7 @@ macro_rules! queue {
                     if self.is_shut_down() {
                         return Err(QueueShutDown);
                     }
-                    self.state.getters.pass(|| !self.empty()).await;
+                    self.state.getters.pass(called, || !self.empty()).await;
                 }
             }
 
@@ -160,9 +172,14 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// Raises, and leaves the queue as it is.
-            pub async fn join(&self) {
+            #[track_caller]
+            pub fn join(&self) -> impl Future<Output = ()> {
+                self.join_at(Location::caller())
+            }
+
+            async fn join_at(&self, called: Called) {
                 if self.state.unfinished.get() > 0 {
-                    self.state.joiners.wait(|_| ()).await;
+                    self.state.joiners.wait(called, |_| ()).await;
                 }
             }
 
@@ -391,8 +408,8 @@ impl<T> Order<T> for Vec<T> {
 impl Waiters {
     /// A wait for room or for an item. Whoever gives it up when woken passes the wake-up on to the
     /// next, if there still is something for that one.
-    fn pass(&self, is_open: impl Fn() -> bool) -> impl Future<Output = ()> {
-        self.wait(move |was_woken| {
+    fn pass(&self, called: Called, is_open: impl Fn() -> bool) -> impl Future<Output = ()> {
+        self.wait(called, move |was_woken| {
             if was_woken && is_open() {
                 self.pop_next();
             }

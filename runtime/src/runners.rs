@@ -22,6 +22,11 @@ use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
 /// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback panicked
 ///   with: that ends the loop. `main` is cancelled with the others, and its cleanup awaited, before.
 ///
+/// # Cancellation
+///
+/// A `main` that is cancelled ends this with a panic whose payload is the
+/// [`CancelledError`](crate::CancelledError).
+///
 /// ```
 /// let answer = asyncio::run(async {
 ///     asyncio::sleep(0.001).await;
@@ -75,6 +80,13 @@ impl Runner {
     }
 
     /// Sets the loop's debug mode.
+    ///
+    /// Mirrors `Runner(debug=...)`.
+    ///
+    /// ```
+    /// let runner = asyncio::Runner::new().debug(true);
+    /// assert!(runner.get_loop().get_debug());
+    /// ```
     #[must_use]
     pub fn debug(mut self, debug: bool) -> Self {
         self.debug = Some(debug);
@@ -82,6 +94,13 @@ impl Runner {
     }
 
     /// Sets the loop's clock: for tests, a virtual one.
+    ///
+    /// ```
+    /// use asyncio::{Runner, testing::Clock};
+    ///
+    /// let runner = Runner::new().clock(Clock::virtual_clock());
+    /// runner.run(asyncio::sleep(3600)); // takes no time
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
@@ -89,6 +108,8 @@ impl Runner {
     }
 
     /// The loop of this runner, which is made now if it was not yet.
+    ///
+    /// Mirrors `Runner.get_loop`.
     ///
     /// # Panics
     ///
@@ -111,11 +132,23 @@ impl Runner {
 
     /// Runs `main`. Tasks that are left go on in the next run, or are cancelled when the runner is
     /// closed; or at once, with `main`, when a [`KeyboardInterrupt`](crate::KeyboardInterrupt) ends
-    /// the loop.
+    /// the loop. Mirrors `Runner.run`.
     ///
     /// # Panics
     ///
     /// As [`run()`], and `Runner is closed`.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`run()`].
+    ///
+    /// ```
+    /// use asyncio::{Runner, create_task, sleep};
+    ///
+    /// let runner = Runner::new();
+    /// let left = runner.run(async { create_task(sleep(0)) });
+    /// runner.run(left); // it goes on
+    /// ```
     #[track_caller]
     pub fn run<F: IntoFuture>(&self, main: F) -> F::Output {
         assert!(
@@ -138,6 +171,15 @@ impl Runner {
     }
 
     /// Cancels and awaits what is left, and closes the loop. Dropping the runner does this too.
+    ///
+    /// Mirrors `Runner.close`.
+    ///
+    /// ```
+    /// let runner = asyncio::Runner::new();
+    /// let left = runner.run(async { asyncio::create_task(asyncio::sleep(3600)) });
+    /// runner.close();
+    /// assert!(left.cancelled());
+    /// ```
     pub fn close(&self) {
         if self.is_closed.replace(true) {
             return;

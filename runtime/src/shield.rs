@@ -1,7 +1,5 @@
 //! `shield`: an await that is cancelled without what it awaits.
 
-use std::panic::Location;
-
 use crate::event_loop::ready::Callback;
 use crate::exceptions::Exception;
 use crate::futures::{Cancel, Future};
@@ -37,8 +35,8 @@ where
     F::Output: 'static,
 {
     let inner = ensure_future(awaitable);
-    let mut outer = Future::on(&inner.get_loop());
-    outer.shields(inner.erased().key(), Location::caller());
+    let outer = Future::on(&inner.get_loop());
+    outer.shields(inner.erased().key());
     let pass_on = {
         let (inner, outer) = (inner.clone(), outer.clone());
         move |is_late: bool| {

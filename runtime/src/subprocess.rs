@@ -12,6 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::child::{Child, Command};
 use crate::streams::{DEFAULT_LIMIT, StreamReader, StreamWriter, check_limit};
+use crate::tasks::called;
 use crate::tasks::outside::outside_future;
 
 /// Starts a program with arguments.
@@ -289,7 +291,12 @@ impl Process {
     /// # Cancellation
     ///
     /// Raises, and leaves the process to itself.
-    pub async fn wait(&self) -> io::Result<i32> {
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = io::Result<i32>> {
+        called(Location::caller(), self.waiting())
+    }
+
+    async fn waiting(&self) -> io::Result<i32> {
         if let Some(status) = self.poll_status() {
             return Ok(code(status));
         }
@@ -309,7 +316,15 @@ impl Process {
     /// # Cancellation
     ///
     /// Raises, and leaves the process to itself; what was read so far is lost.
-    pub async fn communicate(&self, input: impl AsRef<[u8]>) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    #[track_caller]
+    pub fn communicate(
+        &self,
+        input: impl AsRef<[u8]>,
+    ) -> impl Future<Output = io::Result<(Vec<u8>, Vec<u8>)>> {
+        called(Location::caller(), self.communicating(input))
+    }
+
+    async fn communicating(&self, input: impl AsRef<[u8]>) -> io::Result<(Vec<u8>, Vec<u8>)> {
         let feed = async {
             let Some(stdin) = self.stdin() else {
                 return Ok(());
@@ -325,7 +340,7 @@ impl Process {
         let (fed, stdout, stderr) = together(feed, read(self.stdout()), read(self.stderr())).await;
         fed?;
         let outputs = (stdout?, stderr?);
-        self.wait().await?;
+        self.waiting().await?;
         Ok(outputs)
     }
 

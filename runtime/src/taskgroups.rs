@@ -8,14 +8,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::rc::{Rc, Weak};
+use std::panic::Location;
+use std::rc::Rc;
 
 use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Cancel, Target};
-use crate::tasks::cancellation::{Frame, Onward, catch_cancelled, catch_panic, current_frame};
-use crate::tasks::{AnyTask, Suspended, Task, TaskRef, create_task};
+use crate::tasks::cancellation::{Frame, Onward, catch_cancelled_at, catch_panic, current_frame};
+use crate::tasks::{AnyTask, Called, Suspended, Task, TaskRef, create_task};
 use crate::waiters::Waiter;
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
@@ -75,10 +76,10 @@ struct GroupState {
     on_completed: RefCell<Option<Rc<Exit>>>,
 }
 
-/// The wait for the children, at the end of the group.
+/// The wait for the children, at the end of the group. It is the group that names them.
+#[derive(Default)]
 struct Exit {
     waiter: Waiter,
-    group: Weak<GroupState>,
 }
 
 impl Cancel for Exit {
@@ -86,19 +87,33 @@ impl Cancel for Exit {
         self.waiter.cancel(error)
     }
 
-    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
-        if let Some(group) = self.group.upgrade() {
-            let tasks = group.tasks.borrow();
-            tasks.values().for_each(|task| name(&task.0));
-        }
-    }
-
     fn repr(&self) -> Option<String> {
         Some(self.waiter.repr())
     }
 }
 
+/// Who runs a group waits for its children: also while the block runs, and for what it then awaits
+/// itself.
+impl Cancel for GroupState {
+    fn cancel_onward(&self, _: &CancelledError, _: &mut Onward) -> bool {
+        false
+    }
+
+    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
+        self.tasks.borrow().values().for_each(|task| name(&task.0));
+    }
+
+    fn repr(&self) -> Option<String> {
+        None
+    }
+}
+
 impl GroupState {
+    /// What names the children.
+    fn named(self: &Rc<Self>) -> Option<Target> {
+        Some(Target::Other(self.clone()))
+    }
+
     fn abort(&self) {
         self.aborting.set(true);
         let tasks: Vec<_> = self.tasks.borrow().values().cloned().collect();
@@ -143,6 +158,7 @@ impl GroupState {
         self: &Rc<Self>,
         cancelled: Option<CancelledError>,
         failed: bool,
+        called: Called,
     ) -> Option<CancelledError> {
         self.exiting.set(true);
         let mut cancelled = cancelled;
@@ -150,18 +166,15 @@ impl GroupState {
             self.abort();
         }
         while !self.tasks.borrow().is_empty() {
-            let exit = Rc::new(Exit {
-                waiter: Waiter::default(),
-                group: Rc::downgrade(self),
-            });
+            let exit = Rc::new(Exit::default());
             *self.on_completed.borrow_mut() = Some(exit.clone());
             let mut point = Suspended::default();
-            let waited = catch_cancelled(std::future::poll_fn(move |cx| {
+            let wait = std::future::poll_fn(move |cx| {
                 self.frame.set(current_frame());
                 let target = || Target::Other(exit.clone());
-                exit.waiter.poll(cx, &mut point, None, target)
-            }))
-            .await;
+                exit.waiter.poll(cx, &mut point, Some(called), target)
+            });
+            let waited = catch_cancelled_at(called, || self.named(), wait).await;
             if let Err(error) = waited {
                 if !self.aborting.get() {
                     cancelled = Some(error);
@@ -206,8 +219,20 @@ impl TaskGroup {
     ///
     /// `TaskGroup cannot determine the parent task`, outside of a task; with the payload of the
     /// first child or block that panicked.
-    pub async fn run<T>(block: impl AsyncFnOnce(TaskGroup) -> T) -> T {
-        let (group, ended, cancelled) = Self::enter(Rc::new(()), block, |_| false).await;
+    ///
+    /// # Cancellation
+    ///
+    /// Cancels the block, or once that has ended the children, waits for them, and raises; unless one of
+    /// them failed.
+    ///
+    /// Mirrors `async with asyncio.TaskGroup() as tg:`.
+    #[track_caller]
+    pub fn run<T>(block: impl AsyncFnOnce(TaskGroup) -> T) -> impl Future<Output = T> {
+        Self::run_at(block, Location::caller())
+    }
+
+    async fn run_at<T>(block: impl AsyncFnOnce(TaskGroup) -> T, called: Called) -> T {
+        let (group, ended, cancelled) = Self::enter(Rc::new(()), block, |_| false, called).await;
         let (value, body_panic) = match ended {
             Ended::Value(value) => (Some(value), None),
             Ended::Cancelled(_) => (None, None),
@@ -255,12 +280,20 @@ impl TaskGroup {
     /// assert_eq!(failed.unwrap_err().exceptions, ["no such file"]);
     /// # });
     /// ```
-    pub async fn try_run<T, E: 'static>(
+    #[track_caller]
+    pub fn try_run<T, E: 'static>(
         block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
+    ) -> impl Future<Output = Result<T, ExceptionGroup<E>>> {
+        Self::try_run_at(block, Location::caller())
+    }
+
+    async fn try_run_at<T, E: 'static>(
+        block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
+        called: Called,
     ) -> Result<T, ExceptionGroup<E>> {
         let errors = Rc::new(Failures::<E>::default());
         let (group, ended, cancelled) =
-            TaskGroup::<Results<E>>::enter(errors.clone(), block, Result::is_err).await;
+            TaskGroup::<Results<E>>::enter(errors.clone(), block, Result::is_err, called).await;
         let state = &group.state;
         let (value, error, body_panic) = match ended {
             Ended::Value(Ok(value)) => (Some(value), None, None),
@@ -347,6 +380,7 @@ impl<C> TaskGroup<C> {
         errors: Rc<dyn std::any::Any>,
         block: impl AsyncFnOnce(TaskGroup<C>) -> T,
         is_failure: impl FnOnce(&T) -> bool,
+        called: Called,
     ) -> (Self, Ended<T>, Option<CancelledError>) {
         let Some(parent) = context::current_task() else {
             panic!("TaskGroup cannot determine the parent task");
@@ -373,7 +407,8 @@ impl<C> TaskGroup<C> {
                 block(group).await
             }
         };
-        let ended = match catch_panic(catch_cancelled(block)).await {
+        let named = || group.state.named();
+        let ended = match catch_panic(catch_cancelled_at(called, named, block)).await {
             Ok(Ok(value)) => Ended::Value(value),
             Ok(Err(error)) => Ended::Cancelled(error),
             Err(payload) => Ended::Panicked(Panic::new(payload)),
@@ -383,7 +418,7 @@ impl<C> TaskGroup<C> {
             Ended::Cancelled(error) => (Some(error.clone()), false),
             Ended::Panicked(_) => (None, true),
         };
-        let cancelled = group.state.exit(cancelled, failed).await;
+        let cancelled = group.state.exit(cancelled, failed, called).await;
         (group, ended, cancelled)
     }
 
@@ -429,6 +464,17 @@ impl<C> TaskGroup<C> {
     /// its children ends without an error. Mirrors `TaskGroup.cancel` of Python 3.15.
     ///
     /// A block that is cut short by this has no value to give: the group then ends as cancelled.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// asyncio::TaskGroup::run(async |tg| {
+    ///     tg.create_task(asyncio::sleep(3600));
+    ///     let group = tg.clone();
+    ///     tg.create_task(async move { group.cancel() });
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         let state = &self.state;
         if state.exiting.get() && state.tasks.borrow().is_empty() {

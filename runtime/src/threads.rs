@@ -10,7 +10,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ use crate::event_loop::{EventLoop, LoopClosed, RemoteLoop, context};
 use crate::exceptions::{CancelledError, Exception, Panic, TimeoutError};
 use crate::futures::{Future as AsyncioFuture, current_loop};
 use crate::tasks::outside::poll_outside;
-use crate::tasks::{Suspended, Task, TaskKey, cancellation};
+use crate::tasks::{Suspended, Task, TaskKey, called, cancellation};
 
 /// `ThreadPoolExecutor`'s default: for work that waits more than it computes.
 fn default_workers() -> usize {
@@ -65,7 +65,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// assert_eq!(answer, 42);
 /// # });
 /// ```
-pub async fn to_thread<F, T>(function: F) -> T
+#[track_caller]
+pub fn to_thread<F, T>(function: F) -> impl Future<Output = T> + Send
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    called(Location::caller(), on_thread(function))
+}
+
+async fn on_thread<F, T>(function: F) -> T
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -490,7 +499,7 @@ impl<T> Future for ConcurrentFuture<T> {
         let this = self.get_mut();
         let is_suspended = this.point.is_suspended();
         let shared = &this.shared;
-        let polled = poll_outside(&mut this.point, cx, None, |cx| {
+        let polled = poll_outside(&mut this.point, cx, |cx| {
             let mut slot = lock(&shared.slot);
             if let Some(outcome) = Shared::take(&mut slot) {
                 return Poll::Ready(outcome);

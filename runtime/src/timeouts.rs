@@ -8,6 +8,7 @@
 //! asyncio's loop there is no task to cancel; what runs out of time is dropped there.
 
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -19,7 +20,7 @@ use crate::event_loop::{Clock, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::futures::handle_of;
 use crate::tasks::cancellation::{self, Catch, Frame};
-use crate::tasks::{Sleep, Suspended, TaskKey, sleep};
+use crate::tasks::{Called, Sleep, Suspended, TaskKey, sleep};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
@@ -89,21 +90,39 @@ impl Timeout {
     }
 
     /// The loop's time, in seconds, at which it ends; none for never.
+    ///
+    /// Mirrors `Timeout.when`.
     pub fn when(&self) -> Option<f64> {
         self.state().when
     }
 
     /// Whether it has run out.
+    ///
+    /// Mirrors `Timeout.expired`.
     pub fn expired(&self) -> bool {
         matches!(self.phase(), Phase::Expiring | Phase::Expired)
     }
 
     /// Ends at `when` on the loop's clock instead; never for `None`.
     ///
+    /// Mirrors `Timeout.reschedule`.
+    ///
     /// # Panics
     ///
     /// `Cannot change state of expiring Timeout`, and the like, once it has run out or its block
     /// has ended.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let slept = asyncio::timeout(None::<u32>, async |cm| {
+    ///     let now = asyncio::get_running_loop().time();
+    ///     cm.reschedule(Some(now + 1.0));
+    ///     asyncio::sleep(2).await;
+    /// })
+    /// .await;
+    /// assert_eq!(slept, Err(asyncio::TimeoutError));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn reschedule(&self, when: Option<f64>) {
         let phase = match self.phase() {
@@ -353,11 +372,11 @@ impl<F: Future> Future for Under<F> {
     }
 }
 
-fn under<F: Future>(timeout: Timeout, future: F) -> Under<F> {
+fn under<F: Future>(timeout: Timeout, future: F, called: Called) -> Under<F> {
     Under {
         timeout,
         is_entered: false,
-        catch: Catch::default(),
+        catch: Catch::at(called),
         elsewhere: Elsewhere::default(),
         future: Some(future),
     }
@@ -389,15 +408,21 @@ fn under<F: Future>(timeout: Timeout, future: F) -> Under<F> {
 /// assert_eq!(slept, Err(asyncio::TimeoutError));
 /// # });
 /// ```
-pub async fn timeout<T>(
+#[track_caller]
+pub fn timeout<T>(
     delay: impl TimeoutDelay,
     block: impl AsyncFnOnce(Timeout) -> T,
-) -> Result<T, TimeoutError> {
-    let when = delay.as_timeout().map(|delay| now() + delay);
-    timeout_at(when, block).await
+) -> impl Future<Output = Result<T, TimeoutError>> {
+    let called = Location::caller();
+    async move {
+        let when = delay.as_timeout().map(|delay| now() + delay);
+        until(when, block, called).await
+    }
 }
 
 /// As [`timeout()`], until the loop's clock says `when`.
+///
+/// Mirrors `asyncio.timeout_at`.
 ///
 /// # Panics
 ///
@@ -406,12 +431,33 @@ pub async fn timeout<T>(
 /// # Cancellation
 ///
 /// As [`timeout()`].
-pub async fn timeout_at<T>(
+///
+/// ```
+/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+/// let until = asyncio::get_running_loop().time() + 1.0;
+/// let slept = asyncio::timeout_at(until, async |_| asyncio::sleep(2).await).await;
+/// assert!(slept.is_err());
+/// # });
+/// ```
+#[track_caller]
+pub fn timeout_at<T>(
     when: impl Into<Option<f64>>,
     block: impl AsyncFnOnce(Timeout) -> T,
+) -> impl Future<Output = Result<T, TimeoutError>> {
+    until(when.into(), block, Location::caller())
+}
+
+async fn until<T>(
+    when: Option<f64>,
+    block: impl AsyncFnOnce(Timeout) -> T,
+    called: Called,
 ) -> Result<T, TimeoutError> {
-    let timeout = Timeout::new(when.into());
-    under(timeout.clone(), async move { block(timeout).await }).await
+    let timeout = Timeout::new(when);
+    let block = {
+        let timeout = timeout.clone();
+        async move { block(timeout).await }
+    };
+    under(timeout, block, called).await
 }
 
 /// Awaits `awaitable` in place, for `timeout` at the longest; `None` never ends it.
@@ -438,24 +484,33 @@ pub async fn timeout_at<T>(
 /// assert!(asyncio::wait_for(asyncio::sleep(2), 1).await.is_err());
 /// # });
 /// ```
-pub async fn wait_for<F: IntoFuture>(
+#[track_caller]
+pub fn wait_for<F: IntoFuture>(
     awaitable: F,
     timeout: impl TimeoutDelay,
+) -> impl Future<Output = Result<F::Output, TimeoutError>> {
+    wait_for_at(awaitable, timeout, Location::caller())
+}
+
+async fn wait_for_at<F: IntoFuture>(
+    awaitable: F,
+    timeout: impl TimeoutDelay,
+    called: Called,
 ) -> Result<F::Output, TimeoutError> {
     let future = awaitable.into_future();
     let timeout = timeout.as_timeout();
     match timeout {
-        Some(seconds) if seconds <= 0.0 => without_time(future).await,
+        Some(seconds) if seconds <= 0.0 => without_time(future, called).await,
         None => Ok(future.await),
         Some(seconds) => {
             let when = now() + seconds;
-            under(Timeout::new(Some(when)), future).await
+            under(Timeout::new(Some(when)), future, called).await
         }
     }
 }
 
-async fn without_time<F: Future>(future: F) -> Result<F::Output, TimeoutError> {
-    match cancelled_at_once(&future) {
+async fn without_time<F: Future>(future: F, called: Called) -> Result<F::Output, TimeoutError> {
+    match cancelled_at_once(&future, called) {
         AtOnce::Done => return Ok(future.await),
         AtOnce::Cancelled(released) => {
             released.await;
@@ -466,7 +521,7 @@ async fn without_time<F: Future>(future: F) -> Result<F::Output, TimeoutError> {
         }
         AtOnce::IsCoroutine => drop(future),
     }
-    if let Some(released) = stand_in() {
+    if let Some(released) = stand_in(called) {
         released.await;
     }
     Err(TimeoutError)
@@ -481,14 +536,14 @@ enum AtOnce {
 }
 
 /// Mirrors the first half of `_cancel_and_wait`.
-fn cancelled_at_once<F: Future>(future: &F) -> AtOnce {
+fn cancelled_at_once<F: Future>(future: &F, called: Called) -> AtOnce {
     let Some(handle) = handle_of(future) else {
         return AtOnce::IsCoroutine;
     };
     if handle.is_done() {
         return AtOnce::Done;
     }
-    let released = Released::default();
+    let released = Released::new(called);
     handle.on_done(released.callback());
     handle.cancel();
     AtOnce::Cancelled(released)
@@ -501,9 +556,9 @@ fn raises_cancellation<F: Future>(future: &F) -> bool {
 /// CPython makes a task of a coroutine, cancels it before its first step, and waits for it. What
 /// may borrow cannot be a task; another one takes its turns. On another executor nobody counts
 /// turns.
-fn stand_in() -> Option<Released> {
+fn stand_in(called: Called) -> Option<Released> {
     let task = crate::Task::stand_in(&context::running()?);
-    let released = Released::default();
+    let released = Released::new(called);
     task.core().add_callback(released.callback());
     task.cancel();
     Some(released)
@@ -511,10 +566,10 @@ fn stand_in() -> Option<Released> {
 
 /// Mirrors the second half of `_cancel_and_wait`: waits for what was cancelled, whatever it gives,
 /// so that a cancellation of who waits can be told from its own.
-#[derive(Default)]
 struct Released {
     state: Arc<Mutex<Release>>,
     point: Suspended,
+    called: Called,
 }
 
 #[derive(Default)]
@@ -524,6 +579,14 @@ struct Release {
 }
 
 impl Released {
+    fn new(called: Called) -> Self {
+        Self {
+            state: Arc::default(),
+            point: Suspended::default(),
+            called,
+        }
+    }
+
     fn state(state: &Mutex<Release>) -> MutexGuard<'_, Release> {
         state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -569,7 +632,7 @@ impl Future for Released {
             std::mem::replace(&mut state.waker, waker)
         };
         drop(old);
-        this.point.suspend(cx, None, || None);
+        this.point.suspend(cx, Some(this.called), || None);
         Poll::Pending
     }
 }

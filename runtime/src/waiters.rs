@@ -26,7 +26,7 @@ use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::{State, Target};
 use crate::tasks::cancellation::{self, Trouble};
-use crate::tasks::{Suspended, Wake};
+use crate::tasks::{Called, Suspended, Wake};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -221,10 +221,12 @@ fn at<'a>(node: NonNull<Node>) -> &'a Node {
 
 impl Waiters {
     /// Gets in line, when it is first polled, until it is woken. `given_up` is called when this is
-    /// dropped before, and is told whether it was woken: it has left the line then.
-    pub(crate) fn wait<G: FnMut(bool)>(&self, given_up: G) -> Wait<'_, G> {
+    /// dropped before, and is told whether it was woken: it has left the line then. A task that waits
+    /// shows where the operation was called.
+    pub(crate) fn wait<G: FnMut(bool)>(&self, called: Called, given_up: G) -> Wait<'_, G> {
         Wait {
             waiters: self,
+            called,
             node: Node::default(),
             point: Suspended::default(),
             is_over: false,
@@ -363,6 +365,7 @@ pin_project! {
     /// A place in a line, until it is woken.
     pub(crate) struct Wait<'a, G: FnMut(bool)> {
         waiters: &'a Waiters,
+        called: Called,
         #[pin]
         node: Node,
         point: Suspended,
@@ -396,7 +399,7 @@ impl<G: FnMut(bool)> Future for Wait<'_, G> {
         // SAFETY: it is a point of the task from now on until `point` leaves, which it does when this is
         // woken, cancelled or dropped.
         let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
-        let polled = node.waiter.poll(cx, this.point, None, target);
+        let polled = node.waiter.poll(cx, this.point, Some(*this.called), target);
         if polled.is_ready() {
             *this.is_over = true;
             if node.ticket.get() != 0 {

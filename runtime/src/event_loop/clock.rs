@@ -85,6 +85,14 @@ impl Clock {
     /// # Panics
     ///
     /// On the real clock, which nobody moves.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.clock().advance(90);
+    /// assert_eq!(event_loop.time(), 90.0);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn advance(&self, delay: impl Delay) {
         let Kind::Virtual(now) = &self.0 else {

@@ -45,9 +45,20 @@ impl EventLoop {
 
     /// Runs the loop until [`stop`](Self::stop) is called.
     ///
+    /// Mirrors `loop.run_forever`.
+    ///
     /// # Panics
     ///
     /// As [`run_until_complete`](Self::run_until_complete).
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// let stop = event_loop.clone();
+    /// event_loop.call_soon(move || stop.stop());
+    /// event_loop.run_forever();
+    /// assert!(!event_loop.is_running());
+    /// # event_loop.close();
+    /// ```
     #[track_caller]
     pub fn run_forever(&self) {
         self.check_runnable();
@@ -62,15 +73,33 @@ impl EventLoop {
     }
 
     /// Whether the loop runs right now.
+    ///
+    /// Mirrors `loop.is_running`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// assert!(asyncio::get_running_loop().is_running());
+    /// assert!(!asyncio::new_event_loop().is_running());
+    /// # });
+    /// ```
     pub fn is_running(&self) -> bool {
         context::running().is_some_and(|running| Rc::ptr_eq(&running, &self.inner))
     }
 
     /// Ends the loop for good: what was ready and the timers are dropped. Twice is once.
     ///
+    /// Mirrors `loop.close`.
+    ///
     /// # Panics
     ///
     /// `Cannot close a running event loop`.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// event_loop.close();
+    /// event_loop.close();
+    /// assert!(event_loop.is_closed());
+    /// ```
     #[track_caller]
     pub fn close(&self) {
         assert!(!self.is_running(), "Cannot close a running event loop");
@@ -90,11 +119,24 @@ impl EventLoop {
     }
 
     /// Whether [`close`](Self::close) was called.
+    ///
+    /// Mirrors `loop.is_closed`.
     pub fn is_closed(&self) -> bool {
         self.inner.closed.get()
     }
 
     /// The loop's time in seconds: only differences mean something.
+    ///
+    /// Mirrors `loop.time`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// let start = event_loop.time();
+    /// asyncio::sleep(0.25).await;
+    /// assert_eq!(event_loop.time() - start, 0.25);
+    /// # });
+    /// ```
     pub fn time(&self) -> f64 {
         self.inner.time()
     }
@@ -151,6 +193,16 @@ impl EventLoop {
     /// # Panics
     ///
     /// `Event loop is closed`; `Invalid delay: NaN (not a number)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// let handle = event_loop.call_later(5, || println!("five seconds later"));
+    /// assert_eq!(handle.when(), event_loop.time() + 5.0);
+    /// handle.cancel();
+    /// assert!(handle.cancelled());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn call_later(&self, delay: impl Delay, callback: impl FnOnce() + 'static) -> TimerHandle {
         self.call_at(self.time() + seconds(&delay), callback)
@@ -159,9 +211,24 @@ impl EventLoop {
     /// Has `callback` called when the loop's [`time`](Self::time) is `when`. Timers for the same
     /// moment are called in the order in which they were made.
     ///
+    /// Mirrors `loop.call_at`.
+    ///
     /// # Panics
     ///
     /// As [`call_later`](Self::call_later).
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// let called = asyncio::Future::new();
+    /// let at = event_loop.time() + 1.5;
+    /// event_loop.call_at(at, {
+    ///     let called = called.clone();
+    ///     move || called.set_result(asyncio::get_running_loop().time())
+    /// });
+    /// assert_eq!(called.await, at);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn call_at(&self, when: f64, callback: impl FnOnce() + 'static) -> TimerHandle {
         self.inner.check_open();
@@ -179,9 +246,18 @@ impl EventLoop {
 
     /// Makes a task of a future; it takes its first step in the next iteration.
     ///
+    /// Mirrors `loop.create_task`.
+    ///
     /// # Panics
     ///
     /// `Event loop is closed`.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// let task = event_loop.create_task(async { 42 });
+    /// assert_eq!(event_loop.run_until_complete(task), 42);
+    /// event_loop.close();
+    /// ```
     #[track_caller]
     pub fn create_task<F: IntoFuture>(&self, future: F) -> Task<F::Output>
     where
@@ -193,11 +269,23 @@ impl EventLoop {
     }
 
     /// A [`Future`](crate::Future) of this loop.
+    ///
+    /// Mirrors `loop.create_future`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let future = asyncio::get_running_loop().create_future();
+    /// future.set_result(42);
+    /// assert_eq!(future.await, 42);
+    /// # });
+    /// ```
     pub fn create_future<T: 'static>(&self) -> AsyncioFuture<T> {
         AsyncioFuture::on(self)
     }
 
     /// Whether the loop is in debug mode.
+    ///
+    /// Mirrors `loop.get_debug`.
     pub fn get_debug(&self) -> bool {
         self.inner.debug.get()
     }
@@ -207,22 +295,57 @@ impl EventLoop {
     ///
     /// A new loop is in debug mode when the environment variable `ASYNCIO_DEBUG` is set, to
     /// something other than `0`.
+    ///
+    /// A callback is named by the line that handed it over, a task by its repr. Mirrors `loop.set_debug`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_debug(true);
+    /// event_loop.call_soon(|| asyncio::testing::block(0.5));
+    /// asyncio::sleep(0).await; // Executing <Handle created at src/main.rs:5> took 0.500 seconds
+    /// # });
+    /// ```
     pub fn set_debug(&self, debug: bool) {
         self.inner.debug.set(debug);
     }
 
     /// How many seconds a task or callback may run before it is called slow; 0.1 unless set.
+    ///
+    /// Mirrors `loop.slow_callback_duration`.
     pub fn slow_callback_duration(&self) -> f64 {
         self.inner.slow_callback_duration.get()
     }
 
     /// Sets [`slow_callback_duration`](Self::slow_callback_duration).
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_slow_callback_duration(0.02);
+    /// assert_eq!(event_loop.slow_callback_duration(), 0.02);
+    /// # });
+    /// ```
     pub fn set_slow_callback_duration(&self, delay: impl Delay) {
         self.inner.slow_callback_duration.set(seconds(&delay));
     }
 
     /// Sets what is called when something fails where nobody can be told; without it, it is
     /// logged. Mirrors `loop.set_exception_handler`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler(|event_loop, context| {
+    ///     if context.message != "Exception in callback" {
+    ///         event_loop.default_exception_handler(context);
+    ///     }
+    /// });
+    /// event_loop.call_soon(|| panic!("nobody hears of this"));
+    /// asyncio::sleep(0).await;
+    /// # event_loop.unset_exception_handler();
+    /// # });
+    /// ```
     pub fn set_exception_handler(&self, handler: impl Fn(&EventLoop, &ExceptionContext) + 'static) {
         let old = self.inner.exception_handler.replace(Some(Rc::new(handler)));
         drop(old);
@@ -236,6 +359,8 @@ impl EventLoop {
     }
 
     /// Calls the exception handler, as the loop does when something fails where nobody can be told.
+    ///
+    /// Mirrors `loop.call_exception_handler`.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc};
@@ -256,6 +381,8 @@ impl EventLoop {
 
     /// Logs, as the loop does when no exception handler is set: for handlers that only look for
     /// some things.
+    ///
+    /// Mirrors `loop.default_exception_handler`.
     pub fn default_exception_handler(&self, context: &ExceptionContext) {
         default_exception_handler(context);
     }
@@ -296,9 +423,17 @@ impl fmt::Debug for EventLoop {
 
 /// The running loop of this thread.
 ///
+/// Mirrors `asyncio.get_running_loop`.
+///
 /// # Panics
 ///
 /// `no running event loop`, outside of one.
+///
+/// ```
+/// # asyncio::run(async {
+/// assert!(asyncio::get_running_loop().is_running());
+/// # });
+/// ```
 #[track_caller]
 pub fn get_running_loop() -> EventLoop {
     match context::running() {
@@ -310,6 +445,13 @@ pub fn get_running_loop() -> EventLoop {
 /// The running loop, or else the one that [`set_event_loop`] set, or else a new one, which is set.
 ///
 /// Mirrors `asyncio.get_event_loop` as the generator-based programs knew it.
+///
+/// ```
+/// let event_loop = asyncio::get_event_loop();
+/// assert_eq!(asyncio::get_event_loop(), event_loop);
+/// event_loop.run_until_complete(asyncio::sleep(0));
+/// event_loop.close();
+/// ```
 pub fn get_event_loop() -> EventLoop {
     if let Some(inner) = context::running() {
         return EventLoop { inner };
@@ -322,11 +464,28 @@ pub fn get_event_loop() -> EventLoop {
 }
 
 /// A new loop. It runs nothing until it is told to, and is not set.
+///
+/// Mirrors `asyncio.new_event_loop`.
+///
+/// ```
+/// let event_loop = asyncio::new_event_loop();
+/// assert_eq!(event_loop.run_until_complete(async { 6 * 7 }), 42);
+/// event_loop.close();
+/// ```
 pub fn new_event_loop() -> EventLoop {
     EventLoop::with_clock(Clock::of_new_loops())
 }
 
 /// Sets what [`get_event_loop`] gives on this thread while no loop runs.
+///
+/// Mirrors `asyncio.set_event_loop`.
+///
+/// ```
+/// let event_loop = asyncio::new_event_loop();
+/// asyncio::set_event_loop(Some(&event_loop));
+/// assert_eq!(asyncio::get_event_loop(), event_loop);
+/// asyncio::set_event_loop(None);
+/// ```
 pub fn set_event_loop(event_loop: Option<&EventLoop>) {
     context::replace_set(event_loop.cloned());
 }

@@ -177,7 +177,7 @@ impl LoopState {
             }
         };
         if let Some(callback) = callback {
-            self.timed(|| self.call(callback), || "<Handle>".to_owned());
+            self.timed(|| self.call(callback), diagnostics::callback_repr);
         }
     }
 
@@ -186,6 +186,7 @@ impl LoopState {
         if !self.debug.get() {
             return run();
         }
+        diagnostics::runs_callback();
         let start = self.time();
         run();
         let took = self.time() - start;

@@ -63,6 +63,16 @@ impl HandleState {
 /// A callback that [`call_soon`](crate::EventLoop::call_soon) will call: it can be cancelled.
 ///
 /// Dropping the handle does not cancel the callback. Mirrors `asyncio.Handle`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let event_loop = asyncio::get_running_loop();
+/// let handle = event_loop.call_soon(|| unreachable!("it is cancelled"));
+/// handle.cancel();
+/// asyncio::sleep(0).await;
+/// assert!(handle.cancelled());
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Handle(pub(crate) Rc<HandleState>);
 

@@ -1,9 +1,11 @@
 //! The way into a loop from other threads: what they may send, and the handle they send it by.
 
 use std::fmt;
+use std::panic::Location;
 
 use super::address::Address;
 use super::timers::TimerKey;
+use crate::diagnostics;
 use crate::tasks::TaskKey;
 
 pub(crate) enum Message {
@@ -41,13 +43,17 @@ impl RemoteLoop {
     /// # Errors
     ///
     /// When the loop is closed; the callback is dropped.
+    #[track_caller]
     pub fn call_soon_threadsafe(
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), LoopClosed> {
-        self.0
-            .send(Message::Call(Box::new(callback)))
-            .map_err(|_| LoopClosed)
+        let called = Location::caller();
+        let callback = Box::new(move || {
+            diagnostics::runs_callback_of(called);
+            callback();
+        });
+        self.0.send(Message::Call(callback)).map_err(|_| LoopClosed)
     }
 }
 

@@ -44,12 +44,17 @@ macro_rules! client_methods {
             type Output = io::Result<(StreamReader, StreamWriter)>;
             type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
+            #[track_caller]
             fn into_future(self) -> Self::IntoFuture {
-                Box::pin(async move {
+                let connected = async move {
                     let socket = Socket::adopt(self.place.connect().await?)?;
                     let connection = connection(socket, self.options.limit);
                     self.options.finish(connection).await
-                })
+                };
+                Box::pin(crate::tasks::called(
+                    std::panic::Location::caller(),
+                    connected,
+                ))
             }
         }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -18,6 +19,7 @@ use slab::Slab;
 use super::resolve::resolve;
 use super::socket::Socket;
 use super::{context, joined};
+use crate::tasks::called;
 use crate::tasks::outside::outside;
 
 /// No datagram is longer.
@@ -115,8 +117,9 @@ impl IntoFuture for CreateDatagramEndpoint {
     type Output = io::Result<DatagramEndpoint>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
+    #[track_caller]
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.create())
+        Box::pin(called(Location::caller(), self.create()))
     }
 }
 
@@ -287,7 +290,12 @@ impl DatagramEndpoint {
     /// # Cancellation
     ///
     /// Raises, and loses nothing.
-    pub async fn recvfrom(&self) -> io::Result<(Vec<u8>, SocketAddr)> {
+    #[track_caller]
+    pub fn recvfrom(&self) -> impl Future<Output = io::Result<(Vec<u8>, SocketAddr)>> {
+        called(Location::caller(), self.receiving())
+    }
+
+    async fn receiving(&self) -> io::Result<(Vec<u8>, SocketAddr)> {
         self.wait(
             &self.state.receivers,
             |socket, cx, op| socket.poll_input(cx, op),
@@ -314,9 +322,16 @@ impl DatagramEndpoint {
     /// # Cancellation
     ///
     /// Raises, and the datagram is not sent.
-    pub async fn sendto(&self, data: impl AsRef<[u8]>, address: SocketAddr) -> io::Result<()> {
-        self.send_with(data.as_ref(), |socket, data| socket.send_to(data, address))
-            .await
+    #[track_caller]
+    pub fn sendto(
+        &self,
+        data: impl AsRef<[u8]>,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<()>> {
+        called(Location::caller(), async move {
+            self.send_with(data.as_ref(), |socket, data| socket.send_to(data, address))
+                .await
+        })
     }
 
     /// Sends a datagram to the [`remote_addr`](CreateDatagramEndpoint::remote_addr): Python's
@@ -325,8 +340,11 @@ impl DatagramEndpoint {
     /// # Errors
     ///
     /// As [`sendto`](Self::sendto), and when there is no remote address.
-    pub async fn send(&self, data: impl AsRef<[u8]>) -> io::Result<()> {
-        self.send_with(data.as_ref(), UdpSocket::send).await
+    #[track_caller]
+    pub fn send(&self, data: impl AsRef<[u8]>) -> impl Future<Output = io::Result<()>> {
+        called(Location::caller(), async move {
+            self.send_with(data.as_ref(), UdpSocket::send).await
+        })
     }
 
     async fn send_with(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,8 +14,8 @@ use futures_io::AsyncRead;
 use super::connection::{Connection, FillError, Names, Reading, State};
 use super::{DEFAULT_LIMIT, check_limit};
 use crate::exceptions::{IncompleteReadError, LimitOverrunError, ReadError};
-use crate::tasks::Suspended;
 use crate::tasks::outside::{outside, poll_outside};
+use crate::tasks::{Suspended, called};
 
 /// The end of a connection, or of a process's pipe, that is read from.
 ///
@@ -123,7 +124,12 @@ impl StreamReader {
     /// # Errors
     ///
     /// What the connection was lost by.
-    pub async fn read(&self, n: usize) -> io::Result<Vec<u8>> {
+    #[track_caller]
+    pub fn read(&self, n: usize) -> impl Future<Output = io::Result<Vec<u8>>> {
+        called(Location::caller(), self.reading(n))
+    }
+
+    async fn reading(&self, n: usize) -> io::Result<Vec<u8>> {
         let read = self.take("read", |state| {
             let there = state.received.len();
             (n == 0 || there > 0 || state.is_eof).then(|| state.received.take(n.min(there)))
@@ -140,10 +146,15 @@ impl StreamReader {
     /// # Cancellation
     ///
     /// Raises; what was read so far is lost, as in Python.
-    pub async fn read_to_end(&self) -> io::Result<Vec<u8>> {
+    #[track_caller]
+    pub fn read_to_end(&self) -> impl Future<Output = io::Result<Vec<u8>>> {
+        called(Location::caller(), self.reading_to_end())
+    }
+
+    async fn reading_to_end(&self) -> io::Result<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            let block = self.read(self.connection.limit).await?;
+            let block = self.reading(self.connection.limit).await?;
             if block.is_empty() {
                 return Ok(all);
             }
@@ -156,7 +167,12 @@ impl StreamReader {
     /// # Errors
     ///
     /// [`IncompleteReadError`], with what there was, when the stream ends before.
-    pub async fn readexactly(&self, n: usize) -> Result<Vec<u8>, ReadError> {
+    #[track_caller]
+    pub fn readexactly(&self, n: usize) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
+        called(Location::caller(), self.reading_exactly(n))
+    }
+
+    async fn reading_exactly(&self, n: usize) -> Result<Vec<u8>, ReadError> {
         let read = self.take("readexactly", |state| {
             let received = &mut state.received;
             if received.len() >= n {
@@ -180,7 +196,12 @@ impl StreamReader {
     /// As [`read`](Self::read), and [`LimitOverrunError`] within an [`io::Error`] (of the kind
     /// `InvalidData`) when the line is longer than the limit; it is dropped then, as far as it has
     /// come.
-    pub async fn readline(&self) -> io::Result<Vec<u8>> {
+    #[track_caller]
+    pub fn readline(&self) -> impl Future<Output = io::Result<Vec<u8>>> {
+        called(Location::caller(), self.reading_line())
+    }
+
+    async fn reading_line(&self) -> io::Result<Vec<u8>> {
         match self.read_until("readline", &[b"\n"]).await {
             Ok(line) => Ok(line),
             Err(ReadError::IncompleteRead(error)) => Ok(error.partial),
@@ -211,8 +232,14 @@ impl StreamReader {
     /// # Panics
     ///
     /// `Separator should be at least one-byte string`.
-    pub async fn readuntil(&self, separator: impl AsRef<[u8]>) -> Result<Vec<u8>, ReadError> {
-        self.read_until("readuntil", &[separator.as_ref()]).await
+    #[track_caller]
+    pub fn readuntil(
+        &self,
+        separator: impl AsRef<[u8]>,
+    ) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
+        called(Location::caller(), async move {
+            self.read_until("readuntil", &[separator.as_ref()]).await
+        })
     }
 
     /// Reads until the first of several separators, the one that is complete first: Python's
@@ -237,7 +264,19 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn readuntil_any<I>(&self, separators: I) -> Result<Vec<u8>, ReadError>
+    #[track_caller]
+    pub fn readuntil_any<I>(
+        &self,
+        separators: I,
+    ) -> impl Future<Output = Result<Vec<u8>, ReadError>>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        called(Location::caller(), self.reading_until_any(separators))
+    }
+
+    async fn reading_until_any<I>(&self, separators: I) -> Result<Vec<u8>, ReadError>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -386,7 +425,7 @@ impl AsyncRead for StreamReader {
         }
         let this = self.get_mut();
         let (connection, reading) = (&this.connection, &mut this.reading);
-        poll_outside(&mut this.point, cx, None, |cx| {
+        poll_outside(&mut this.point, cx, |cx| {
             connection.poll_take(cx, reading, |state| {
                 let received = &mut state.received;
                 let n = into.len().min(received.len());
@@ -409,7 +448,7 @@ impl Stream for StreamReader {
         let this = self.get_mut();
         let (connection, reading) = (&this.connection, &mut this.reading);
         let mut offset = 0;
-        let found = poll_outside(&mut this.point, cx, None, |cx| {
+        let found = poll_outside(&mut this.point, cx, |cx| {
             connection.poll_take(cx, reading, |state| {
                 let found = find(state, connection.limit, &[b"\n"], &mut offset);
                 if let Some(Err(ReadError::LimitOverrun(_))) = found {

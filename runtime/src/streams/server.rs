@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::rc::{Rc, Weak as WeakRc};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
@@ -18,8 +19,8 @@ use super::{Connected, connection};
 use crate::event_loop::LoopState;
 use crate::event_loop::ready::Callback;
 use crate::event_loop::watches::WatchKey;
-use crate::tasks::Wake;
 use crate::tasks::outside::outside;
+use crate::tasks::{Wake, called};
 use crate::{AsyncExit, EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
 
 /// How long a server that is out of descriptors waits before it accepts again, in seconds:
@@ -256,7 +257,12 @@ impl Server {
     /// # Cancellation
     ///
     /// Closes the server, waits until its connections are closed, and goes on raising.
-    pub async fn serve_forever(&self) {
+    #[track_caller]
+    pub fn serve_forever(&self) -> impl Future<Output = ()> {
+        called(Location::caller(), self.serving_forever())
+    }
+
+    async fn serving_forever(&self) {
         assert!(
             self.state.forever.borrow().is_none(),
             "server {self:?} is already being awaited on serve_forever()"
@@ -304,8 +310,9 @@ impl Server {
     /// # Cancellation
     ///
     /// Raises; the server goes on.
-    pub async fn wait_closed(&self) {
-        self.state.clients.wait_closed().await;
+    #[track_caller]
+    pub fn wait_closed(&self) -> impl Future<Output = ()> {
+        called(Location::caller(), self.state.clients.wait_closed())
     }
 
     /// Closes the connections that are open, after what is still to be sent.

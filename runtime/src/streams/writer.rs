@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,8 +13,8 @@ use futures_io::AsyncWrite;
 
 use super::DEFAULT_LIMIT;
 use super::connection::{Connection, Marks, Names, Place};
-use crate::tasks::Suspended;
 use crate::tasks::outside::poll_outside;
+use crate::tasks::{Suspended, called};
 
 /// The end of a connection, or of a process's pipe, that is written to.
 ///
@@ -149,7 +150,12 @@ impl StreamWriter {
     /// # Cancellation
     ///
     /// Raises; what was written is still sent.
-    pub async fn drain(&self) -> io::Result<()> {
+    #[track_caller]
+    pub fn drain(&self) -> impl Future<Output = io::Result<()>> {
+        called(Location::caller(), self.draining())
+    }
+
+    async fn draining(&self) -> io::Result<()> {
         let connection = self.connection();
         let (is_closing, drained) = connection.with(|state| match state.failure() {
             Some(error) => (false, Some(Err(error))),
@@ -199,8 +205,10 @@ impl StreamWriter {
     /// # Cancellation
     ///
     /// Raises; the connection is closed all the same.
-    pub async fn wait_closed(&self) -> io::Result<()> {
-        self.connection().wait(|state| state.closed()).await
+    #[track_caller]
+    pub fn wait_closed(&self) -> impl Future<Output = io::Result<()>> {
+        let closed = self.connection().wait(|state| state.closed());
+        called(Location::caller(), closed)
     }
 
     /// How many bytes are buffered. Mirrors `transport.get_write_buffer_size`.
@@ -310,7 +318,7 @@ impl StreamWriter {
     ) -> Poll<io::Result<()>> {
         let connection = &self.handle.connection;
         let place = self.place.get_or_insert_with(|| Place::new(connection));
-        let polled = poll_outside(&mut self.point, cx, None, |cx| place.poll(cx, done));
+        let polled = poll_outside(&mut self.point, cx, |cx| place.poll(cx, done));
         if polled.is_ready() {
             self.place = None;
         }

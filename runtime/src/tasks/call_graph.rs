@@ -32,6 +32,15 @@ pub fn format_call_graph(task: &AnyTask) -> String {
 }
 
 /// Prints [`format_call_graph`].
+///
+/// Mirrors `asyncio.print_call_graph` of Python 3.14.
+///
+/// ```
+/// # asyncio::run(async {
+/// let nap = asyncio::create_task(asyncio::sleep(0)).name("nap");
+/// asyncio::print_call_graph(&nap.any());
+/// # });
+/// ```
 pub fn print_call_graph(task: &AnyTask) {
     println!("{}", format_call_graph(task));
 }
@@ -92,7 +101,7 @@ fn stands_at(task: &TaskRef) -> Option<(&'static str, u32, String)> {
         return None;
     }
     let core = task.core();
-    let location = core.cancellation.location().unwrap_or(core.created_at);
+    let location = core.stands_at().unwrap_or(core.created_at);
     let function = task.coroutine_name();
     Some((location.file(), location.line(), function))
 }
@@ -111,6 +120,14 @@ impl AnyTask {
 
 impl<T: 'static> super::Task<T> {
     /// Prints where the task is suspended, to standard error. Mirrors `Task.print_stack`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(0));
+    /// asyncio::sleep(0).await;
+    /// nap.print_stack();
+    /// # });
+    /// ```
     pub fn print_stack(&self) {
         self.any().print_stack();
     }

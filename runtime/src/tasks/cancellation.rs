@@ -35,10 +35,9 @@ mod points;
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
-use std::panic::Location;
 use std::task::{Context, Waker};
 
-pub(crate) use self::catch::{Catch, catch_panic, current_frame};
+pub(crate) use self::catch::{Catch, catch_cancelled_at, catch_panic, current_frame};
 pub use self::catch::{catch_cancelled, finally};
 pub(super) use self::leaf::is_in_trouble;
 pub(crate) use self::leaf::{
@@ -49,7 +48,7 @@ pub(super) use self::marks::Wish;
 pub(crate) use self::onward::Onward;
 pub(crate) use self::points::Frame;
 use self::points::{Kind, Left, Point, Points, What};
-use super::{TaskRef, Waits};
+use super::{Called, TaskRef, Waits, called};
 use crate::event_loop::{LoopState, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Cancel;
@@ -159,7 +158,7 @@ impl Cancellation {
         onward: &mut Onward,
     ) -> bool {
         let (point, target) = match self.points.borrow().top_within(wish.scope) {
-            Some(top) => (Some(top.id), top.what.target().cloned()),
+            Some(top) => (Some(top.id), top.target.cloned()),
             None => (None, None),
         };
         if let Some(target) = target {
@@ -266,11 +265,22 @@ impl Cancellation {
     }
 
     /// Where the innermost suspended leaf stands in the program.
-    pub(super) fn location(&self) -> Option<&'static Location<'static>> {
+    pub(super) fn location(&self) -> Option<Called> {
         self.points
             .borrow()
             .top_down()
-            .find_map(|what| what.location)
+            .filter_map(|what| what.location)
+            .find(|place| called::is_in_program(place))
+    }
+
+    /// What was suspended last stands there, unless it knows better.
+    pub(super) fn stands_at(&self, place: Called) {
+        if let Some(what) = self.points.borrow_mut().last_mut() {
+            let is_known = what.location.is_some_and(called::is_in_program);
+            if !is_known {
+                what.location = Some(place);
+            }
+        }
     }
 
     /// Names the tasks that this one waits for.
@@ -283,7 +293,7 @@ impl Cancellation {
 
     /// The repr of what the task waits for.
     pub(super) fn waits_for(&self) -> Option<String> {
-        let target = self.points.borrow().top()?.what.target()?.clone();
+        let target = self.points.borrow().top()?.target?.clone();
         // As Python's reprs do where they would go round in circles; here also where they would go on
         // for as long as the tasks are that await each other.
         super::repr::nested(|| target.repr()).or_else(|| Some("...".to_owned()))

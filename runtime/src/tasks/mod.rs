@@ -13,10 +13,12 @@
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`call_graph`]: who awaits whom;
+//! - [`called`]: where the library's own coroutines are called;
 //! - [`repr`]: Python's reprs.
 
 pub(crate) mod about;
 mod call_graph;
+mod called;
 pub(crate) mod cancellation;
 mod core;
 mod count;
@@ -46,6 +48,7 @@ use std::rc::Rc;
 use std::task::{self, Poll};
 
 pub use self::call_graph::{format_call_graph, print_call_graph};
+pub(crate) use self::called::{Called, called};
 pub(crate) use self::cancellation::Suspended;
 pub(crate) use self::core::{Body, Main, TaskCore, Waits};
 pub use self::eager::{create_eager_task, eager_task_factory};
@@ -155,11 +158,30 @@ where
 }
 
 /// The task that runs right now; none in a callback, or outside of a loop.
+///
+/// Mirrors `asyncio.current_task`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async { asyncio::current_task().unwrap().get_name() });
+/// assert_eq!(task.name("me").await, "me");
+/// # });
+/// ```
 pub fn current_task() -> Option<AnyTask> {
     context::current_task().map(AnyTask)
 }
 
 /// The tasks of the running loop, or of [`get_event_loop`]'s, that are not done, oldest first.
+///
+/// Mirrors `asyncio.all_tasks`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let nap = asyncio::create_task(asyncio::sleep(3600)).name("nap");
+/// let names: Vec<_> = asyncio::all_tasks().iter().map(|task| task.get_name()).collect();
+/// assert_eq!(names[1..], ["nap"]);
+/// # });
+/// ```
 pub fn all_tasks() -> Vec<AnyTask> {
     get_event_loop()
         .inner
@@ -272,6 +294,15 @@ impl<T: 'static> Task<T> {
 
     /// Has `callback` called, through the ready queue, when the task is done; at once in the next
     /// iteration if it is done already. Mirrors `Task.add_done_callback`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async { 42 });
+    /// task.add_done_callback(|task| println!("the answer is {}", task.result()));
+    /// assert_eq!((&task).await, 42);
+    /// # });
+    /// ```
+    #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
         let (task, read) = (self.task.key(), self.read);
         let callback = contextvars::bound_to(callback);
@@ -313,21 +344,55 @@ impl Task<()> {
 
 impl<T> Task<T> {
     /// Whether it has ended: with a value, a panic or a cancellation.
+    ///
+    /// Mirrors `Task.done`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async { 42 });
+    /// assert!(!task.done());
+    /// asyncio::sleep(0).await;
+    /// assert!(task.done());
+    /// # });
+    /// ```
     pub fn done(&self) -> bool {
         self.task.future().is_done()
     }
 
     /// Whether it was cancelled.
+    ///
+    /// Mirrors `Task.cancelled`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(3600));
+    /// task.cancel();
+    /// assert!(!task.cancelled(), "not yet");
+    /// asyncio::sleep(0).await;
+    /// assert!(task.cancelled());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.task.future().is_cancelled()
     }
 
     /// The value, borrowed.
     ///
+    /// Mirrors `Task.result`.
+    ///
     /// # Panics
     ///
     /// `Result is not set.` while the task is pending; as awaiting it does when it failed; when
     /// the value was moved out by an await.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async { "a value".to_owned() });
+    /// asyncio::sleep(0).await;
+    /// assert_eq!(*task.result(), "a value");
+    /// assert_eq!(task.await, "a value");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn result(&self) -> Ref<'_, T> {
         result_ref(self.task.future(), self.value())
@@ -335,9 +400,20 @@ impl<T> Task<T> {
 
     /// How it failed: none when it gave a value.
     ///
+    /// As in Python, who asks has seen it, and it is not logged. Mirrors `Task.exception`; for a task that
+    /// was cancelled, which there raises, it gives [`Exception::CancelledError`].
+    ///
     /// # Panics
     ///
     /// `Exception is not set.` while the task is pending.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async { panic!("out of paper") });
+    /// asyncio::sleep(0).await;
+    /// assert_eq!(task.exception().unwrap().message(), "out of paper");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
@@ -347,38 +423,92 @@ impl<T> Task<T> {
 
     /// Cancels the task: what it waits for is cancelled, and a [`CancelledError`] is raised in it,
     /// which it may catch. False when it is done already. Mirrors `Task.cancel`.
+    ///
+    /// Nothing is raised before the loop runs again. A task that is cancelled before its first step never
+    /// begins; one that waits for another task cancels that.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(3600));
+    /// assert!(task.cancel());
+    /// assert!(asyncio::catch_cancelled(task.clone()).await.is_err());
+    /// assert!(!task.cancel(), "it is done");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
         self.task.cancel(CancelledError::new())
     }
 
     /// As [`cancel`](Self::cancel), with a message for who catches it.
+    ///
+    /// Python's `task.cancel(msg)`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(3600));
+    /// task.cancel_with("too late");
+    /// let error = asyncio::catch_cancelled(task).await.unwrap_err();
+    /// assert_eq!(error.message(), Some("too late"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel_with(&self, message: &str) -> bool {
         self.task.cancel(CancelledError::with_message(message))
     }
 
     /// How many cancellations were asked for and not taken back.
+    ///
+    /// Mirrors `Task.cancelling`.
     pub fn cancelling(&self) -> u32 {
         self.task.core().cancellation.requested()
     }
 
     /// Takes one request for cancellation back, and gives how many are left.
+    ///
+    /// At none, a cancellation that was not raised yet is taken back. Mirrors `Task.uncancel`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async {
+    ///     let me = asyncio::current_task().unwrap();
+    ///     me.cancel();
+    ///     assert_eq!((me.cancelling(), me.uncancel()), (1, 0));
+    ///     asyncio::sleep(0).await; // nothing is raised
+    ///     42
+    /// });
+    /// assert_eq!(task.await, 42);
+    /// # });
+    /// ```
     pub fn uncancel(&self) -> u32 {
         self.task.core().cancellation.uncancel()
     }
 
     /// The name: `Task-1` unless it was given one.
+    ///
+    /// Mirrors `Task.get_name`.
     pub fn get_name(&self) -> String {
         self.task.core().name()
     }
 
     /// Names the task.
+    ///
+    /// Mirrors `Task.set_name`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(0));
+    /// task.set_name("nap");
+    /// assert_eq!(task.get_name(), "nap");
+    /// # });
+    /// ```
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         self.task.core().set_name(name.into());
     }
 
     /// The loop it runs in.
+    ///
+    /// Mirrors `Task.get_loop`.
     ///
     /// # Panics
     ///
@@ -441,6 +571,7 @@ impl<T, E> Task<Result<T, E>> {
 impl<T: 'static> Future for Task<T> {
     type Output = T;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         // One that is done, and was not waited for, has nothing to be told or taken back.
@@ -521,6 +652,20 @@ impl<T: 'static> fmt::Debug for Task<T> {
 ///
 /// Awaiting it waits for the task to end, and raises or panics as the task did, but gives no
 /// value.
+///
+/// Its methods are those of [`Task`].
+///
+/// # Cancellation
+///
+/// As of a [`Task`]: cancelling who awaits one cancels it.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async { 42 });
+/// task.any().await;
+/// assert_eq!(task.await, 42);
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct AnyTask(pub(crate) TaskRef);
 
@@ -616,6 +761,7 @@ pub struct AnyTaskWait<'a> {
 impl Future for AnyTaskWait<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         check_not_self(&this.task.0);

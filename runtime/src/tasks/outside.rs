@@ -1,6 +1,5 @@
 //! The leaves that wait for what happens outside of the loop: input, threads, processes.
 
-use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,11 +7,11 @@ use super::cancellation::{self, Suspended};
 
 /// Polls what happens outside, as a leaf that raises when the task is cancelled.
 ///
-/// What it holds at `point` is `Send`, and off our loop it is `poll` itself.
+/// What it holds at `point` is `Send`, and off our loop it is `poll` itself. Where it stands, the
+/// operation says that it is beneath: see [`called`](super::called).
 pub(crate) fn poll_outside<T>(
     point: &mut Suspended,
     cx: &mut Context<'_>,
-    location: Option<&'static Location<'static>>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     if cancellation::is_held_back(cx) {
@@ -25,13 +24,12 @@ pub(crate) fn poll_outside<T>(
     if polled.is_ready() {
         point.leave();
     } else {
-        point.suspend_outside(cx, location);
+        point.suspend_outside(cx);
     }
     polled
 }
 
 /// A leaf out of a function that polls.
-#[track_caller]
 pub(crate) fn outside<T, P>(poll: P) -> Outside<P>
 where
     P: FnMut(&mut Context<'_>) -> Poll<T> + Unpin,
@@ -39,7 +37,6 @@ where
     Outside {
         poll,
         point: Suspended::default(),
-        location: Location::caller(),
     }
 }
 
@@ -47,7 +44,6 @@ where
 pub(crate) struct Outside<P> {
     poll: P,
     point: Suspended,
-    location: &'static Location<'static>,
 }
 
 impl<T, P> Future for Outside<P>
@@ -58,22 +54,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        poll_outside(&mut this.point, cx, Some(this.location), &mut this.poll)
+        poll_outside(&mut this.point, cx, &mut this.poll)
     }
 }
 
 /// A leaf out of a future of another make.
-#[track_caller]
-pub(crate) fn outside_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
-    let location = Location::caller();
-    async move {
-        let mut future = std::pin::pin!(future);
-        let mut point = Suspended::default();
-        std::future::poll_fn(move |cx| {
-            poll_outside(&mut point, cx, Some(location), |cx| {
-                future.as_mut().poll(cx)
-            })
-        })
+pub(crate) async fn outside_future<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut point = Suspended::default();
+    std::future::poll_fn(move |cx| poll_outside(&mut point, cx, |cx| future.as_mut().poll(cx)))
         .await
-    }
 }

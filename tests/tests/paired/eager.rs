@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use asyncio::{
-    TaskGroup, all_tasks, create_task, current_task, eager_task_factory, gather, get_running_loop,
-    shield, sleep, wait, wait_for,
+    ContextVar, TaskGroup, all_tasks, create_task, current_task, eager_task_factory, gather,
+    get_running_loop, shield, sleep, wait, wait_for,
 };
 use tests::paired::py;
 use tests::{log, paired};
@@ -76,4 +76,38 @@ paired!(eager_task_fails_in_a_group, async {
     .await;
     let errors = group.unwrap_err().exceptions.len();
     log!("{errors} {}", current_task().unwrap().cancelling());
+});
+
+static REQUEST: ContextVar<&str> = ContextVar::with_default("request", || "none");
+
+paired!(eager_tasks_and_contexts, async {
+    let request = || REQUEST.get();
+    async fn at_once(name: &'static str) -> &'static str {
+        REQUEST.set(name);
+        log!("{name} runs {}", REQUEST.get());
+        name
+    }
+    async fn waits(name: &'static str) -> &'static str {
+        at_once(name).await;
+        sleep(1).await;
+        log!("{name} goes on {}", REQUEST.get());
+        name
+    }
+    get_running_loop().set_task_factory(eager_task_factory);
+    let done = create_task(at_once("a"));
+    log!("done {} {}", py(done.done()), request());
+    let pending = create_task(waits("b"));
+    log!("done {} {}", py(pending.done()), request());
+    let (c, d, a, b) = asyncio::gather!(at_once("c"), waits("d"), done, pending).await;
+    log!("['{c}', '{d}', '{a}', '{b}']");
+    TaskGroup::run(async |group| {
+        group.create_task(at_once("e"));
+        group.create_task(waits("f"));
+        log!("in the group");
+    })
+    .await;
+    let cancelled = create_task(waits("g"));
+    cancelled.cancel();
+    wait([cancelled.clone()]).await;
+    log!("cancelled {}", py(cancelled.cancelled()));
 });

@@ -1,6 +1,7 @@
 //! Programs that exist twice, here and as `tests/paired/*.py`: what ours log is what CPython printed.
 
 mod cancellation;
+mod contexts;
 mod eager;
 mod gather;
 mod generator_based;

@@ -1,7 +1,12 @@
 //! Locks, events, semaphores, conditions and barriers.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
 use asyncio::{
-    Barrier, Condition, Event, Lock, Semaphore, catch_cancelled, create_task, gather, sleep, wait,
+    Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, Lock, Semaphore,
+    catch_cancelled, create_task, gather, sleep, wait,
 };
 use tests::paired::py;
 use tests::{log, paired};
@@ -178,4 +183,92 @@ paired!(barrier, async {
     let parties = [("a", 1), ("b", 3), ("c", 2)];
     gather(parties.map(|(name, delay)| party(barrier.clone(), name, delay))).await;
     log!("end");
+});
+
+paired!(barrier_reset_and_abort, async {
+    async fn party(barrier: Barrier, name: &str) {
+        match barrier.wait().await {
+            Ok(index) => log!("{name} goes {index}"),
+            Err(BrokenBarrierError) => log!("{name} is sent away"),
+        }
+    }
+    let barrier = Barrier::new(2);
+    let first = create_task(party(barrier.clone(), "a"));
+    sleep(1).await;
+    log!("reset {}", barrier.n_waiting());
+    barrier.reset().await;
+    first.await;
+    gather(["b", "c"].map(|name| party(barrier.clone(), name))).await;
+    let waiting = create_task(party(barrier.clone(), "d"));
+    sleep(1).await;
+    barrier.abort().await;
+    log!("aborted {}", py(barrier.broken()));
+    waiting.await;
+    party(barrier.clone(), "e").await;
+    log!("end {}", barrier.n_waiting());
+});
+
+paired!(barrier_cancelled_party, async {
+    async fn party(barrier: Barrier, name: &str) {
+        match catch_cancelled(barrier.wait()).await {
+            Ok(index) => log!("{name} goes {}", index.unwrap()),
+            Err(error) => {
+                log!("{name} cancelled");
+                error.raise().await
+            }
+        }
+    }
+    let barrier = Barrier::new(3);
+    let mut tasks: Vec<_> = ["a", "b"]
+        .map(|name| create_task(party(barrier.clone(), name)))
+        .into();
+    sleep(1).await;
+    tasks[0].cancel();
+    wait([tasks[0].clone()]).await;
+    log!("waiting {}", barrier.n_waiting());
+    tasks.extend(["c", "d"].map(|name| create_task(party(barrier.clone(), name))));
+    wait(tasks).await;
+    log!("end {}", barrier.n_waiting());
+});
+
+paired!(condition_wait_for, async {
+    async fn buyer(condition: Condition, stock: Rc<Cell<u32>>, name: &str, n: u32) {
+        let _guard = condition.acquire().await;
+        condition.wait_for(|| stock.get() >= n).await;
+        stock.set(stock.get() - n);
+        log!("{name} took {n} left {}", stock.get());
+    }
+    let (condition, stock) = (Condition::new(), Rc::new(Cell::new(0)));
+    let buyers = [("a", 3), ("b", 1), ("c", 2)]
+        .map(|(name, n)| create_task(buyer(condition.clone(), stock.clone(), name, n)));
+    for _ in 0..6 {
+        sleep(1).await;
+        let _guard = condition.acquire().await;
+        stock.set(stock.get() + 1);
+        log!("brought {}", stock.get());
+        condition.notify_all();
+    }
+    gather(buyers).await;
+    log!("end {}", stock.get());
+});
+
+paired!(bounded_semaphore_hands_on, async {
+    async fn worker(semaphore: BoundedSemaphore, name: &str, seconds: u32) {
+        {
+            let _permit = semaphore.acquire().await;
+            log!("{name} in");
+            sleep(seconds).await;
+        }
+        log!("{name} out");
+    }
+    let semaphore = BoundedSemaphore::new(2);
+    let tasks = [("a", 3), ("b", 1), ("c", 1), ("d", 1)]
+        .map(|(name, n)| create_task(worker(semaphore.clone(), name, n)));
+    sleep(0.5).await;
+    tasks[2].cancel();
+    wait(tasks).await;
+    log!("locked {}", py(semaphore.locked()));
+    let refused = catch_unwind(AssertUnwindSafe(|| semaphore.release()));
+    let said = refused.unwrap_err();
+    log!("{}", said.downcast_ref::<&str>().unwrap());
 });

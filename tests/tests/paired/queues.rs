@@ -1,6 +1,9 @@
 //! Queues: fairness, bounds, and items that are never lost.
 
-use asyncio::{Queue, catch_cancelled, create_task, gather, sleep, wait};
+use asyncio::{
+    LifoQueue, PriorityQueue, Queue, QueueShutDown, catch_cancelled, create_task, gather, sleep,
+    wait,
+};
 use std::future::Future;
 use std::pin::Pin;
 use tests::paired::py;
@@ -143,4 +146,68 @@ paired!(queue_shutdown, async {
     }
     wait(tasks).await;
     log!("end");
+});
+
+paired!(queue_shutdown_immediate, async {
+    async fn getter(queue: Queue<u32>) {
+        while let Ok(n) = queue.get().await {
+            log!("got {n}");
+            sleep(2).await;
+        }
+        log!("getter ends");
+    }
+    async fn putter(queue: Queue<u32>) {
+        for n in 0..5 {
+            match queue.put(n).await {
+                Ok(()) => log!("put {n}"),
+                Err(QueueShutDown) => return log!("putter ends"),
+            }
+        }
+    }
+    async fn joiner(queue: Queue<u32>) {
+        queue.join().await;
+        log!("joined");
+    }
+    let queue = Queue::with_maxsize(2);
+    let tasks = [
+        create_task(getter(queue.clone())),
+        create_task(putter(queue.clone())),
+        create_task(joiner(queue.clone())),
+    ];
+    sleep(1).await;
+    queue.task_done();
+    queue.shutdown(true);
+    log!("shut down {}", queue.qsize());
+    wait(tasks).await;
+    if queue.put(9).await.is_err() {
+        log!("refused");
+    }
+    log!("end");
+});
+
+paired!(queues_that_sort, async {
+    macro_rules! sorts {
+        ($queue:expr) => {{
+            let queue = $queue;
+            let take = |name: &'static str| {
+                let queue = queue.clone();
+                create_task(async move {
+                    for _ in 0..3 {
+                        log!("{name} got {}", queue.get().await.unwrap());
+                        sleep(1).await;
+                    }
+                })
+            };
+            let tasks = [take("a"), take("b")];
+            sleep(0).await;
+            for n in [5, 1, 4, 2, 3, 0] {
+                queue.put(n).await.unwrap();
+                log!("put {n}");
+            }
+            wait(tasks).await;
+            log!("empty {}", py(queue.empty()));
+        }};
+    }
+    sorts!(PriorityQueue::<u32>::new());
+    sorts!(LifoQueue::<u32>::with_maxsize(3));
 });

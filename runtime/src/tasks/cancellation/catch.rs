@@ -1,6 +1,6 @@
 //! The frames that catch: `catch_cancelled`, and `finally` on top of it.
 
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,14 +8,30 @@ use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
 use super::points::{Frame, Kind};
 use crate::event_loop::context;
 use crate::exceptions::CancelledError;
+use crate::futures::Target;
+use crate::tasks::Called;
 
 /// A frame that catches what is raised beneath it.
 #[derive(Default)]
 pub(crate) struct Catch {
     point: Suspended,
+    called: Option<Called>,
 }
 
 impl Catch {
+    /// The frame of a call at this place.
+    pub(crate) fn at(called: Called) -> Self {
+        Self {
+            point: Suspended::default(),
+            called: Some(called),
+        }
+    }
+
+    /// It is called there, if that is not known yet.
+    pub(crate) fn stands_at(&mut self, called: Called) {
+        self.called.get_or_insert(called);
+    }
+
     /// Polls what is beneath. An error means that it raised: it must be dropped, and may be, since
     /// the mark is cleared already.
     pub(crate) fn poll<T>(
@@ -23,10 +39,20 @@ impl Catch {
         cx: &mut Context<'_>,
         beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<Result<T, CancelledError>> {
+        self.poll_naming(cx, || None, beneath)
+    }
+
+    /// As [`poll`](Self::poll), for what will wait for tasks that `awaited` names.
+    pub(crate) fn poll_naming<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        awaited: impl FnOnce() -> Option<Target>,
+        beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, CancelledError>> {
         if is_held_back(cx) {
             return Poll::Pending;
         }
-        self.point.register(cx, Kind::Frame, None, || None);
+        self.point.register(cx, Kind::Frame, self.called, awaited);
         let id = self.point.id();
         let polled = {
             let _frame = Beneath::enter(id);
@@ -105,24 +131,37 @@ pub(crate) fn current_frame() -> Option<Frame> {
 /// assert_eq!(task.await, "was cancelled, and cleaned up");
 /// # });
 /// ```
+#[track_caller]
 pub fn catch_cancelled<F: IntoFuture>(
     future: F,
 ) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F> {
+    catch_cancelled_at(Location::caller(), || None, future)
+}
+
+/// As [`catch_cancelled`], for what is called at that place, and waits for the tasks that `awaited`
+/// names.
+pub(crate) fn catch_cancelled_at<F: IntoFuture, A: FnMut() -> Option<Target>>(
+    called: Called,
+    awaited: A,
+    future: F,
+) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F, A> {
     CatchCancelled {
-        catch: Catch::default(),
+        catch: Catch::at(called),
+        awaited,
         future: Some(future.into_future()),
     }
 }
 
 pin_project_lite::pin_project! {
-    struct CatchCancelled<F> {
+    struct CatchCancelled<F, A> {
         catch: Catch,
+        awaited: A,
         #[pin]
         future: Option<F>,
     }
 }
 
-impl<F: Future> Future for CatchCancelled<F> {
+impl<F: Future, A: FnMut() -> Option<Target>> Future for CatchCancelled<F, A> {
     type Output = Result<F::Output, CancelledError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -130,7 +169,8 @@ impl<F: Future> Future for CatchCancelled<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("`catch_cancelled` was polled after it was done");
         };
-        let polled = this.catch.poll(cx, |cx| future.poll(cx));
+        let awaited = &mut *this.awaited;
+        let polled = this.catch.poll_naming(cx, awaited, |cx| future.poll(cx));
         if polled.is_ready() {
             this.future.set(None);
         }
@@ -167,11 +207,20 @@ impl<F: Future> Future for CatchCancelled<F> {
 /// assert!(closed.get());
 /// # });
 /// ```
-pub async fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
+#[track_caller]
+pub fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
+    future: F,
+    cleanup: C,
+) -> impl Future<Output = F::Output> {
+    finally_at(Location::caller(), future, cleanup)
+}
+
+async fn finally_at<F: IntoFuture, C: IntoFuture<Output = ()>>(
+    called: Called,
     future: F,
     cleanup: C,
 ) -> F::Output {
-    let guarded = catch_panic(catch_cancelled(future)).await;
+    let guarded = catch_panic(catch_cancelled_at(called, || None, future)).await;
     cleanup.await;
     match guarded {
         Ok(Ok(value)) => value,

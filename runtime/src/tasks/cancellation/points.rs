@@ -4,10 +4,9 @@
 //! stand in a line, last in first out. Leaves of a combinator may go in any order; each costs the same.
 
 use std::num::NonZeroU64;
-use std::panic::Location;
 use std::task::Waker;
 
-use super::super::Waits;
+use super::super::{Called, Waits};
 use crate::futures::Target;
 
 /// A frame that catches, by the id of its point.
@@ -23,9 +22,10 @@ pub(super) struct Point {
     pub(super) what: What,
 }
 
-/// What is known of a suspended leaf: where it stands, and what it waits for.
+/// What is known of a suspended leaf: where it stands, and what it waits for. Of a frame, where it
+/// was called, and the tasks that it will wait for.
 pub(super) struct What {
-    pub(super) location: Option<&'static Location<'static>>,
+    pub(super) location: Option<Called>,
     pub(super) target: Option<Target>,
 }
 
@@ -189,12 +189,23 @@ impl Points {
         }
     }
 
+    pub(super) fn last_mut(&mut self) -> Option<&mut What> {
+        match (&mut self.only, &mut self.line) {
+            (Some((.., what)), _) => Some(what),
+            (None, Some(line)) => {
+                let (_, point) = line.points.last_mut()?;
+                Some(&mut point.as_mut()?.what)
+            }
+            (None, None) => None,
+        }
+    }
+
     pub(super) fn top(&self) -> Option<Top<'_>> {
         if let Some((id, _, what)) = &self.only {
             return Some(Top {
                 id: *id,
                 waker: None,
-                what,
+                target: what.target(),
             });
         }
         let (id, point) = self.line.as_ref()?.points.last()?;
@@ -280,7 +291,8 @@ pub(super) struct Top<'a> {
     pub(super) id: NonZeroU64,
     /// None when it is the task's own.
     pub(super) waker: Option<&'a Waker>,
-    pub(super) what: &'a What,
+    /// What a cancellation is passed on to. What a frame has is only to be named.
+    pub(super) target: Option<&'a Target>,
 }
 
 impl<'a> Top<'a> {
@@ -288,7 +300,7 @@ impl<'a> Top<'a> {
         Self {
             id,
             waker: point.waker.as_ref(),
-            what: &point.what,
+            target: point.what.target().filter(|_| point.kind != Kind::Frame),
         }
     }
 }
