@@ -222,6 +222,18 @@ pub(crate) mod asking {
         static ASK: Cell<Option<Ask>> = const { Cell::new(None) };
     }
 
+    /// Puts a question to the first coroutine that is polled from now on, until it is
+    /// [taken back](take_back). In its body another may be put: it has answered then.
+    #[inline]
+    pub(crate) fn put(question: Ask) {
+        ASK.with(|ask| ask.set(Some(question)));
+    }
+
+    #[inline]
+    pub(crate) fn take_back() {
+        ASK.with(|ask| ask.set(None));
+    }
+
     /// Polls, with the question put.
     pub(crate) fn ask<T>(question: Ask, poll: impl FnOnce() -> T) -> T {
         struct Asked(Option<Ask>);

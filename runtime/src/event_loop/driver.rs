@@ -18,6 +18,10 @@ use crate::delay::duration;
 /// tell, since input arrives when it will.
 const SLICE: Duration = Duration::from_micros(50);
 
+/// The same, while the streams of this thread have something every time: most of the input that comes
+/// is theirs then, and is taken in without the reactor.
+const LONG_SLICE: Duration = Duration::from_micros(500);
+
 /// How many iterations may pass, and how many callbacks may run in them, before it has a look at the
 /// input that costs little to look at, and at the time.
 const ITERATIONS: u32 = 16;
@@ -29,6 +33,13 @@ pub(crate) struct Budget {
     iterations: u32,
     callbacks: u32,
     since: Option<Instant>,
+}
+
+/// What a look at the streams of this thread has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    Nothing,
+    Something,
 }
 
 impl Budget {
@@ -44,10 +55,13 @@ impl Budget {
 
     fn look(&mut self) -> bool {
         (self.iterations, self.callbacks) = (0, 0);
-        look();
+        let slice = match look() {
+            Looked::Something => LONG_SLICE,
+            Looked::Nothing => SLICE,
+        };
         let now = Instant::now();
         // The first slice begins with the first look: a loop with little to do pays for none.
-        now.duration_since(*self.since.get_or_insert(now)) < SLICE
+        now.duration_since(*self.since.get_or_insert(now)) < slice
     }
 }
 
@@ -93,9 +107,12 @@ impl Alarm {
 
 /// Takes in what has come for the streams of this thread: one cheap system call, where the reactor
 /// makes five.
-pub(crate) fn look() {
+pub(crate) fn look() -> Looked {
     #[cfg(target_os = "linux")]
-    crate::streams::edge::poll_here();
+    if crate::streams::edge::poll_here() {
+        return Looked::Something;
+    }
+    Looked::Nothing
 }
 
 /// What [`look`] would take in ends the sleep that comes now.

@@ -18,6 +18,9 @@ use crate::tasks::{AnyTask, Main};
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
 
+/// For how many entries the ready queue keeps room.
+const ROOM: usize = 1 << 16;
+
 impl LoopState {
     /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
     pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
@@ -52,6 +55,7 @@ impl LoopState {
             if self.run_entries(snapshot, main).is_break() {
                 return Poll::Ready(());
             }
+            self.give_back_room();
             if self.stopping.get() {
                 return Poll::Ready(());
             }
@@ -59,6 +63,15 @@ impl LoopState {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// A queue that was once long does not keep its memory for ever.
+    #[inline]
+    fn give_back_room(&self) {
+        let mut ready = self.ready.borrow_mut();
+        if ready.capacity() > ROOM && ready.len() < ready.capacity() / 8 {
+            ready.shrink_to(ROOM);
         }
     }
 

@@ -16,16 +16,10 @@ pub(super) fn defined_at(task: &TaskRef) -> Option<(&'static str, u32)> {
     function.map(coroutines::About::location)
 }
 
-/// Polls the current task for the first time.
-#[inline]
-pub(super) fn learn<T>(poll: impl FnOnce() -> T) -> T {
-    asking::ask(
-        |type_id, function| {
-            note(type_id, function);
-            false
-        },
-        poll,
-    )
+/// What is asked of the current task while it is polled for the first time.
+pub(super) fn learn(type_id: TypeId, function: &'static coroutines::About) -> bool {
+    note(type_id, function);
+    false
 }
 
 /// Asks the coroutine of a task that has not been polled, without running it.

@@ -13,6 +13,7 @@ use super::header::TaskRef;
 use super::lazy::Lazy;
 use crate::contextvars::{self, Values};
 use crate::coroutines::About as Function;
+use crate::coroutines::asking;
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
 use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
@@ -318,13 +319,15 @@ impl TaskRef {
     #[inline]
     fn poll_caught(&self, core: &TaskCore) -> std::thread::Result<Poll<()>> {
         let poll = || self.with_waker(|waker| self.poll(&mut Context::from_waker(waker)));
-        catch_unwind(AssertUnwindSafe(|| {
-            if core.started.replace(true) {
-                poll()
-            } else {
-                about::learn(poll)
-            }
-        }))
+        let is_first = !core.started.replace(true);
+        if is_first {
+            asking::put(about::learn);
+        }
+        let polled = catch_unwind(AssertUnwindSafe(poll));
+        if is_first {
+            asking::take_back();
+        }
+        polled
     }
 
     /// The end of a step that was cancelled or panicked.
@@ -511,7 +514,11 @@ impl Coroutine<'_, '_> {
             })
         };
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            if started { poll() } else { about::learn(poll) }
+            if started {
+                poll()
+            } else {
+                asking::ask(about::learn, poll)
+            }
         }));
         match polled {
             Ok(Poll::Pending) if core.is_calm() => Outcome::Suspended,
