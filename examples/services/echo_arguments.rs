@@ -5,22 +5,22 @@ use clap::Args;
 /// Which end the program is.
 #[derive(Args)]
 #[group(required = true)]
-pub struct Role {
+pub(crate) struct Role {
     /// Run the server.
     #[arg(long, conflicts_with = "client")]
-    pub server: bool,
+    pub(crate) server: bool,
     /// Run the client.
     #[arg(long)]
-    pub client: bool,
+    pub(crate) client: bool,
 }
 
 /// Where the server is.
 #[derive(Args)]
-pub struct Place {
+pub(crate) struct Place {
     /// Host name.
     #[arg(long, default_value = "127.0.0.1")]
-    pub host: String,
+    pub(crate) host: String,
     /// Port number; 0 for any.
     #[arg(long, default_value_t = 9999)]
-    pub port: u16,
+    pub(crate) port: u16,
 }
