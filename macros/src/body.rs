@@ -31,7 +31,6 @@ use crate::diagnostic::Mistake;
 
 pub(crate) use self::qualify::qualify;
 pub(crate) use self::source::Source;
-use self::source::mentions;
 
 /// What the function is whose body is rewritten.
 #[derive(Clone, Copy, PartialEq)]
@@ -78,9 +77,6 @@ pub(crate) fn way(span: Span) -> Ident {
 pub(crate) fn label(span: Span) -> Lifetime {
     Lifetime::new(&format!("'{LABEL}"), ours(span))
 }
-
-/// What all the words have in them.
-const WORDS: [&str; 4] = ["await_", "yield", "async_for", "async_with"];
 
 const LABEL: &str = "yield_only_in_the_generators_own_body";
 
@@ -194,7 +190,7 @@ impl<'a> Rewriter<'a> {
 
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.
     pub(crate) fn body(&mut self, body: &Group, source: &Source<'_>) -> Group {
-        let is_mentioned = source.mentions(&WORDS)
+        let is_mentioned = source.mentions(&["await_", "yield", "async_for", "async_with"])
             || (self.recursive.as_deref()).is_some_and(|name| source.may_call(name));
         // Refused with a message.
         let has_await = self.language == Language::Generator && source.mentions(&["await"]);
@@ -209,22 +205,9 @@ impl<'a> Rewriter<'a> {
         self.group(body, place).unwrap_or_else(|| body.clone())
     }
 
-    /// Whether there may be anything in a text that is rewritten or refused.
-    fn may_concern(&self, text: &str) -> bool {
-        mentions(text, &WORDS)
-            || (self.language == Language::Generator && mentions(text, &["await"]))
-            || (self.recursive.as_deref()).is_some_and(|name| mentions(text, &[name]))
-    }
-
     /// A group with the words in it rewritten; `None` if there are none.
     fn group(&mut self, group: &Group, place: Place) -> Option<Group> {
-        let stream = group.stream();
-        // Most arguments have no word in them, and to look at them as text takes less than to take them apart.
-        let is_block = matches!(group.delimiter(), Delimiter::Brace | Delimiter::None);
-        if !is_block && !self.may_concern(&stream.to_string()) {
-            return None;
-        }
-        let stream = self.tokens(stream, place)?;
+        let stream = self.tokens(group.stream(), place)?;
         let delimiter = match group.delimiter() {
             Delimiter::None => visible(&stream),
             delimiter => delimiter,
@@ -300,7 +283,7 @@ impl<'a> Rewriter<'a> {
             self.tree(&trees, at, place, &mut out);
             at += 1;
         }
-        Some(out.finish()?.of(trees))
+        out.finish()
     }
 
     /// The token at `at`, rewritten if it is a group with words in it.

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use benches::report::{self, Figures};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How many times each body is expanded, all of them in turn.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 /// How many lines a body has.
 const LINES: [usize; 3] = [100, 1_000, 10_000];
@@ -21,15 +21,52 @@ struct Case {
     source: fn(usize) -> String,
 }
 
-const CASES: [Case; 9] = [
+impl Case {
+    /// Whether it is only there to be taken off others.
+    fn is_baseline(&self) -> bool {
+        CASES.iter().any(|other| other.without == self.name)
+    }
+}
+
+const CASES: [Case; 15] = [
     Case {
         name: "async fn",
         without: "",
         source: |lines| format!("pub async fn f() {{ {} }}", body(lines, ".await;")),
     },
     Case {
-        name: "asyncio::coroutine, .await",
+        name: "the library asyncio, found and loaded",
         without: "async fn",
+        source: |lines| {
+            format!(
+                "use asyncio::run as _; pub async fn f() {{ {} }}",
+                body(lines, ".await;")
+            )
+        },
+    },
+    Case {
+        name: "the library tokio, found and loaded",
+        without: "async fn",
+        source: |lines| {
+            format!(
+                "use tokio::spawn as _; pub async fn f() {{ {} }}",
+                body(lines, ".await;")
+            )
+        },
+    },
+    Case {
+        name: "the library async-trait, found and loaded",
+        without: "async fn",
+        source: |lines| {
+            format!(
+                "use async_trait::async_trait as _; pub async fn f() {{ {} }}",
+                body(lines, ".await;")
+            )
+        },
+    },
+    Case {
+        name: "asyncio::coroutine, .await",
+        without: "the library asyncio, found and loaded",
         source: |lines| {
             format!(
                 "#[asyncio::coroutine] pub async fn f() {{ {} }}",
@@ -39,7 +76,7 @@ const CASES: [Case; 9] = [
     },
     Case {
         name: "asyncio::main, .await",
-        without: "async fn",
+        without: "the library asyncio, found and loaded",
         source: |lines| {
             format!(
                 "#[asyncio::main] pub async fn f() {{ {} }}",
@@ -49,7 +86,7 @@ const CASES: [Case; 9] = [
     },
     Case {
         name: "tokio::main",
-        without: "async fn",
+        without: "the library tokio, found and loaded",
         source: |lines| {
             format!(
                 "#[tokio::main] pub async fn f() {{ {} }}",
@@ -59,22 +96,42 @@ const CASES: [Case; 9] = [
     },
     Case {
         name: "async-trait",
-        without: "async fn",
+        without: "the library async-trait, found and loaded",
         source: |lines| {
             format!(
-                "#[async_trait::async_trait] impl T for S {{ async fn f(&self) {{ {} }} }}",
+                "#[async_trait::async_trait] pub trait T {{ async fn f(&self) {{ {} }} }}",
                 body(lines, ".await;")
             )
         },
     },
     Case {
-        name: "async fn, macros",
+        name: "async fn, without words",
         without: "",
-        source: |lines| format!("pub async fn f() {{ {} }}", words(lines, "word!(x);")),
+        source: |lines| format!("pub async fn f() {{ {} }}", words(lines, "x;")),
+    },
+    Case {
+        name: "the library asyncio, with them",
+        without: "async fn, without words",
+        source: |lines| {
+            format!(
+                "use asyncio::run as _; pub async fn f() {{ {} }}",
+                words(lines, "x;")
+            )
+        },
+    },
+    Case {
+        name: "the library async-stream, with them",
+        without: "async fn, without words",
+        source: |lines| {
+            format!(
+                "use async_stream::stream as _; pub async fn f() {{ {} }}",
+                words(lines, "x;")
+            )
+        },
     },
     Case {
         name: "asyncio::coroutine, await_!",
-        without: "async fn, macros",
+        without: "the library asyncio, with them",
         source: |lines| {
             format!(
                 "#[asyncio::coroutine] pub async fn f() {{ {} }}",
@@ -83,18 +140,28 @@ const CASES: [Case; 9] = [
         },
     },
     Case {
-        name: "asyncio::coroutine, yield_!",
-        without: "async fn, macros",
+        name: "asyncio::coroutine, yield_! in a generator",
+        without: "the library asyncio, with them",
         source: |lines| {
             format!(
-                "#[asyncio::coroutine] pub async fn f() -> AsyncGenerator<u32> {{ {} }}",
+                "#[asyncio::coroutine] pub fn f() -> asyncio::Generator<u32> {{ {} }}",
+                words(lines, "yield_!(x);")
+            )
+        },
+    },
+    Case {
+        name: "asyncio::coroutine, yield_! in an async one",
+        without: "the library asyncio, with them",
+        source: |lines| {
+            format!(
+                "#[asyncio::coroutine] pub async fn f() -> asyncio::AsyncGenerator<u32> {{ {} }}",
                 words(lines, "yield_!(x);")
             )
         },
     },
     Case {
         name: "async-stream, yield",
-        without: "async fn, macros",
+        without: "the library async-stream, with them",
         source: |lines| {
             format!(
                 "pub fn f() -> impl Sized {{ async_stream::stream! {{ {} }} }}",
@@ -104,9 +171,13 @@ const CASES: [Case; 9] = [
     },
 ];
 
+/// What the bodies name, so that the compiler has nothing else to say of them.
+const NAMES: &str = "pub struct Row { number: usize }\npub struct State<'a> { at: [usize; 2], name: &'a str }\npub async fn fetch(x: usize, _: &str) -> \
+                     usize { x }\n";
+
 /// Lines as programs have them, every fifth of which awaits.
 fn body(lines: usize, awaits: &str) -> String {
-    let awaiting = format!("let x = fetch(x, \"page\"){awaits}");
+    let awaiting = format!("x = fetch(x, \"page\"){awaits}");
     five_by_five(lines, &awaiting)
 }
 
@@ -116,7 +187,7 @@ fn words(lines: usize, word: &str) -> String {
 }
 
 fn five_by_five(lines: usize, fifth: &str) -> String {
-    let mut body = String::new();
+    let mut body = "let mut x = 0; let table: Vec<Row> = Vec::new();\n".to_owned();
     for n in 0..lines / 5 {
         writeln!(
             body,
@@ -126,7 +197,7 @@ fn five_by_five(lines: usize, fifth: &str) -> String {
         writeln!(body, "if items.len() > {n} && !items.is_empty() {{").expect("a string");
         writeln!(
             body,
-            "items.push(Some(State {{ at: [{n}, x], name: \"n\", .. }}));"
+            "items.push(Some(State {{ at: [{n}, x], name: \"n\" }}));"
         )
         .expect("a string");
         writeln!(body, "{fifth}").expect("a string");
@@ -136,60 +207,80 @@ fn five_by_five(lines: usize, fifth: &str) -> String {
 }
 
 fn main() {
-    let directory = package();
-    let cases: Vec<(usize, usize)> = (0..LINES.len())
-        .flat_map(|lines| (0..CASES.len()).map(move |case| (lines, case)))
-        .collect();
-    let mut millis = vec![Vec::new(); cases.len()];
-    // Builds the peers.
-    expand(&directory, "");
-    for _ in 0..ROUNDS {
-        for (&(lines, case), millis) in cases.iter().zip(&mut millis) {
-            let source = (CASES[case].source)(LINES[lines]);
-            millis.push(expand(&directory, &source));
+    let counts = std::env::args().any(|argument| argument == "--instructions");
+    let compiler = Compiler::new();
+    let (rounds, sizes, measured) = if counts {
+        (1, &LINES[..2], "thousands of instructions")
+    } else {
+        (ROUNDS, &LINES[..], "ms")
+    };
+    let mut all = vec![Vec::new(); sizes.len() * CASES.len()];
+    for _ in 0..rounds {
+        for (at, all) in all.iter_mut().enumerate() {
+            let source = (CASES[at % CASES.len()].source)(sizes[at / CASES.len()]);
+            all.push(if counts {
+                compiler.instructions(&source)
+            } else {
+                compiler.expand(&source)
+            });
         }
     }
-    let figures: Vec<Figures> = millis.into_iter().map(Figures::of).collect();
+    let figures: Vec<Figures> = all.into_iter().map(Figures::of).collect();
     let mut rows = Vec::new();
-    println!("time to expand, ms, less that of the same body without the attribute; per line, µs");
-    print!("{:<30}", "");
-    for lines in LINES {
-        print!("{:>24}", format!("{lines} lines"));
+    println!(
+        "The cost of expanding, {measured}, the smallest of {rounds}, less that of the same body without the attribute; and a thousandth of that a \
+         line.\n"
+    );
+    print!("| |");
+    for lines in sizes {
+        print!(" {lines} lines | a line |");
     }
-    println!();
+    println!("\n|---|{}", "---:|---:|".repeat(sizes.len()));
     for (at, case) in CASES.iter().enumerate() {
-        print!("{:<30}", case.name);
-        for (n, lines) in LINES.iter().enumerate() {
+        print!("| {} |", case.name);
+        for (n, lines) in sizes.iter().enumerate() {
             let all = figures[n * CASES.len() + at];
             let without = CASES.iter().position(|other| other.name == case.without);
-            let less = without.map_or(0.0, |other| figures[n * CASES.len() + other].median);
-            let own = all.median - less;
+            let less = without.map_or(0.0, |other| figures[n * CASES.len() + other].min);
+            let own = all.min - less;
             #[expect(clippy::cast_precision_loss)]
             let per_line = own * 1e3 / *lines as f64;
-            print!("{:>24}", format!("{own:.2} ({per_line:.2})"));
+            if case.is_baseline() {
+                print!(" {own:.2} | |");
+            } else {
+                print!(" {own:.2} | {per_line:.2} |");
+            }
             rows.push(json!({
                 "name": case.name,
                 "lines": lines,
-                "ms": all.json(),
+                "measured": all.json(),
                 "less": less,
-                "per_line_us": per_line,
+                "per_line": per_line,
             }));
         }
         println!();
     }
-    let lock = std::fs::read_to_string(directory.join("Cargo.lock")).unwrap_or_default();
+    let lock = std::fs::read_to_string(compiler.directory.join("Cargo.lock")).unwrap_or_default();
     let versions: serde_json::Map<_, _> = ["tokio", "async-trait", "async-stream"]
         .iter()
         .map(|peer| ((*peer).to_owned(), json!(report::version(&lock, peer))))
         .collect();
-    let report = json!({ "machine": report::machine(), "versions": versions, "rounds": ROUNDS, "rows": rows });
+    let machine = report::machine();
+    println!("\n{machine} {}", Value::from(versions.clone()));
+    let report = json!({
+        "machine": machine,
+        "versions": versions,
+        "rounds": rounds,
+        "unit": measured,
+        "rows": rows,
+    });
     let file = target().join("expansion.json");
     std::fs::write(
         &file,
         serde_json::to_string_pretty(&report).expect("it is JSON"),
     )
     .expect("the target directory can be written");
-    println!("written to {}", file.display());
+    println!("\nwritten to {}", file.display());
 }
 
 fn target() -> PathBuf {
@@ -214,34 +305,109 @@ fn package() -> PathBuf {
     directory
 }
 
-/// How many milliseconds the compiler spends expanding this, without going on to anything else.
-fn expand(directory: &Path, source: &str) -> f64 {
-    std::fs::write(directory.join("src/lib.rs"), source)
-        .expect("the target directory can be written");
-    let output = Command::new("cargo")
-        .args([
-            "rustc",
-            "--quiet",
-            "--",
+/// The compiler, with everything built that the sources use.
+struct Compiler {
+    directory: PathBuf,
+    /// Where it finds the libraries.
+    arguments: Vec<String>,
+}
+
+impl Compiler {
+    /// Builds the libraries as `cargo check` does for those who use them.
+    fn new() -> Self {
+        let directory = package();
+        std::fs::write(directory.join("src/lib.rs"), "")
+            .expect("the target directory can be written");
+        let output = Command::new("cargo")
+            .args(["check", "--message-format=json"])
+            .current_dir(&directory)
+            .env("CARGO_TARGET_DIR", directory.join("target"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "the peers do not build");
+        let mut arguments: Vec<String> = [
+            "--edition=2021",
+            "--crate-type=lib",
+            "--emit=metadata",
             "-Zno-analysis",
             "-Ztime-passes",
             "-Ztime-passes-format=json",
-        ])
-        .current_dir(directory)
-        .env("CARGO_TARGET_DIR", directory.join("target"))
-        // These options are not stable, but they are there, and the compiler is the one that people have.
-        .env("RUSTC_BOOTSTRAP", "1")
-        .output()
-        .expect("cargo runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    let passes = text.lines().filter_map(|line| {
-        let json = line.strip_prefix("time: ").unwrap_or(line);
-        serde_json::from_str::<serde_json::Value>(json).ok()
-    });
-    let seconds = passes
-        .filter(|pass| pass["pass"] == "macro_expand_crate")
-        .filter_map(|pass| pass["time"].as_f64())
-        .next_back();
-    seconds.unwrap_or_else(|| panic!("the compiler told no time: {text}")) * 1e3
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.push(format!(
+            "-Ldependency={}",
+            directory.join("target/debug/deps").display()
+        ));
+        for message in String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        {
+            let name = message["target"]["name"].as_str().unwrap_or_default();
+            let is_used = ["asyncio", "tokio", "async_trait", "async_stream"].contains(&name);
+            let files = message["filenames"].as_array();
+            let file = files.into_iter().flatten().filter_map(Value::as_str).next();
+            if let (true, Some(file)) = (is_used, file) {
+                arguments.push(format!("--extern={name}={file}"));
+            }
+        }
+        Compiler {
+            directory,
+            arguments,
+        }
+    }
+
+    /// The compiler, about to expand this without going on to anything else.
+    fn command(&self, program: &str, source: &str) -> Command {
+        let file = self.directory.join("body.rs");
+        std::fs::write(&file, format!("{NAMES}{source}"))
+            .expect("the target directory can be written");
+        let mut command = Command::new(program);
+        command
+            // These options are not stable, but they are there, and the compiler is the one that people have.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .current_dir(&self.directory);
+        if program != "rustc" {
+            let root = report::first_line("rustc", &["--print", "sysroot"]);
+            command.env("LD_LIBRARY_PATH", format!("{root}/lib")).args([
+                "--tool=callgrind",
+                "--callgrind-out-file=/dev/null",
+                &format!("{root}/bin/rustc"),
+            ]);
+        }
+        command
+            .args(&self.arguments)
+            .arg(format!("--out-dir={}", self.directory.display()))
+            .arg(&file);
+        command
+    }
+
+    /// How many thousands of instructions it runs in all, as callgrind counts them.
+    fn instructions(&self, source: &str) -> f64 {
+        let output = self.command("valgrind", source).output();
+        let output = output.expect("valgrind is installed");
+        let text = String::from_utf8_lossy(&output.stderr);
+        let counted: Option<f64> = text
+            .split_once("Collected : ")
+            .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+        counted.unwrap_or_else(|| panic!("callgrind counted nothing: {text}")) / 1e3
+    }
+
+    /// How many milliseconds the compiler spends expanding this.
+    fn expand(&self, source: &str) -> f64 {
+        let output = self.command("rustc", source).output();
+        let output = output.expect("rustc runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        let passes = text.lines().filter_map(|line| {
+            let json = line.strip_prefix("time: ").unwrap_or(line);
+            serde_json::from_str::<Value>(json).ok()
+        });
+        let seconds = passes
+            .filter(|pass| pass["pass"] == "macro_expand_crate")
+            .filter_map(|pass| pass["time"].as_f64())
+            .next_back();
+        seconds.unwrap_or_else(|| panic!("the compiler told no time: {text}")) * 1e3
+    }
 }

@@ -30,7 +30,8 @@ impl<'a> Source<'a> {
     /// Whether any of the names may be in there: false only if none is.
     pub(crate) fn mentions(&self, names: &[&str]) -> bool {
         let text = self.text.get_or_init(|| self.stream().to_string());
-        mentions(text, names)
+        // Not `contains`, which is inlined into this crate, and so runs as unoptimised as this crate is.
+        names.iter().any(|name| text.split(name).nth(1).is_some())
     }
 
     /// Whether there may be a call of this name in there.
@@ -77,12 +78,6 @@ impl<'a> Source<'a> {
             || self.mentions(&["await", "async_", "yield_"])
             || (self.mentions(&UNWRITTEN) && has(self.stream(), &is_unwritten))
     }
-}
-
-/// Whether any of the names is in a text.
-pub(super) fn mentions(text: &str, names: &[&str]) -> bool {
-    // Not `contains`, which is inlined into this crate, and so runs as unoptimised as this crate is.
-    names.iter().any(|name| text.split(name).nth(1).is_some())
 }
 
 /// Whether there is a name that is looked for; each is shown with whether a bang follows it.

@@ -83,26 +83,18 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// What there is to put together, if any of it was rewritten.
-    pub(super) fn finish(self) -> Option<Pieces> {
-        self.changed.then_some(Pieces(self.pieces))
-    }
-}
-
-/// Tokens on their way out, without those that stay.
-pub(super) struct Pieces(Vec<Piece>);
-
-impl Pieces {
-    /// With those, which are not copied: to copy a group is to ask the compiler for it. They stay in their order.
-    pub(super) fn of(self, trees: Vec<TokenTree>) -> TokenStream {
-        let mut trees = trees.into_iter().enumerate();
-        self.0
-            .into_iter()
-            .filter_map(|piece| match piece {
-                Piece::Kept(at) => trees.find(|(place, _)| *place == at).map(|(_, tree)| tree),
-                Piece::New(tree) => Some(tree),
-            })
-            .collect()
+    /// The tokens, if any of them was rewritten.
+    pub(super) fn finish(self) -> Option<TokenStream> {
+        let trees = self.trees;
+        let pieces = self.pieces.into_iter();
+        self.changed.then(|| {
+            pieces
+                .map(|piece| match piece {
+                    Piece::Kept(at) => trees[at].clone(),
+                    Piece::New(tree) => tree,
+                })
+                .collect()
+        })
     }
 }
 
