@@ -3,8 +3,8 @@
 //! The test runs itself as such a program: only the main thread of a process takes the signal.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
 
 const PROGRAM: &str = "ASYNCIO_TEST_PROGRAM";
 
@@ -19,11 +19,47 @@ async fn program() {
     }
 }
 
+/// What a program does that goes on until it is told a line.
+#[asyncio::main]
+async fn listening_program() {
+    println!("listening");
+    let heard = asyncio::to_thread(|| std::io::stdin().lines().next()).await;
+    println!("heard {}", heard.unwrap().unwrap());
+}
+
 fn main() {
-    if std::env::var_os(PROGRAM).is_some() {
-        return program();
+    match std::env::var(PROGRAM).as_deref() {
+        Ok("listening") => return listening_program(),
+        Ok(_) => return program(),
+        Err(_) => {}
     }
     the_first_one_cancels_main_and_is_told_in_one_line();
+    one_that_is_ignored_already_stays_ignored();
+}
+
+fn interrupt(child: &Child) {
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+}
+
+/// As under `nohup` and for what a shell runs in the background: who made it so handles it.
+fn one_that_is_ignored_already_stays_ignored() {
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' INT; exec \"$0\""])
+        .arg(std::env::current_exe().unwrap())
+        .env(PROGRAM, "listening")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(shown.next().unwrap().unwrap(), "listening");
+    interrupt(&child);
+    writeln!(child.stdin.take().unwrap(), "this").unwrap();
+    assert_eq!(shown.next().unwrap().unwrap(), "heard this");
+    assert!(child.wait().unwrap().success());
 }
 
 fn the_first_one_cancels_main_and_is_told_in_one_line() {
@@ -38,10 +74,7 @@ fn the_first_one_cancels_main_and_is_told_in_one_line() {
     shown.read_line(&mut line).unwrap();
     assert_eq!(line, "sleeping\n");
 
-    let interrupt = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(interrupt.unwrap().success());
+    interrupt(&child);
 
     let mut rest = String::new();
     shown.read_to_string(&mut rest).unwrap();
