@@ -155,7 +155,7 @@ pub(crate) fn variants() -> [Cases; 3] {
 }
 
 macro_rules! variant {
-    ($engine:ident, |$main:ident| $run:expr, |$future:ident| $spawn:expr) => {
+    ($engine:ident, |$main:ident| $run:expr, |$future:ident| $spawn:expr, |$futures:ident| $gathered:expr) => {
         impl Engine for $engine {
             type Task<T: 'static> = Task<T>;
 
@@ -172,9 +172,9 @@ macro_rules! variant {
             }
 
             async fn gather<T: 'static, F: Future<Output = T> + 'static>(
-                futures: impl Iterator<Item = F>,
+                $futures: impl Iterator<Item = F>,
             ) -> Vec<T> {
-                asyncio::gather(futures).await
+                asyncio::gather($gathered).await
             }
 
             async fn yield_now() {
@@ -187,16 +187,25 @@ macro_rules! variant {
 variant!(
     Debug,
     |main| asyncio::Runner::new().debug(true).run(main),
-    |future| create_task(future)
+    |future| create_task(future),
+    |futures| futures
 );
-variant!(Named, |main| asyncio::run(main), |future| {
-    let task = create_task(future);
-    task.set_name("worker");
-    task
-});
-variant!(Coroutines, |main| asyncio::run(main), |future| create_task(
-    coroutine(future)
-));
+variant!(
+    Named,
+    |main| asyncio::run(main),
+    |future| {
+        let task = create_task(future);
+        task.set_name("worker");
+        task
+    },
+    |futures| futures.map(Self::spawn)
+);
+variant!(
+    Coroutines,
+    |main| asyncio::run(main),
+    |future| create_task(coroutine(future)),
+    |futures| futures.map(coroutine)
+);
 
 #[asyncio::coroutine]
 async fn coroutine<F: Future>(future: F) -> F::Output {
