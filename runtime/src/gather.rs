@@ -57,7 +57,9 @@ impl GatherState {
     /// Mirrors `gather`'s `_done_callback`.
     fn child_done(&self, index: usize) {
         self.finished.set(self.finished.get() + 1);
-        let failure = self.children.borrow()[index].0.future().failure();
+        let Some(failure) = self.failure_of(index) else {
+            return;
+        };
         if self.future.is_done() {
             return;
         }
@@ -92,6 +94,12 @@ impl GatherState {
 }
 
 impl GatherState {
+    /// How a child failed, if it did; nothing when it was forgotten.
+    fn failure_of(&self, index: usize) -> Option<Option<Exception>> {
+        let children = self.children.borrow();
+        children.get(index).map(|child| child.0.future().failure())
+    }
+
     /// Has failures be results, also one that it was found to have when it was made.
     fn return_exceptions(&self) {
         self.returns_exceptions.set(true);
@@ -266,6 +274,12 @@ impl<O> Gather<O> {
     /// with* a [`CancelledError`], and this is false.
     pub fn cancelled(&self) -> bool {
         self.state.future.is_cancelled()
+    }
+
+    /// Lets go of the children: those that never end would hold what they are to tell.
+    pub(crate) fn forget(&self) {
+        let children = self.state.children.take();
+        drop(children);
     }
 
     pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {

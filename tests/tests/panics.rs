@@ -358,6 +358,26 @@ fn a_second_keyboard_interrupt_ends_a_main_that_does_not_end() {
 }
 
 #[test]
+fn a_main_that_was_interrupted_twice_goes_with_its_loop() {
+    let name: std::rc::Rc<str> = "main".into();
+    let main = async {
+        // As long as the task lives, so does its name.
+        asyncio::current_task()
+            .expect("it runs")
+            .set_name(name.clone());
+        let interrupt = || std::panic::resume_unwind(Box::new(KeyboardInterrupt));
+        get_running_loop().call_soon(interrupt);
+        while asyncio::catch_cancelled(sleep(100)).await.is_err() {
+            get_running_loop().call_soon(interrupt);
+        }
+    };
+    let run = std::panic::AssertUnwindSafe(|| run(main));
+    let payload = std::panic::catch_unwind(run).unwrap_err();
+    assert!(payload.is::<KeyboardInterrupt>());
+    assert_eq!(std::rc::Rc::strong_count(&name), 1);
+}
+
+#[test]
 fn a_keyboard_interrupt_in_main_is_no_exception_that_was_never_retrieved() {
     let ((), messages) = logged(|| {
         let main = async { std::panic::resume_unwind(Box::new(KeyboardInterrupt)) };

@@ -39,14 +39,16 @@ impl EventLoop {
             Interrupted::CancelsMain => vec![task.clone()],
             Interrupted::CancelsAll => self.inner.all_tasks(),
         };
-        let all = self.cancelled(&tasks).awaited();
-        let core = all.future_core();
+        let all = self.cancelled(&tasks);
+        let awaited = all.awaited();
+        let core = awaited.future_core();
         core.add_callback(self.stop_callback());
         while !core.is_done() {
             self.inner.run(Some(main));
             // Interrupted again: then it ends as it is.
             let again = self.inner.take_interrupt();
             if again.is_some() {
+                all.forget();
                 return;
             }
         }
