@@ -21,7 +21,7 @@
 //!   was reported for one socket does not reach another one that got its number.
 //! - Wakers are called without any lock.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -101,8 +101,6 @@ struct Table {
     slots: Slab<(u32, Arc<Readiness>)>,
     /// Tells one use of a slot from the next.
     uses: u32,
-    /// Empty but for its room.
-    to_wake: Vec<Waker>,
 }
 
 impl Table {
@@ -145,6 +143,9 @@ impl Wake for Nested {
 
 thread_local! {
     static HERE: OnceCell<Arc<Edge>> = const { OnceCell::new() };
+
+    /// Empty but for its room, which [`Edge::dispatch`] uses again.
+    static TO_WAKE: Cell<Vec<Waker>> = const { Cell::new(Vec::new()) };
 }
 
 /// Takes in what has come for the sockets that were made on this thread, without waiting; whether
@@ -221,8 +222,8 @@ impl Edge {
         if events.is_empty() {
             return false;
         }
-        let mut table = lock(&self.watched);
-        let mut to_wake = std::mem::take(&mut table.to_wake);
+        let mut to_wake = TO_WAKE.try_with(Cell::take).unwrap_or_default();
+        let table = lock(&self.watched);
         for event in &*events {
             table.deliver(event.data.u64(), event.flags, &mut to_wake);
         }
@@ -230,7 +231,7 @@ impl Edge {
         for waker in to_wake.drain(..) {
             waker.wake();
         }
-        lock(&self.watched).to_wake = to_wake;
+        let _ = TO_WAKE.try_with(|kept| kept.set(to_wake));
         true
     }
 
