@@ -238,10 +238,7 @@ fn a_loop_that_is_dropped_drops_its_tasks() {
 fn who_awaits_a_cancelled_task_is_cancelled_too_unless_it_catches() {
     run(async {
         let nap = create_task(sleep(1000));
-        let bare = create_task({
-            let nap = nap.clone();
-            async move { nap.await }
-        });
+        let bare = create_task(nap.clone());
         let catching = create_task({
             let nap = nap.clone();
             async move { catch_cancelled(nap).await.is_err() }

@@ -237,7 +237,8 @@ impl Rewriter<'_> {
             // Input:  yield_!()
             // Output: (private::turn()).await
             (Language::Coroutine, Word::Yield) => {
-                let turn = parenthesized(quote_spanned!(span=> #private::turn()));
+                // At the user's word, which is the line that a task shows that has given up its turn here.
+                let turn = parenthesized(quote_spanned!(start=> #private::turn()));
                 quote_spanned!(start=> #turn #wait)
             }
             // Input:  await_!(x)
