@@ -195,3 +195,47 @@ fn the_graph_of_a_long_chain_ends_somewhere() {
         assert!(asyncio::catch_cancelled(last).await.is_err());
     });
 }
+
+#[test]
+fn it_sees_through_as_completed_and_the_children_of_a_running_block() {
+    run(async {
+        let (first, second) = (create_task(sleep(100)), create_task(sleep(200)));
+        let outer = create_task({
+            let naps = [first.clone(), second.clone()];
+            async move {
+                for next in asyncio::as_completed(naps) {
+                    next.await;
+                }
+            }
+        });
+        let outer = outer.name("outer");
+        turns().await;
+        assert!(is_awaited_by_outer(&first.any()) && is_awaited_by_outer(&second.any()));
+        sleep(150).await;
+        assert!(is_awaited_by_outer(&second.any()), "it is still to end");
+        outer.cancel();
+        turns().await;
+        assert!(!is_awaited_by_outer(&second.any()));
+
+        let child = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let outer = create_task({
+            let child = child.clone();
+            async move {
+                asyncio::TaskGroup::run(async |tg| {
+                    child.replace(Some(tg.create_task(sleep(100)).any()));
+                    sleep(50).await;
+                })
+                .await;
+            }
+        });
+        let outer = outer.name("outer");
+        turns().await;
+        let child = child.take().unwrap();
+        assert!(is_awaited_by_outer(&child), "the block runs");
+        sleep(70).await;
+        assert!(is_awaited_by_outer(&child), "the block has ended");
+        outer.cancel();
+        turns().await;
+        assert!(!is_awaited_by_outer(&child) && child.cancelled());
+    });
+}

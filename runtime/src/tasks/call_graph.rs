@@ -8,8 +8,8 @@ use super::{AnyTask, TaskRef, repr};
 /// The task, where it is suspended, and the tasks that await it, theirs, and so on.
 ///
 /// Mirrors `asyncio.format_call_graph` of Python 3.14. A task awaits another one if it awaits it by
-/// itself, in a `gather`, a `wait` or a `shield`, or at the end of a `TaskGroup`; of its own frames it
-/// knows the innermost.
+/// itself, in a `gather`, a `wait`, a `shield` or an `as_completed`, or if it runs the `TaskGroup` of
+/// it; of its own frames it knows the innermost in the program.
 ///
 /// ```
 /// # asyncio::run(async {

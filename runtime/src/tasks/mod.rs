@@ -643,6 +643,10 @@ impl<T> Hash for Task<T> {
 
 impl<T: 'static> fmt::Debug for Task<T> {
     /// Python's repr: `<Task pending name='Task-1' coro=<main() running at main.rs:3>>`.
+    ///
+    /// The line is the innermost one of the program that the task is suspended at; where only a future
+    /// of another library is awaited, which nobody can ask, the one at which the coroutine is defined
+    /// or the task was made.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&repr::task(&self.task))
     }
