@@ -150,8 +150,7 @@ pub fn aexit<M: AsyncExit>(manager: &mut M) -> impl Future<Output = ()> {
 }
 
 /// A bare `yield_!()` in a coroutine: one turn of the loop.
-#[track_caller]
-pub fn turn() -> crate::Sleep {
+pub fn turn() -> impl Future<Output = ()> {
     crate::tasks::turn()
 }
 

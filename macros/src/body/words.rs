@@ -237,8 +237,7 @@ impl Rewriter<'_> {
             // Input:  yield_!()
             // Output: (private::turn()).await
             (Language::Coroutine, Word::Yield) => {
-                // At the user's word, which is the line that a task shows that has given up its turn here.
-                let turn = parenthesized(quote_spanned!(start=> #private::turn()));
+                let turn = parenthesized(quote_spanned!(span=> #private::turn()));
                 quote_spanned!(start=> #turn #wait)
             }
             // Input:  await_!(x)

@@ -42,10 +42,25 @@ pub fn sleep(delay: impl Delay) -> Sleep {
     }
 }
 
-/// Gives up one turn of the loop: Python's bare `yield`.
-#[track_caller]
-pub(crate) fn turn() -> Sleep {
-    sleep(0.0)
+/// Gives up one turn of the loop: Python's bare `yield`. It stands at its `.await`: the call is a
+/// macro's.
+pub(crate) fn turn() -> Turn {
+    Turn(sleep(0.0))
+}
+
+#[must_use]
+pub(crate) struct Turn(Sleep);
+
+impl Future for Turn {
+    type Output = ();
+
+    #[inline]
+    #[track_caller]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = &mut self.get_mut().0;
+        sleep.location = Location::caller();
+        Pin::new(sleep).poll(cx)
+    }
 }
 
 /// The future that [`sleep`] gives.
