@@ -178,15 +178,14 @@ pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
     current.map(|current| f(unsafe { current.as_ref() }))
 }
 
-/// Queues the current task again, if `waker` is its own and it was never cancelled.
+/// Has the current task queued again after its step, if `waker` is its own and it was never cancelled.
 #[inline]
 pub(crate) fn take_turn(waker: &Waker, location: &'static Location<'static>) -> Option<()> {
     with_current_task(|task| {
         let core = task.core();
-        if !core.is_calm() || !task.is_woken_by(waker) {
+        if !core.is_calm() || !core.stepping.get() || !task.is_woken_by(waker) {
             return None;
         }
-        with_running(|running| running.schedule(task))?;
         core.turn_at(location);
         Some(())
     })?

@@ -107,7 +107,7 @@ impl EventLoop {
             return;
         }
         drop(self.inner.tenancy.mailbox().close());
-        let ready = std::mem::take(&mut *self.inner.ready.borrow_mut());
+        let ready = self.inner.ready.take();
         drop(ready);
         let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
         drop(timers);

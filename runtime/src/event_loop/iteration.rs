@@ -18,7 +18,7 @@ use crate::tasks::{AnyTask, Main};
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
 
-/// For how many entries the ready queue keeps room.
+/// For how many entries the ready queue keeps room, however long it once was.
 const ROOM: usize = 1 << 16;
 
 impl LoopState {
@@ -38,11 +38,11 @@ impl LoopState {
         let mut budget = driver::Budget::default();
         loop {
             self.receive();
-            if self.ready.borrow().is_empty() {
+            if self.ready.is_empty() {
                 driver::look();
             }
             self.take_due_timers();
-            let snapshot = self.ready.borrow().len();
+            let snapshot = self.ready.len();
             if snapshot == 0 && !self.stopping.get() {
                 match self.wait(cx) {
                     Poll::Ready(()) => continue,
@@ -55,7 +55,7 @@ impl LoopState {
             if self.run_entries(snapshot, main).is_break() {
                 return Poll::Ready(());
             }
-            self.give_back_room();
+            self.ready.give_back_room(ROOM);
             if self.stopping.get() {
                 return Poll::Ready(());
             }
@@ -63,15 +63,6 @@ impl LoopState {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-        }
-    }
-
-    /// A queue that was once long does not keep its memory for ever.
-    #[inline]
-    fn give_back_room(&self) {
-        let mut ready = self.ready.borrow_mut();
-        if ready.capacity() > ROOM && ready.len() < ready.capacity() / 8 {
-            ready.shrink_to(ROOM);
         }
     }
 
@@ -131,9 +122,8 @@ impl LoopState {
             return;
         }
         let now = self.time();
-        let mut ready = self.ready.borrow_mut();
         while let Some(key) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
-            ready.push_back(Ready::Timer(key));
+            self.ready.push_back(Ready::Timer(key));
         }
     }
 
@@ -150,7 +140,7 @@ impl LoopState {
             guarded("Exception ignored in a destructor", || {
                 while left > 0 && !self.is_interrupted.get() {
                     left -= 1;
-                    let entry = self.ready.borrow_mut().pop_front();
+                    let entry = self.ready.pop_front();
                     let Some(entry) = entry else { return };
                     self.run_unguarded(entry, main);
                 }
@@ -166,14 +156,18 @@ impl LoopState {
     fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
         let callback = match entry {
             Ready::Task(task) => {
-                return if self.debug.get() {
+                if self.debug.get() {
                     self.timed(
                         || task.step(self, main.as_deref_mut()),
                         || format!("{:?}", AnyTask(task.clone())),
                     );
                 } else {
                     task.step(self, main.as_deref_mut());
-                };
+                }
+                if task.takes_turns() {
+                    self.push(Ready::Task(task));
+                }
+                return;
             }
             Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Call(callback) => Some(callback),

@@ -6,6 +6,7 @@
 //! - [`complete`]: how it runs until something is done;
 //! - [`report`]: what goes wrong where nobody can be told;
 //! - [`ready`]: what waits to be run, and the handles to it;
+//! - [`queue`]: in which it waits;
 //! - [`timers`]: what is to be run later;
 //! - [`clock`]: what time it is, really or virtually;
 //! - [`address`]: where a loop is found, from any thread;
@@ -30,6 +31,7 @@ mod input;
 mod iteration;
 mod mailbox;
 mod patience;
+mod queue;
 pub(crate) mod ready;
 pub(crate) mod remote;
 mod report;

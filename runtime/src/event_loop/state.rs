@@ -1,7 +1,6 @@
 //! What a loop is: its queues, its tasks, its timers, and what it knows of the world.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -9,6 +8,7 @@ use slab::Slab;
 
 use super::address::{Address, Tenancy};
 use super::clock::Clock;
+use super::queue::Queue;
 use super::ready::{Callback, Ready};
 use super::report::ExceptionHandler;
 use super::timers::{TimerKey, Timers};
@@ -25,7 +25,7 @@ const SLOW_CALLBACK: f64 = 0.1;
 pub(crate) struct LoopState {
     pub(crate) id: u64,
     pub(crate) clock: Clock,
-    pub(super) ready: RefCell<VecDeque<Ready>>,
+    pub(super) ready: Queue<Ready>,
     pub(super) timers: RefCell<Timers>,
     /// Every task that is not done: the loop owns them.
     pub(super) tasks: Owned,
@@ -68,7 +68,7 @@ impl LoopState {
         let state = Rc::new(Self {
             id: tenancy.number(),
             clock,
-            ready: RefCell::default(),
+            ready: Queue::default(),
             timers: RefCell::default(),
             tasks: Owned::default(),
             blocks: blocks::Blocks::default(),
@@ -116,7 +116,7 @@ impl LoopState {
     /// Queues an entry and, if the loop waits for input, ends the wait.
     #[inline]
     pub(crate) fn push(&self, entry: Ready) {
-        self.ready.borrow_mut().push_back(entry);
+        self.ready.push_back(entry);
         self.unpark();
     }
 
@@ -312,7 +312,7 @@ impl Drop for LoopState {
     fn drop(&mut self) {
         self.tenancy.end();
         // Each in a statement of its own: what is dropped may look at the loop's state again.
-        drop(std::mem::take(&mut *self.ready.borrow_mut()));
+        drop(self.ready.take());
         drop(std::mem::take(&mut *self.timers.borrow_mut()));
         for task in self.tasks.take() {
             task.destroy();

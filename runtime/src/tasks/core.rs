@@ -40,6 +40,8 @@ pub(crate) struct TaskCore {
     is_main: bool,
     /// What the number in its name is less than `id`.
     named_before: u32,
+    /// Whether it is to be queued after its step, of which it is said already that it is.
+    again: Cell<bool>,
     /// Where it gave up its turn in its last step, if it did.
     turn: Cell<Option<&'static Location<'static>>>,
     /// There once it was suspended at something of asyncio's, or cancelled.
@@ -104,6 +106,7 @@ impl TaskCore {
             started: Cell::new(false),
             is_main,
             named_before,
+            again: Cell::new(false),
             turn: Cell::new(None),
             cancellation: Lazy::new(),
             own_values: Cell::new(contextvars::copy()),
@@ -180,10 +183,13 @@ impl TaskCore {
         cancellation.map_or(Waits::Unknown, Cancellation::waits)
     }
 
-    /// The task is queued again, having given up its turn here.
+    /// The task gives up its turn here: it is to be queued again, as in CPython once it has suspended.
     #[inline]
     pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
         self.turn.set(Some(location));
+        if !self.scheduled.replace(true) {
+            self.again.set(true);
+        }
     }
 
     /// Where it stands in the program, as far as the leaves know that are suspended.
@@ -283,7 +289,14 @@ impl TaskRef {
         self.future().event_loop()
     }
 
+    /// Whether it gave up its turn in the step that was just taken: the caller queues it again.
+    #[inline]
+    pub(crate) fn takes_turns(&self) -> bool {
+        self.core().again.replace(false)
+    }
+
     /// Runs the coroutine to where it next suspends. Mirrors `Task.__step`.
+    /// [`takes_turns`](Self::takes_turns) is to be asked after it.
     #[inline]
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use super::{Task, TaskRef};
+use crate::event_loop::ready::Ready;
 use crate::event_loop::{EventLoop, LoopState, context};
 
 /// Makes a task of a future, and runs it at once, here, to its first suspension.
@@ -76,6 +77,9 @@ impl EventLoop {
 pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
     if is_eager && event_loop.address().is_running() {
         task.step(event_loop, None);
+        if task.takes_turns() {
+            event_loop.push(Ready::Task(task.clone()));
+        }
     } else {
         event_loop.schedule_first(task.clone());
     }
