@@ -27,13 +27,32 @@ async fn listening_program() {
     println!("heard {}", heard.unwrap().unwrap());
 }
 
+/// What a program does that takes no notice of the first interrupt.
+#[asyncio::main]
+async fn stubborn_program() {
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            println!("cleaned up");
+        }
+    }
+    let _last = Last;
+    println!("sleeping");
+    let _interrupted = asyncio::catch_cancelled(asyncio::sleep(60)).await;
+    println!("sleeping on");
+    asyncio::sleep(60).await;
+    println!("slept");
+}
+
 fn main() {
     match std::env::var(PROGRAM).as_deref() {
+        Ok("stubborn") => return stubborn_program(),
         Ok("listening") => return listening_program(),
         Ok(_) => return program(),
         Err(_) => {}
     }
     the_first_one_cancels_main_and_is_told_in_one_line();
+    the_second_one_ends_a_main_that_goes_on();
     one_that_is_ignored_already_stays_ignored();
 }
 
@@ -60,6 +79,28 @@ fn one_that_is_ignored_already_stays_ignored() {
     writeln!(child.stdin.take().unwrap(), "this").unwrap();
     assert_eq!(shown.next().unwrap().unwrap(), "heard this");
     assert!(child.wait().unwrap().success());
+}
+
+fn the_second_one_ends_a_main_that_goes_on() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .env(PROGRAM, "stubborn")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    for line in ["sleeping", "sleeping on"] {
+        assert_eq!(shown.next().unwrap().unwrap(), line);
+        interrupt(&child);
+    }
+    let rest: Vec<String> = shown.map(Result::unwrap).collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(rest, ["cleaned up"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "KeyboardInterrupt\n"
+    );
+    assert_eq!(output.status.code(), Some(130));
 }
 
 fn the_first_one_cancels_main_and_is_told_in_one_line() {

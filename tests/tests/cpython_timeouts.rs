@@ -4,6 +4,7 @@ use asyncio::{
     Event, TaskGroup, catch_cancelled, create_task, current_task, finally, get_running_loop, sleep,
     testing, timeout,
 };
+use futures::FutureExt;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -14,6 +15,21 @@ fn cancelling() -> u32 {
 }
 
 // timeout
+
+/// Mirrors `test_timeouts.TimeoutTests.test_timeout_without_task`: one in a callback of the loop.
+#[test]
+fn timeout_without_task() {
+    virtually(async {
+        let (tell, told) = std::sync::mpsc::channel();
+        get_running_loop().call_soon(move || {
+            let message = panics(|| timeout(1, async |_| ()).now_or_never());
+            tell.send(message).expect("somebody listens");
+        });
+        sleep(0).await;
+        let message = told.try_recv().expect("the callback was called");
+        assert_eq!(message, "Timeout should be used inside a task");
+    });
+}
 
 /// Mirrors `test_timeouts.TimeoutTests.test_foreign_cancel_doesnt_timeout_if_not_expired`.
 #[test]
