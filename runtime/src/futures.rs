@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use crate::event_loop::ready::{Callback, Ready};
 use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
+use crate::sequence::Sequence;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
@@ -97,9 +98,9 @@ enum Rest {
     Failed(Exception),
 }
 
-/// In the order of their numbers.
+/// Several, by their numbers.
 struct Callbacks {
-    all: Vec<(CallbackId, Callback)>,
+    all: Sequence<Callback>,
     next: u64,
 }
 
@@ -116,19 +117,16 @@ impl Rest {
         }
         if let Rest::One(_) = self {
             if let Rest::One(first) = std::mem::take(self) {
-                *self = Rest::Many(Box::new(Callbacks {
-                    all: vec![(CallbackId::FIRST, first)],
-                    next: 1,
-                }));
+                let mut many = Callbacks {
+                    all: Sequence::default(),
+                    next: CallbackId::FIRST.0,
+                };
+                many.push(first);
+                *self = Rest::Many(Box::new(many));
             }
         }
         match self {
-            Rest::Many(many) => {
-                let id = CallbackId(many.next);
-                many.next += 1;
-                many.all.push((id, callback));
-                id
-            }
+            Rest::Many(many) => many.push(callback),
             _ => unreachable!("nothing waits for what is done"),
         }
     }
@@ -139,10 +137,7 @@ impl Rest {
                 Rest::One(callback) => Some(callback),
                 _ => None,
             },
-            Rest::Many(many) => {
-                let index = many.index(id)?;
-                Some(many.all.remove(index).1)
-            }
+            Rest::Many(many) => many.all.remove(id.0),
             _ => None,
         }
     }
@@ -150,10 +145,7 @@ impl Rest {
     fn get_mut(&mut self, id: CallbackId) -> Option<&mut Callback> {
         match self {
             Rest::One(callback) => (id == CallbackId::FIRST).then_some(callback),
-            Rest::Many(many) => {
-                let index = many.index(id)?;
-                Some(&mut many.all[index].1)
-            }
+            Rest::Many(many) => many.all.get_mut(id.0),
             _ => None,
         }
     }
@@ -168,8 +160,11 @@ impl Rest {
 }
 
 impl Callbacks {
-    fn index(&self, id: CallbackId) -> Option<usize> {
-        self.all.binary_search_by_key(&id.0, |(id, _)| id.0).ok()
+    fn push(&mut self, callback: Callback) -> CallbackId {
+        let id = CallbackId(self.next);
+        self.next += 1;
+        self.all.push(id.0, callback);
+        id
     }
 }
 
@@ -295,7 +290,7 @@ impl FutureCore {
             Rest::None => {}
             Rest::One(callback) => self.schedule(callback),
             Rest::Many(callbacks) => {
-                for (_, callback) in callbacks.all {
+                for callback in callbacks.all.into_things() {
                     self.schedule(callback);
                 }
             }

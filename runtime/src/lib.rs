@@ -107,6 +107,7 @@ mod locks;
 mod managers;
 mod queues;
 mod runners;
+mod sequence;
 mod shield;
 #[cfg(all(unix, any(feature = "processes", feature = "signals")))]
 mod signal;

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use super::super::{Called, Waits};
 use crate::futures::Target;
+use crate::sequence::Sequence;
 
 /// A frame that catches, by the id of its point.
 pub(crate) type Frame = NonZeroU64;
@@ -49,8 +50,7 @@ pub(super) enum Kind {
 /// The points of a task, in the order in which they were suspended, which is that of their ids.
 ///
 /// Most tasks wait at one leaf at a time, which then needs no memory of its own. All others stand in a
-/// line; one that leaves from its middle leaves a gap: many leaves beneath one combinator may go in
-/// any order, and none costs more for that.
+/// line.
 #[derive(Default)]
 pub(super) struct Points {
     /// A leaf beneath no frame, with the task's own waker. The line is empty then.
@@ -61,9 +61,7 @@ pub(super) struct Points {
 
 #[derive(Default)]
 struct Line {
-    /// The last one is never a gap.
-    points: Vec<(NonZeroU64, Option<Point>)>,
-    gaps: usize,
+    points: Sequence<Point>,
     leaves: usize,
     outside: usize,
 }
@@ -72,35 +70,24 @@ impl Line {
     fn push(&mut self, id: NonZeroU64, point: Point) {
         self.leaves += usize::from(point.kind != Kind::Frame);
         self.outside += usize::from(point.kind == Kind::Outside);
-        self.points.push((id, Some(point)));
-    }
-
-    fn index(&self, id: NonZeroU64) -> Option<usize> {
-        match self.points.last() {
-            Some((last, _)) if *last == id => Some(self.points.len() - 1),
-            _ => self.points.binary_search_by_key(&id, |(id, _)| *id).ok(),
-        }
+        self.points.push(id.get(), point);
     }
 
     fn remove(&mut self, id: NonZeroU64) -> Option<Point> {
-        let index = self.index(id)?;
-        let point = self.points[index].1.take()?;
+        let point = self.points.remove(id.get())?;
         self.leaves -= usize::from(point.kind != Kind::Frame);
         self.outside -= usize::from(point.kind == Kind::Outside);
-        self.gaps += 1;
-        while matches!(self.points.last(), Some((_, None))) {
-            self.points.pop();
-            self.gaps -= 1;
-        }
-        if self.gaps > self.points.len() / 2 {
-            self.points.retain(|(_, point)| point.is_some());
-            self.gaps = 0;
-        }
         Some(point)
     }
 
     fn get(&self, id: NonZeroU64) -> Option<&Point> {
-        self.points[self.index(id)?].1.as_ref()
+        self.points.get(id.get())
+    }
+
+    /// From the innermost to the outermost.
+    fn top_down(&self) -> impl Iterator<Item = (NonZeroU64, &Point)> {
+        let points = self.points.iter().rev();
+        points.filter_map(|(id, point)| Some((NonZeroU64::new(id)?, point)))
     }
 }
 
@@ -169,9 +156,7 @@ impl Points {
     }
 
     pub(super) fn swap_waker(&mut self, id: NonZeroU64, waker: &mut Option<Waker>) {
-        let line = self.line_mut();
-        let index = line.index(id);
-        if let Some((_, Some(point))) = index.map(|index| &mut line.points[index]) {
+        if let Some(point) = self.line_mut().points.get_mut(id.get()) {
             std::mem::swap(&mut point.waker, waker);
         }
     }
@@ -208,8 +193,8 @@ impl Points {
                 target: what.target(),
             });
         }
-        let (id, point) = self.line.as_ref()?.points.last()?;
-        Some(Top::of(*id, point.as_ref()?))
+        let (id, point) = self.line.as_ref()?.top_down().next()?;
+        Some(Top::of(id, point))
     }
 
     /// The innermost point beneath the frame, or the frame itself; of all when that is gone.
@@ -218,9 +203,9 @@ impl Points {
         if self.is_within(Some(top.id), scope) {
             return Some(top);
         }
-        let points = self.line.as_ref()?.points.iter().rev();
+        let points = self.line.as_ref()?.top_down();
         points
-            .filter_map(|(id, point)| Some(Top::of(*id, point.as_ref()?)))
+            .map(|(id, point)| Top::of(id, point))
             .find(|top| self.is_within(Some(top.id), scope))
     }
 
@@ -268,13 +253,13 @@ impl Points {
 
     pub(super) fn len(&self) -> usize {
         let line = self.line.as_ref();
-        usize::from(self.only.is_some()) + line.map_or(0, |line| line.points.len() - line.gaps)
+        usize::from(self.only.is_some()) + line.map_or(0, |line| line.points.len())
     }
 
     /// What is known of each, the innermost first.
     pub(super) fn top_down(&self) -> impl Iterator<Item = &What> {
-        let line = self.line.iter().flat_map(|line| line.points.iter().rev());
-        let line = line.filter_map(|(_, point)| Some(&point.as_ref()?.what));
+        let line = self.line.iter().flat_map(|line| line.top_down());
+        let line = line.map(|(_, point)| &point.what);
         self.only.iter().map(|(.., what)| what).chain(line)
     }
 }
