@@ -42,6 +42,11 @@ impl<T> Sequence<T> {
         self.all[index].1.as_mut()
     }
 
+    /// The one that came last.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
+        self.all.last_mut()?.1.as_mut()
+    }
+
     pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
         let index = self.index(number)?;
         let thing = self.all[index].1.take()?;

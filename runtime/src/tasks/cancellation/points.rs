@@ -177,10 +177,7 @@ impl Points {
     pub(super) fn last_mut(&mut self) -> Option<&mut What> {
         match (&mut self.only, &mut self.line) {
             (Some((.., what)), _) => Some(what),
-            (None, Some(line)) => {
-                let (_, point) = line.points.last_mut()?;
-                Some(&mut point.as_mut()?.what)
-            }
+            (None, Some(line)) => Some(&mut line.points.last_mut()?.what),
             (None, None) => None,
         }
     }
