@@ -248,20 +248,41 @@ impl Rewriter<'_> {
                 quote_spanned!(start=> #operand.await)
             }
             // Input:  yield_!(x)
-            // Output: (guarded words).yield_({ (x) }).await
-            //    or, in a generator, but for the arguments of other macros:
+            // Output, in another macro's arguments:
+            //         (guarded words).yield_({ (x) }).await
+            //    or, in a generator:
             //         ({ let resumed = (guarded words).yield_({ (x) }, _way).await; _way = resumed.way; resumed }).sent()
+            //    or, in an async generator:
+            //         ({
+            //             let resumed = (guarded words).yield_here({ (x) }).await;
+            //             if resumed.closing(words) { private::exit().await; }
+            //             resumed
+            //         }).sent(words)
             (language, Word::Yield) => {
-                let words = parenthesized(self.guarded(span, &private, place, &TokenStream::new()));
+                let guarded =
+                    parenthesized(self.guarded(span, &private, place, &TokenStream::new()));
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
                 let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
-                if language != Language::Generator || place.in_macro {
+                if place.in_macro {
                     let operand = quote_spanned!(span=> ({ #operand }));
-                    return quote_spanned!(start=> #words.yield_ #operand #wait);
+                    return quote_spanned!(start=> #guarded.yield_ #operand #wait);
+                }
+                if language != Language::Generator {
+                    let operand = quote_spanned!(span=> ({ #operand }));
+                    let resumed = quote_spanned!(start=> #guarded.yield_here #operand #wait);
+                    let words = words(span);
+                    let resumed = parenthesized(quote_spanned! {span=> {
+                        let resumed = #resumed;
+                        if resumed.closing(#words) {
+                            #private::exit().await;
+                        }
+                        resumed
+                    }});
+                    return quote_spanned!(end=> #resumed.sent(#words));
                 }
                 let way = way(span);
                 let operand = quote_spanned!(span=> ({ #operand }, #way));
-                let resumed = quote_spanned!(start=> #words.yield_ #operand #wait);
+                let resumed = quote_spanned!(start=> #guarded.yield_ #operand #wait);
                 let resumed = parenthesized(quote_spanned! {span=> {
                     let resumed = #resumed;
                     #way = resumed.way;

@@ -44,8 +44,8 @@ fn yielded_twice() -> ! {
     panic!("two `yield_!` of one async generator at once: a macro took one of them apart");
 }
 
-/// How far the body has come. In order: the first two are those that a body is resumed from.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
+/// How far the body has come.
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Stage {
     /// At a `yield_!`.
     Yielded,
@@ -115,13 +115,20 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
         }
     }
 
-    /// Whether a body that stands neither at a `yield_!` nor in the middle of something it awaits is to be polled at all.
+    /// Makes a body ready to be polled that stands at no `yield_!`, but has begun. Gives the context back, or nothing if there is no body
+    /// left to poll: so the caller has nothing to keep over the call.
     #[cold]
-    fn is_left(&mut self) -> bool {
-        if self.slot.stage == Stage::Doomed {
-            self.end();
+    #[inline(never)]
+    fn goes_on<'a, 'c>(&mut self, cx: &'a mut Context<'c>) -> Option<&'a mut Context<'c>> {
+        match self.slot.stage {
+            Stage::Closing => {}
+            Stage::Doomed | Stage::Finished => {
+                self.end();
+                return None;
+            }
+            _ => self.slot.stage = Stage::Running,
         }
-        self.slot.stage == Stage::Closing
+        Some(cx)
     }
 }
 
@@ -162,20 +169,24 @@ where
     N: Named,
 {
     #[inline(always)]
-    fn poll_next(self: Pin<&mut Self>, sent: Option<S>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        sent: Option<S>,
+        mut cx: &mut Context<'_>,
+    ) -> Poll<Option<Y>> {
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        // Nearly always one of the first two, which a jump table would make slower.
-        if this.slot.stage <= Stage::Awaiting {
-            if this.slot.stage == Stage::Yielded {
-                this.slot.sent = sent;
-            }
+        if this.slot.stage == Stage::Yielded {
+            this.slot.sent = sent;
             this.slot.stage = Stage::Running;
         } else if this.slot.stage == Stage::Created {
             this.slot.stage = Stage::Running;
             HANDED_OVER.set((&raw mut this.slot).cast_const().cast());
-        } else if !this.is_left() {
-            return Poll::Ready(None);
+        } else {
+            match this.goes_on(cx) {
+                Some(same) => cx = same,
+                None => return Poll::Ready(None),
+            }
         }
         let guard = EndOnPanic(this);
         // SAFETY: the frame is pinned, and the body with it.

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -87,49 +88,77 @@ impl<Y, S, K> Future for TakeAddress<Y, S, K> {
 }
 
 impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
-    /// `yield_!(value)`.
+    /// `yield_!(value)`, up to where the body stands still: the future is awaited next.
     #[inline(always)]
-    pub fn yield_(self, value: Y) -> AsyncYield<Y, S, K> {
-        // SAFETY: by the contract of `async_words`, it is the running body that calls this: the slot is alive, and only the body reaches
-        // it now.
-        unsafe { &mut *self.slot.as_ptr() }.yield_(value);
-        AsyncYield { words: self }
+    pub fn yield_here(self, value: Y) -> Suspended {
+        self.slot().yield_(value);
+        Suspended { resumed: false }
     }
 
-    /// What was sent, once the generator is resumed; raises if it is being closed.
-    ///
-    /// # Safety
-    ///
-    /// The body is running, on this thread.
     #[inline(always)]
-    unsafe fn receive(self, cx: &Context<'_>) -> Poll<K::Sent> {
-        // SAFETY: the slot is alive while its body runs, and only the body reaches it then.
-        let slot = unsafe { &mut *self.slot.as_ptr() };
-        match slot.stage {
-            // The value is still there: not resumed yet.
-            Stage::Yielded => Poll::Pending,
-            Stage::Closing => {
-                raise_exit(cx);
-                Poll::Pending
-            }
-            _ => Poll::Ready(K::receive(&mut slot.sent)),
+    fn slot<'a>(self) -> &'a mut Slot<Y, S> {
+        // SAFETY: by the contract of `async_words`, it is the running body that uses its words: the slot is alive, and only the body
+        // reaches it now. Nobody keeps the reference or runs anything foreign while it has it.
+        unsafe { &mut *self.slot.as_ptr() }
+    }
+}
+
+/// The future of a `yield_!` in an async generator, the value of which is in the slot already.
+///
+/// It does not know the slot, so that the body need not keep the address twice.
+#[must_use]
+pub struct Suspended {
+    resumed: bool,
+}
+
+/// What a `yield_!` gives when the generator is resumed.
+pub struct Resumed(());
+
+impl Resumed {
+    /// Whether that was only to close the generator: then the body awaits [`exit`] where it stands.
+    #[inline(always)]
+    pub fn closing<Y, S, K: Receives<S>>(&self, words: AsyncWords<Y, S, K>) -> bool {
+        words.slot().stage == Stage::Closing
+    }
+
+    /// What was sent.
+    #[inline(always)]
+    pub fn sent<Y, S, K: Receives<S>>(self, words: AsyncWords<Y, S, K>) -> K::Sent {
+        K::receive(&mut words.slot().sent)
+    }
+}
+
+impl Future for Suspended {
+    type Output = Resumed;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Resumed> {
+        // Written in both cases, so that of what `yield_here` writes nothing is left.
+        match mem::replace(&mut self.resumed, true) {
+            true => Poll::Ready(Resumed(())),
+            false => Poll::Pending,
         }
     }
 }
 
-/// The future of a `yield_!` in an async generator: the value is in the slot already.
-#[must_use]
-pub struct AsyncYield<Y, S, K> {
-    words: AsyncWords<Y, S, K>,
+/// Raises in the body of a generator that is being closed, where it stands.
+pub fn exit() -> Exit {
+    Exit
 }
 
-impl<Y, S, K: Receives<S>> Future for AsyncYield<Y, S, K> {
-    type Output = K::Sent;
+/// The future of [`exit`], which never comes to an end.
+#[must_use]
+pub struct Exit;
 
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
-        // SAFETY: by the contract of `async_words`, it is the running body that polls this.
-        unsafe { self.words.receive(cx) }
+impl Future for Exit {
+    type Output = ();
+
+    // Outside the body, so that the way of all other values has no registers to save.
+    #[cold]
+    #[inline(never)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        raise_exit(cx);
+        Poll::Pending
     }
 }
 
@@ -187,12 +216,32 @@ impl<Y, S, K> Clone for AsyncChecked<'_, Y, S, K> {
 impl<Y, S, K> Copy for AsyncChecked<'_, Y, S, K> {}
 
 impl<'c, Y, S, K: Receives<S>> AsyncChecked<'c, Y, S, K> {
-    /// `yield_!(value)`.
+    /// `yield_!(value)` in another macro's argument.
     pub fn yield_(self, value: Y) -> AsyncCheckedYield<'c, Y, S, K> {
         AsyncCheckedYield {
             value: Some(value),
             words: self,
         }
+    }
+
+    /// `yield_!(value)` in the body of a generator that has others in the arguments of macros.
+    pub async fn yield_here(self, value: Y) -> CheckedResumed<K::Sent> {
+        CheckedResumed(self.yield_(value).await)
+    }
+}
+
+/// What a `yield_!` that checks gives when the generator is resumed. Its future has raised itself if that was to close the generator.
+pub struct CheckedResumed<T>(T);
+
+impl<T> CheckedResumed<T> {
+    /// Never.
+    pub fn closing<W>(&self, _: W) -> bool {
+        false
+    }
+
+    /// What was sent.
+    pub fn sent<W>(self, _: W) -> T {
+        self.0
     }
 }
 
@@ -215,17 +264,21 @@ impl<Y, S, K: Receives<S>> Future for AsyncCheckedYield<'_, Y, S, K> {
             words.current.thread.load(Relaxed) == this_thread(),
             "`yield_!` was polled by something else than its own generator: a macro moved it elsewhere"
         );
-        let words = words.words;
-        // SAFETY: the number is that of the thread the body runs on, for as long as it runs, so it is running here, and whoever polls
-        // this is called by it.
-        unsafe {
-            match value.take() {
-                Some(value) => {
-                    (*words.slot.as_ptr()).yield_checked(value);
-                    Poll::Pending
-                }
-                None => words.receive(cx),
+        // The number is that of the thread the body runs on, for as long as it runs: so it is running here, and whoever polls this is
+        // called by it. That is the contract of the words.
+        let slot = words.words.slot();
+        if let Some(value) = value.take() {
+            slot.yield_checked(value);
+            return Poll::Pending;
+        }
+        match slot.stage {
+            // The value is still there: not resumed yet.
+            Stage::Yielded => Poll::Pending,
+            Stage::Closing => {
+                raise_exit(cx);
+                Poll::Pending
             }
+            _ => Poll::Ready(K::receive(&mut slot.sent)),
         }
     }
 }

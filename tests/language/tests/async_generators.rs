@@ -431,3 +431,116 @@ fn closing_one_that_has_not_started_runs_nothing_of_it() {
     assert!(lines.borrow().is_empty());
     assert_eq!(Rc::strong_count(&lines), 1);
 }
+
+#[asyncio::coroutine]
+async fn with_words_in_macros(lines: Log) -> AsyncGenerator<u32, u32> {
+    #[async_with(_r = Resource(lines.clone(), "it"))]
+    {
+        let own = yield_!(1);
+        log(&lines, format!("{own:?} {:?}", yield_!(2)));
+        yield_!(3);
+    }
+}
+
+#[test]
+fn aclose_raises_at_a_word_in_a_macros_argument_and_beside_one() {
+    for resumed in 1..=3 {
+        let lines = Log::default();
+        run(async {
+            let mut g = with_words_in_macros(lines.clone());
+            for n in 1..=resumed {
+                let sent = (n > 1).then_some(10 * n);
+                assert_eq!(g.asend(sent).await, Some(n));
+            }
+            g.aclose().await;
+            assert_eq!(g.anext().await, None);
+        });
+        let told: &[&str] = match resumed {
+            3 => &["Some(20) Some(30)", "closing it", "closed it"],
+            _ => &["closing it", "closed it"],
+        };
+        assert_eq!(*lines.borrow(), told);
+    }
+}
+
+#[test]
+fn closing_it_again_or_when_it_has_ended_does_nothing() {
+    let lines = Log::default();
+    run(async {
+        let mut g = rows(lines.clone());
+        g.anext().await;
+        g.aclose().await;
+        g.aclose().await;
+        let mut g = careful();
+        g.anext().await;
+        assert_eq!(g.anext().await, None);
+        g.aclose().await;
+        // Python swallows the error here.
+        assert_eq!(g.athrow("late".to_owned()).await, Err("late".to_owned()));
+        assert_eq!(g.asend(Ok(())).await, None);
+    });
+    assert_eq!(lines.borrow().len(), 5);
+}
+
+#[test]
+fn what_its_cleanup_raises_comes_out_of_aclose_and_ends_it() {
+    struct Failing;
+    impl asyncio::AsyncExit for Failing {
+        async fn aexit(&mut self) {
+            sleep(1).await;
+            panic!("in the cleanup");
+        }
+    }
+    #[asyncio::coroutine]
+    async fn failing() -> AsyncGenerator<u32> {
+        #[async_with(_f = Failing)]
+        {
+            yield_!(1);
+        }
+        yield_!(2);
+    }
+    run(async {
+        let mut g = failing();
+        g.anext().await;
+        let closing = std::panic::AssertUnwindSafe(g.aclose());
+        let raised = futures::FutureExt::catch_unwind(closing).await;
+        let message = raised.unwrap_err();
+        assert_eq!(
+            message.downcast_ref::<&str>().copied(),
+            Some("in the cleanup")
+        );
+        assert_eq!(g.anext().await, None);
+    });
+}
+
+#[test]
+fn an_anext_that_is_dropped_leaves_it_in_the_middle_of_what_it_awaits() {
+    #[asyncio::coroutine]
+    async fn telling(lines: Log) -> AsyncGenerator<u32> {
+        let _told = Told(lines.clone());
+        log(&lines, "begun");
+        sleep(5).await;
+        yield_!(1);
+        sleep(5).await;
+        yield_!(2);
+    }
+    struct Told(Log);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            log(&self.0, "dropped");
+        }
+    }
+    let lines = Log::default();
+    let noop = std::task::Waker::noop();
+    run(async {
+        let mut g = telling(lines.clone());
+        let mut cx = std::task::Context::from_waker(noop);
+        assert!(futures::FutureExt::poll_unpin(&mut g.anext(), &mut cx).is_pending());
+        assert_eq!(g.anext().await, Some(1));
+        assert!(futures::FutureExt::poll_unpin(&mut g.anext(), &mut cx).is_pending());
+        assert_eq!(*lines.borrow(), ["begun"]);
+        g.aclose().await;
+        assert_eq!(*lines.borrow(), ["begun", "dropped"]);
+        assert_eq!(g.anext().await, None);
+    });
+}

@@ -433,3 +433,65 @@ fn a_generator_may_yield_what_a_trait_object_gives() {
     }
     assert_eq!(all(vec![Box::new(3), Box::new(4)]).sum::<u32>(), 7);
 }
+
+#[test]
+fn its_size_hint_is_that_of_an_iterator_that_may_end_any_time() {
+    fn is_fused(_: &impl std::iter::FusedIterator) {}
+    let mut g = two();
+    is_fused(&g);
+    assert_eq!(g.size_hint(), (0, None));
+    g.next();
+    assert_eq!(g.size_hint(), (0, None));
+    assert_eq!((g.by_ref().count(), g.size_hint()), (1, (0, Some(0))));
+    let mut pinned = pin!(two());
+    is_fused(&pinned);
+    assert_eq!((pinned.next(), pinned.size_hint()), (Some(1), (0, None)));
+}
+
+/// What makes generators, whichever: it is used through a `dyn`.
+trait Source {
+    fn items(&self) -> BoxGenerator<'_, u32, u32, String>;
+}
+
+struct Countdown(u32);
+
+impl Source for Countdown {
+    #[asyncio::coroutine]
+    fn items(&self) -> BoxGenerator<'_, u32, u32, String> {
+        let mut sent = 0;
+        for n in (0..self.0).rev() {
+            sent += yield_!(n).unwrap_or(0);
+        }
+        format!("was sent {sent}")
+    }
+}
+
+struct Doubled(Box<dyn Source>);
+
+impl Source for Doubled {
+    #[asyncio::coroutine]
+    fn items(&self) -> BoxGenerator<'_, u32, u32, String> {
+        yield_from!(self.0.items());
+        yield_from!(self.0.items())
+    }
+}
+
+#[test]
+fn an_erased_generator_stands_behind_a_trait() {
+    let sources: Vec<Box<dyn Source>> = vec![
+        Box::new(Countdown(2)),
+        Box::new(Doubled(Box::new(Countdown(1)))),
+    ];
+    let mut told = Vec::new();
+    for source in &sources {
+        let mut g = source.items().primed();
+        let returned = loop {
+            match g.send(7) {
+                Ok(value) => told.push(value.to_string()),
+                Err(StopIteration { value }) => break value,
+            }
+        };
+        told.extend(returned);
+    }
+    assert_eq!(told, ["0", "was sent 14", "0", "was sent 7"]);
+}
