@@ -11,8 +11,8 @@ const WORD: usize = size_of::<usize>();
 /// What a generator adds: its state, and whether it has moved into its box.
 const GENERATOR: usize = 2 * WORD;
 
-/// What an async generator adds, beside the value on its way: its stage, the address of the slot in its body, and in the `yield_!` that
-/// it stands at.
+/// What an async generator adds, beside the value on its way: its stage, the address of the slot in its body, and whether the
+/// `yield_!` that it stands at was polled.
 const ASYNC_GENERATOR: usize = 3 * WORD;
 
 /// An argument, and a variable that is kept over a suspension.
