@@ -22,6 +22,13 @@ pub struct CancelledError {
 
 impl CancelledError {
     /// An error without a message.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let error = asyncio::CancelledError::new();
+    /// assert_eq!(error.message(), None);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn new() -> Self {
         Self {
@@ -31,6 +38,13 @@ impl CancelledError {
     }
 
     /// An error with the message that `cancel_with` was given.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let error = asyncio::CancelledError::with_message("enough");
+    /// assert_eq!(error.message(), Some("enough"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn with_message(message: impl Into<Arc<str>>) -> Self {
         Self {
@@ -59,6 +73,18 @@ impl CancelledError {
     }
 
     /// What [`cancel_with`](crate::Task::cancel_with) said.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(async {
+    ///     let error = asyncio::catch_cancelled(asyncio::sleep(1)).await.unwrap_err();
+    ///     assert_eq!(error.message(), Some("enough"));
+    /// });
+    /// asyncio::sleep(0).await;
+    /// task.cancel_with("enough");
+    /// task.await;
+    /// # });
+    /// ```
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
@@ -204,6 +230,15 @@ pub enum Exception {
 
 impl Exception {
     /// The message of the panic, or of the `cancel_with`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(1));
+    /// task.cancel_with("enough");
+    /// asyncio::wait([task.clone()]).await;
+    /// assert_eq!(task.any().exception().unwrap().message(), "enough");
+    /// # });
+    /// ```
     pub fn message(&self) -> &str {
         match self {
             Exception::CancelledError(error) => error.message().unwrap_or_default(),
@@ -212,6 +247,15 @@ impl Exception {
     }
 
     /// Whether it is a cancellation.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(asyncio::sleep(1));
+    /// task.cancel();
+    /// let results = asyncio::gather([task]).return_exceptions().await;
+    /// assert!(results[0].as_ref().unwrap_err().is_cancelled());
+    /// # });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Exception::CancelledError(_))
     }
@@ -262,11 +306,35 @@ impl Panic {
     }
 
     /// What the panic said.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(async { panic!("a bad sum") });
+    /// asyncio::wait([task.clone()]).await;
+    /// let Some(asyncio::Exception::Panic(panic)) = task.any().exception() else {
+    ///     unreachable!()
+    /// };
+    /// assert_eq!(panic.message(), "a bad sum");
+    /// # });
+    /// ```
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// Takes the payload; the first to ask gets it.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(async { panic!("a bad sum") });
+    /// asyncio::wait([task.clone()]).await;
+    /// let Some(asyncio::Exception::Panic(panic)) = task.any().exception() else {
+    ///     unreachable!()
+    /// };
+    /// let payload = panic.take_payload().unwrap();
+    /// assert_eq!(*payload.downcast::<&str>().unwrap(), "a bad sum");
+    /// assert!(panic.take_payload().is_none());
+    /// # });
+    /// ```
     pub fn take_payload(&self) -> Option<Box<dyn Any + Send>> {
         self.payload.borrow_mut().take()
     }

@@ -630,6 +630,14 @@ impl<T> Future<T> {
     /// A future of the running loop, or of [`get_event_loop`] outside of one.
     ///
     /// Mirrors `loop.create_future`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::new();
+    /// future.set_result(42);
+    /// assert_eq!(future.await, 42);
+    /// # });
+    /// ```
     pub fn new() -> Self {
         Self::on(&get_event_loop())
     }
@@ -653,6 +661,17 @@ impl<T> Future<T> {
     /// # Panics
     ///
     /// When it is done already: `invalid state`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::new();
+    /// asyncio::get_running_loop().call_later(1, {
+    ///     let future = future.clone();
+    ///     move || future.set_result("done")
+    /// });
+    /// assert_eq!(future.await, "done");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn set_result(&self, value: T) {
         let core = &self.promise.core;
@@ -692,6 +711,17 @@ impl<T> Future<T> {
     }
 
     /// As [`cancel`](Self::cancel), with a message.
+    ///
+    /// Mirrors `Future.cancel(msg)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::<()>::new();
+    /// future.cancel_with("enough");
+    /// let error = asyncio::catch_cancelled(future).await.unwrap_err();
+    /// assert_eq!(error.message(), Some("enough"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel_with(&self, message: &str) -> bool {
         self.promise.cancel(&CancelledError::with_message(message))
@@ -700,6 +730,15 @@ impl<T> Future<T> {
     /// Whether it has a result or was cancelled.
     ///
     /// Mirrors `Future.done`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::new();
+    /// assert!(!future.done());
+    /// future.set_result(42);
+    /// assert!(future.done());
+    /// # });
+    /// ```
     pub fn done(&self) -> bool {
         self.promise.core.is_done()
     }
@@ -707,6 +746,14 @@ impl<T> Future<T> {
     /// Whether it was cancelled.
     ///
     /// Mirrors `Future.cancelled`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::<()>::new();
+    /// future.cancel();
+    /// assert!(future.cancelled() && future.done());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.promise.core.is_cancelled()
     }
@@ -719,6 +766,14 @@ impl<T> Future<T> {
     ///
     /// `Result is not set.` while it is pending; with the [`CancelledError`] when it was
     /// cancelled; when the result was moved out by an await.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let future = asyncio::Future::new();
+    /// future.set_result(42);
+    /// assert_eq!(*future.result(), 42);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn result(&self) -> Ref<'_, T> {
         result_ref(&self.promise.core, Some(&self.promise.value))

@@ -260,18 +260,46 @@ impl<T: 'static> Gather<Vec<T>> {
 
 impl<O> Gather<O> {
     /// Cancels every child that is not done; false when there is none.
+    ///
+    /// Mirrors `cancel` of the future that `asyncio.gather` gives.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let both = asyncio::gather([asyncio::sleep(1), asyncio::sleep(2)]);
+    /// assert!(both.cancel());
+    /// assert!(asyncio::catch_cancelled(both).await.is_err());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
         self.state.cancel(&CancelledError::new())
     }
 
     /// Whether it has ended.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let both = asyncio::gather([asyncio::sleep(1), asyncio::sleep(2)]);
+    /// assert!(!both.done());
+    /// asyncio::sleep(3).await;
+    /// assert!(both.done());
+    /// # });
+    /// ```
     pub fn done(&self) -> bool {
         self.state.future.is_done()
     }
 
     /// Whether it was cancelled. As in Python, a gather whose children were all cancelled *ends
     /// with* a [`CancelledError`], and this is false.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let both = asyncio::gather([asyncio::sleep(1), asyncio::sleep(2)]);
+    /// both.cancel();
+    /// asyncio::sleep(1).await;
+    /// assert!(both.done() && !both.cancelled());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.state.future.is_cancelled()
     }

@@ -75,6 +75,12 @@ pub struct Runner {
 
 impl Runner {
     /// A runner with the settings of [`run`].
+    ///
+    /// Mirrors `asyncio.Runner()`.
+    ///
+    /// ```
+    /// assert_eq!(asyncio::Runner::new().run(async { 42 }), 42);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -114,6 +120,12 @@ impl Runner {
     /// # Panics
     ///
     /// `Runner is closed`.
+    ///
+    /// ```
+    /// let runner = asyncio::Runner::new();
+    /// let event_loop = runner.get_loop();
+    /// runner.run(async { assert_eq!(asyncio::get_running_loop(), event_loop) });
+    /// ```
     #[track_caller]
     pub fn get_loop(&self) -> EventLoop {
         assert!(!self.is_closed.get(), "Runner is closed");

@@ -226,6 +226,18 @@ impl TaskGroup {
     /// them failed.
     ///
     /// Mirrors `async with asyncio.TaskGroup() as tg:`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let sum = asyncio::TaskGroup::run(async |tg| {
+    ///     let one = tg.create_task(async { 1 });
+    ///     let two = tg.create_task(async { 2 });
+    ///     one.await + two.await
+    /// })
+    /// .await;
+    /// assert_eq!(sum, 3);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn run<T>(block: impl AsyncFnOnce(TaskGroup) -> T) -> impl Future<Output = T> {
         Self::run_at(block, Location::caller())
@@ -565,6 +577,21 @@ impl<E> ExceptionGroup<E> {
     }
 
     /// The errors that meet the condition.
+    ///
+    /// Mirrors `ExceptionGroup.subgroup`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let failed = asyncio::TaskGroup::try_run(async |tg| {
+    ///     tg.create_task(async { Err::<(), _>(1) });
+    ///     tg.create_task(async { Err::<(), _>(2) });
+    ///     Ok(())
+    /// })
+    /// .await;
+    /// let even = failed.unwrap_err().subgroup(|error| error % 2 == 0).unwrap();
+    /// assert_eq!(even.exceptions.len(), 1);
+    /// # });
+    /// ```
     pub fn subgroup(self, condition: impl FnMut(&E) -> bool) -> Option<Self> {
         self.split(condition).0
     }

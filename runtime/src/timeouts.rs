@@ -92,6 +92,16 @@ impl Timeout {
     /// The loop's time, in seconds, at which it ends; none for never.
     ///
     /// Mirrors `Timeout.when`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let _ = asyncio::timeout(1, async |cm| {
+    ///     let now = asyncio::get_running_loop().time();
+    ///     assert_eq!(cm.when(), Some(now + 1.0));
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn when(&self) -> Option<f64> {
         self.state().when
     }
@@ -99,6 +109,17 @@ impl Timeout {
     /// Whether it has run out.
     ///
     /// Mirrors `Timeout.expired`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let _ = asyncio::timeout(1, async |cm| {
+    ///     assert!(!cm.expired());
+    ///     let _ = asyncio::catch_cancelled(asyncio::sleep(2)).await;
+    ///     assert!(cm.expired());
+    /// })
+    /// .await;
+    /// # });
+    /// ```
     pub fn expired(&self) -> bool {
         matches!(self.phase(), Phase::Expiring | Phase::Expired)
     }

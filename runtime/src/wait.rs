@@ -277,6 +277,14 @@ impl<W: Waitable> Drop for Begun<W> {
 
 impl<W: Waitable> Wait<W> {
     /// Ends after `timeout` at the latest: Python's `timeout=`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let naps = [1, 3].map(|delay| asyncio::create_task(asyncio::sleep(delay)));
+    /// let (done, pending) = asyncio::wait(naps).timeout(2).await;
+    /// assert_eq!((done.len(), pending.len()), (1, 1));
+    /// # });
+    /// ```
     pub fn timeout(mut self, timeout: impl Timeout) -> Self {
         self.timeout = timeout.as_timeout();
         self

@@ -42,11 +42,21 @@ enum Kind {
 
 impl Clock {
     /// The machine's monotonic clock.
+    ///
+    /// ```
+    /// assert!(!asyncio::testing::Clock::real().is_virtual());
+    /// ```
     pub fn real() -> Self {
         Self(Kind::Real)
     }
 
     /// A clock that starts at zero and only moves when it jumps or is advanced.
+    ///
+    /// ```
+    /// let clock = asyncio::testing::Clock::virtual_clock();
+    /// asyncio::Runner::new().clock(clock.clone()).run(asyncio::sleep(3600));
+    /// assert_eq!(clock.time(), 3600.0); // it took no time
+    /// ```
     pub fn virtual_clock() -> Self {
         Self(Kind::Virtual(Rc::new(Cell::new(0.0))))
     }
@@ -67,6 +77,11 @@ impl Clock {
 
     /// Seconds since an unnamed moment that all real clocks of the process share, or since the
     /// virtual clock was made.
+    ///
+    /// ```
+    /// let clock = asyncio::testing::Clock::virtual_clock();
+    /// assert_eq!(clock.time(), 0.0);
+    /// ```
     pub fn time(&self) -> f64 {
         static EPOCH: OnceLock<Instant> = OnceLock::new();
         match &self.0 {
@@ -76,6 +91,10 @@ impl Clock {
     }
 
     /// Whether it jumps.
+    ///
+    /// ```
+    /// assert!(asyncio::testing::Clock::virtual_clock().is_virtual());
+    /// ```
     pub fn is_virtual(&self) -> bool {
         matches!(self.0, Kind::Virtual(_))
     }

@@ -35,6 +35,14 @@ impl EventLoop {
     ///   when it was cancelled;
     /// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback
     ///   panicked with. A coroutine is cancelled, and its cleanup awaited, before that.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// let names = vec!["Ada", "Grace"];
+    /// let count = event_loop.run_until_complete(async { names.len() }); // it borrows
+    /// assert_eq!(count, 2);
+    /// event_loop.close();
+    /// ```
     #[track_caller]
     pub fn run_until_complete<F: IntoFuture>(&self, future: F) -> F::Output {
         self.check_runnable();

@@ -67,6 +67,16 @@ impl EventLoop {
 
     /// Ends the loop's run after the current iteration, or, when it does not run, after the first
     /// one of the next run. Mirrors `loop.stop`.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// event_loop.call_soon({
+    ///     let event_loop = event_loop.clone();
+    ///     move || event_loop.stop()
+    /// });
+    /// event_loop.run_forever();
+    /// event_loop.close();
+    /// ```
     pub fn stop(&self) {
         self.inner.stopping.set(true);
         self.inner.unpark();
@@ -121,6 +131,13 @@ impl EventLoop {
     /// Whether [`close`](Self::close) was called.
     ///
     /// Mirrors `loop.is_closed`.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// assert!(!event_loop.is_closed());
+    /// event_loop.close();
+    /// assert!(event_loop.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.inner.closed.get()
     }
@@ -142,6 +159,12 @@ impl EventLoop {
     }
 
     /// The loop's clock.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert!(asyncio::get_running_loop().clock().is_virtual());
+    /// # });
+    /// ```
     pub fn clock(&self) -> Clock {
         self.inner.clock.clone()
     }
@@ -176,6 +199,17 @@ impl EventLoop {
     /// # Panics
     ///
     /// `Event loop is closed`.
+    ///
+    /// Mirrors `loop.call_soon_threadsafe`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let (called, is_called) = std::sync::mpsc::channel();
+    /// asyncio::get_running_loop().call_soon_threadsafe(move || called.send(true).unwrap());
+    /// asyncio::sleep(0).await;
+    /// assert!(is_called.try_recv().unwrap());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn call_soon_threadsafe(&self, callback: impl FnOnce() + Send + 'static) {
         self.inner.check_open();
@@ -184,6 +218,19 @@ impl EventLoop {
     }
 
     /// The part of this loop that other threads may hold.
+    ///
+    /// ```
+    /// asyncio::run(async {
+    ///     let remote = asyncio::get_running_loop().remote();
+    ///     let thread = std::thread::spawn(move || {
+    ///         let (sender, receiver) = std::sync::mpsc::channel();
+    ///         remote.call_soon_threadsafe(move || sender.send("from the loop").unwrap()).unwrap();
+    ///         receiver.recv().unwrap()
+    ///     });
+    ///     let joined = asyncio::to_thread(move || thread.join().unwrap()).await;
+    ///     assert_eq!(joined, "from the loop");
+    /// });
+    /// ```
     pub fn remote(&self) -> RemoteLoop {
         RemoteLoop(self.inner.address())
     }
@@ -286,6 +333,14 @@ impl EventLoop {
     /// Whether the loop is in debug mode.
     ///
     /// Mirrors `loop.get_debug`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_debug(true);
+    /// assert!(event_loop.get_debug());
+    /// # });
+    /// ```
     pub fn get_debug(&self) -> bool {
         self.inner.debug.get()
     }
@@ -313,6 +368,13 @@ impl EventLoop {
     /// How many seconds a task or callback may run before it is called slow; 0.1 unless set.
     ///
     /// Mirrors `loop.slow_callback_duration`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// assert_eq!(event_loop.slow_callback_duration(), 0.1);
+    /// # });
+    /// ```
     pub fn slow_callback_duration(&self) -> f64 {
         self.inner.slow_callback_duration.get()
     }
@@ -353,6 +415,14 @@ impl EventLoop {
 
     /// Takes the exception handler back: what fails is logged again. Mirrors
     /// `loop.set_exception_handler(None)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler(|_, context| println!("{}", context.message));
+    /// event_loop.unset_exception_handler();
+    /// # });
+    /// ```
     pub fn unset_exception_handler(&self) {
         let old = self.inner.exception_handler.take();
         drop(old);
@@ -383,6 +453,17 @@ impl EventLoop {
     /// some things.
     ///
     /// Mirrors `loop.default_exception_handler`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler(|event_loop, context| {
+    ///     if !context.message.contains("never retrieved") {
+    ///         event_loop.default_exception_handler(context);
+    ///     }
+    /// });
+    /// # });
+    /// ```
     pub fn default_exception_handler(&self, context: &ExceptionContext) {
         default_exception_handler(context);
     }

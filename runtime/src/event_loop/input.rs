@@ -68,6 +68,20 @@ impl EventLoop {
     }
 
     /// Ends [`add_reader`](Self::add_reader); whether there was one.
+    ///
+    /// Mirrors `loop.remove_reader`; on Unix.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.add_reader(&ours, || println!("input"))?;
+    /// assert!(event_loop.remove_reader(&ours));
+    /// assert!(!event_loop.remove_reader(&ours));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_reader(&self, fd: &impl AsFd) -> bool {
         self.unwatch(Watched::Reader(fd.as_fd().as_raw_fd()))
     }
@@ -82,6 +96,22 @@ impl EventLoop {
     /// # Panics
     ///
     /// `Event loop is closed`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let event_loop = asyncio::get_running_loop();
+    /// let has_room = asyncio::Event::new();
+    /// event_loop.add_writer(&ours, {
+    ///     let has_room = has_room.clone();
+    ///     move || has_room.set()
+    /// })?;
+    /// has_room.wait().await;
+    /// event_loop.remove_writer(&ours);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn add_writer(&self, fd: &impl AsFd, callback: impl FnMut() + 'static) -> io::Result<()> {
         let watched = Watched::Writer(fd.as_fd().as_raw_fd());
@@ -89,6 +119,20 @@ impl EventLoop {
     }
 
     /// Ends [`add_writer`](Self::add_writer); whether there was one.
+    ///
+    /// Mirrors `loop.remove_writer`; on Unix.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.add_writer(&ours, || println!("room"))?;
+    /// assert!(event_loop.remove_writer(&ours));
+    /// assert!(!event_loop.remove_writer(&ours));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove_writer(&self, fd: &impl AsFd) -> bool {
         self.unwatch(Watched::Writer(fd.as_fd().as_raw_fd()))
     }

@@ -78,11 +78,32 @@ pub struct Handle(pub(crate) Rc<HandleState>);
 
 impl Handle {
     /// Has the callback never called; a second time, and after the call, it does nothing.
+    ///
+    /// Mirrors `Handle.cancel`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let handle = asyncio::get_running_loop().call_soon(|| panic!("it is not called"));
+    /// handle.cancel();
+    /// asyncio::sleep(0).await;
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.0.cancel();
     }
 
     /// Whether [`cancel`](Self::cancel) was called.
+    ///
+    /// Mirrors `Handle.cancelled`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let handle = asyncio::get_running_loop().call_soon(|| {});
+    /// assert!(!handle.cancelled());
+    /// handle.cancel();
+    /// assert!(handle.cancelled());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.0.cancelled.get()
     }
@@ -113,6 +134,16 @@ pub struct TimerHandle {
 
 impl TimerHandle {
     /// Has the callback never called; a second time, and after the call, it does nothing.
+    ///
+    /// Mirrors `TimerHandle.cancel`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let timer = asyncio::get_running_loop().call_later(1, || panic!("it is not called"));
+    /// timer.cancel();
+    /// asyncio::sleep(2).await;
+    /// # });
+    /// ```
     pub fn cancel(&self) {
         self.cancelled.set(true);
         if let Some(event_loop) = self.event_loop.upgrade() {
@@ -121,11 +152,32 @@ impl TimerHandle {
     }
 
     /// Whether [`cancel`](Self::cancel) was called.
+    ///
+    /// Mirrors `TimerHandle.cancelled`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let timer = asyncio::get_running_loop().call_later(1, || {});
+    /// assert!(!timer.cancelled());
+    /// timer.cancel();
+    /// assert!(timer.cancelled());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.cancelled.get()
     }
 
     /// The loop's time, in seconds, at which the callback is due.
+    ///
+    /// Mirrors `TimerHandle.when`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// let timer = event_loop.call_at(5.0, || {});
+    /// assert_eq!(timer.when(), 5.0);
+    /// # });
+    /// ```
     pub fn when(&self) -> f64 {
         self.when
     }

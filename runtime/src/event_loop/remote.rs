@@ -43,6 +43,13 @@ impl RemoteLoop {
     /// # Errors
     ///
     /// When the loop is closed; the callback is dropped.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// let remote = event_loop.remote();
+    /// event_loop.close();
+    /// assert_eq!(remote.call_soon_threadsafe(|| {}), Err(asyncio::LoopClosed));
+    /// ```
     #[track_caller]
     pub fn call_soon_threadsafe(
         &self,

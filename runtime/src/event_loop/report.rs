@@ -31,6 +31,15 @@ pub struct ExceptionContext {
 
 impl ExceptionContext {
     /// A context that only says what happened.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let context = asyncio::ExceptionContext::new("the disk is full");
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.set_exception_handler(|_, context| assert_eq!(context.message, "the disk is full"));
+    /// event_loop.call_exception_handler(&context);
+    /// # });
+    /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

@@ -108,6 +108,14 @@ fn stands_at(task: &TaskRef) -> Option<(&'static str, u32, String)> {
 
 impl AnyTask {
     /// Prints where the task is suspended, to standard error. Mirrors `Task.print_stack`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// asyncio::sleep(0).await;
+    /// nap.print_stack();
+    /// # });
+    /// ```
     pub fn print_stack(&self) {
         match stands_at(&self.0) {
             Some((file, line, function)) => eprintln!(

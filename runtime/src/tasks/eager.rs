@@ -67,6 +67,17 @@ impl EventLoop {
     }
 
     /// What [`set_task_factory`](Self::set_task_factory) set.
+    ///
+    /// Mirrors `loop.get_task_factory`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event_loop = asyncio::get_running_loop();
+    /// assert!(event_loop.get_task_factory().is_none());
+    /// event_loop.set_task_factory(Some(asyncio::eager_task_factory));
+    /// assert!(event_loop.get_task_factory().is_some());
+    /// # });
+    /// ```
     pub fn get_task_factory(&self) -> Option<eager_task_factory> {
         self.inner.eager_tasks.get().then_some(eager_task_factory)
     }

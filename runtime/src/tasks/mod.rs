@@ -253,11 +253,27 @@ impl<T: 'static> Task<T> {
     }
 
     /// The same task, without its type.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1));
+    /// let sum = asyncio::create_task(async { 1 + 1 });
+    /// let all = [nap.any(), sum.any()];
+    /// assert!(all.iter().all(|task| !task.done()));
+    /// # });
+    /// ```
     pub fn any(&self) -> AnyTask {
         AnyTask(self.erased())
     }
 
     /// Names the task as it is created: Python's `create_task(coro, name='nap')`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).name("nap");
+    /// assert_eq!(nap.get_name(), "nap");
+    /// # });
+    /// ```
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
         self.task.core().set_first_name(name.into());
         self
@@ -460,6 +476,15 @@ impl<T> Task<T> {
     /// How many cancellations were asked for and not taken back.
     ///
     /// Mirrors `Task.cancelling`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1));
+    /// assert_eq!(nap.cancelling(), 0);
+    /// nap.cancel();
+    /// assert_eq!(nap.cancelling(), 1);
+    /// # });
+    /// ```
     pub fn cancelling(&self) -> u32 {
         self.task.core().cancellation.requested()
     }
@@ -487,6 +512,13 @@ impl<T> Task<T> {
     /// The name: `Task-1` unless it was given one.
     ///
     /// Mirrors `Task.get_name`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1));
+    /// assert_eq!(nap.get_name(), "Task-2"); // the first one is the program's
+    /// # });
+    /// ```
     pub fn get_name(&self) -> String {
         self.task.core().name()
     }
@@ -513,6 +545,13 @@ impl<T> Task<T> {
     /// # Panics
     ///
     /// When the loop is gone.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1));
+    /// assert_eq!(nap.get_loop(), asyncio::get_running_loop());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn get_loop(&self) -> EventLoop {
         match self.task.future().event_loop().upgrade() {
@@ -675,23 +714,69 @@ pub struct AnyTask(pub(crate) TaskRef);
 
 impl AnyTask {
     /// As [`Task::cancel`].
+    ///
+    /// Mirrors `Task.cancel`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// assert!(nap.cancel());
+    /// asyncio::wait([nap.clone()]).await;
+    /// assert!(nap.cancelled());
+    /// assert!(!nap.cancel());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
         self.0.cancel(CancelledError::new())
     }
 
     /// As [`Task::cancel_with`].
+    ///
+    /// Mirrors `Task.cancel(msg)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// nap.cancel_with("enough");
+    /// asyncio::wait([nap.clone()]).await;
+    /// assert_eq!(nap.exception().unwrap().message(), "enough");
+    /// # });
+    /// ```
     #[track_caller]
     pub fn cancel_with(&self, message: &str) -> bool {
         self.0.cancel(CancelledError::with_message(message))
     }
 
     /// As [`Task::done`].
+    ///
+    /// Mirrors `Task.done`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// assert!(!nap.done());
+    /// (&nap).await;
+    /// assert!(nap.done());
+    /// # });
+    /// ```
     pub fn done(&self) -> bool {
         self.0.future().is_done()
     }
 
     /// As [`Task::cancelled`].
+    ///
+    /// Mirrors `Task.cancelled`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// nap.cancel();
+    /// assert!(!nap.cancelled()); // it has not ended yet
+    /// asyncio::sleep(0).await;
+    /// assert!(nap.cancelled());
+    /// # });
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.0.future().is_cancelled()
     }
@@ -701,6 +786,16 @@ impl AnyTask {
     /// # Panics
     ///
     /// `Exception is not set.` while the task is pending.
+    ///
+    /// Mirrors `Task.exception`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// (&nap).await;
+    /// assert!(nap.exception().is_none());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
@@ -709,21 +804,65 @@ impl AnyTask {
     }
 
     /// As [`Task::cancelling`].
+    ///
+    /// Mirrors `Task.cancelling`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).any();
+    /// nap.cancel();
+    /// nap.cancel();
+    /// assert_eq!(nap.cancelling(), 2);
+    /// # });
+    /// ```
     pub fn cancelling(&self) -> u32 {
         self.0.core().cancellation.requested()
     }
 
     /// As [`Task::uncancel`].
+    ///
+    /// Mirrors `Task.uncancel`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(async {
+    ///     let _ = asyncio::catch_cancelled(asyncio::sleep(1)).await;
+    /// })
+    /// .any();
+    /// asyncio::sleep(0).await;
+    /// nap.cancel();
+    /// assert_eq!(nap.uncancel(), 0);
+    /// # });
+    /// ```
     pub fn uncancel(&self) -> u32 {
         self.0.core().cancellation.uncancel()
     }
 
     /// As [`Task::get_name`].
+    ///
+    /// Mirrors `Task.get_name`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1)).name("nap");
+    /// assert_eq!(nap.any().get_name(), "nap");
+    /// # });
+    /// ```
     pub fn get_name(&self) -> String {
         self.0.core().name()
     }
 
     /// As [`Task::set_name`].
+    ///
+    /// Mirrors `Task.set_name`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let nap = asyncio::create_task(asyncio::sleep(1));
+    /// nap.any().set_name("nap");
+    /// assert_eq!(nap.get_name(), "nap");
+    /// # });
+    /// ```
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
         self.0.core().set_name(name.into());
     }
