@@ -178,6 +178,33 @@ fn a_panic_in_the_destructor_of_a_value_that_nobody_wanted_is_logged() {
     );
 }
 
+/// A context variable's value that is counted.
+static HELD: asyncio::ContextVar<Arc<()>> = asyncio::ContextVar::new("held");
+
+#[test]
+fn a_panic_in_the_destructor_of_a_value_leaks_nothing_that_the_task_held() {
+    let held = Arc::new(());
+    let (given, own) = (held.clone(), held.clone());
+    let ((), messages) = logged(|| {
+        run(async move {
+            let task = create_task(async move {
+                HELD.set(own);
+                OnDrop(|| panic!("in a destructor"))
+            });
+            task.add_done_callback(move |_| drop(given));
+            settle().await;
+            let dropped =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(task)));
+            assert_eq!(
+                text_of(&*dropped.expect_err("its value panics")),
+                "in a destructor"
+            );
+        });
+    });
+    assert_eq!(messages, [""; 0]);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
 #[test]
 fn a_panic_in_a_destructor_of_a_finished_coroutine_is_its_exception() {
     run(async {

@@ -160,12 +160,18 @@ impl TaskCore {
     /// The last handle is going, and nobody has a reference to anything in here.
     #[inline]
     pub(super) unsafe fn empty(&self) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            self.cancellation.clear();
-            self.extra.clear();
+        /// Clears what few tasks have, also when another destructor panics.
+        struct Clear<'a>(&'a Lazy<Extra>);
+        impl Drop for Clear<'_> {
+            fn drop(&mut self) {
+                // SAFETY: as the caller of `empty` promises.
+                unsafe { self.0.clear() };
+            }
         }
-        drop(self.own_values.take());
+        let _values = self.own_values.take();
+        let _extra = Clear(&self.extra);
+        // SAFETY: as the caller promises.
+        unsafe { self.cancellation.clear() };
     }
 }
 

@@ -497,8 +497,26 @@ impl TaskRef {
                 }
             }
         }
+        /// Drops what waits for the task and how it failed, at last and in any case.
+        struct EmptyFuture<'a>(&'a FutureCore);
+        impl Drop for EmptyFuture<'_> {
+            fn drop(&mut self) {
+                self.0.empty();
+            }
+        }
+        /// Drops what the core holds, also when the coroutine's or the value's destructor panics.
+        struct EmptyCore<'a>(&'a TaskCore);
+        impl Drop for EmptyCore<'_> {
+            fn drop(&mut self) {
+                // SAFETY: `end` makes it with the last handle, and whoever looks at something in the core
+                // borrows one.
+                unsafe { self.0.empty() };
+            }
+        }
         self.header().is_gone.set(true);
         let _merge = Merge(self.header);
+        let _future = EmptyFuture(self.future());
+        let _core = EmptyCore(self.core());
         if self.future().is_unseen() {
             self.report_unseen();
         }
@@ -510,9 +528,6 @@ impl TaskRef {
                 self.drop_value();
             }
         }
-        // SAFETY: this is the last handle, and whoever looks at something in it borrows one.
-        unsafe { self.core().empty() };
-        self.future().empty();
     }
 
     #[cold]
