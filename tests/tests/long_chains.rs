@@ -6,7 +6,7 @@ mod common;
 use asyncio::{Future, Task, catch_cancelled, create_task, gather, shield, sleep};
 use common::{Counter, run};
 
-const LENGTH: usize = 100_000;
+const LENGTH: usize = if cfg!(valgrind) { 2_000 } else { 100_000 };
 
 async fn turns(n: usize) {
     for _ in 0..n {
