@@ -231,6 +231,15 @@ pub struct ContextVar<T> {
 
 impl<T: Clone + Send + 'static> ContextVar<T> {
     /// A variable without a default.
+    ///
+    /// Mirrors `ContextVar(name)`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// assert_eq!(USER.try_get(), None);
+    /// ```
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -295,6 +304,15 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// The name that it was declared with.
+    ///
+    /// Mirrors `ContextVar.name`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// assert_eq!(USER.name(), "user");
+    /// ```
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -306,6 +324,14 @@ impl<T: 'static> ContextVar<T> {
     /// # Panics
     ///
     /// When there is neither: Python's `LookupError`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// USER.set("ada");
+    /// assert_eq!(USER.get(), "ada");
+    /// ```
     #[track_caller]
     pub fn get(&self) -> T
     where
@@ -318,6 +344,17 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// The value in the current context, or the default, if there is either.
+    ///
+    /// Mirrors `ContextVar.get(None)`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// assert_eq!(USER.try_get(), None);
+    /// USER.set("ada");
+    /// assert_eq!(USER.try_get(), Some("ada"));
+    /// ```
     pub fn try_get(&self) -> Option<T>
     where
         T: Clone,
@@ -331,6 +368,18 @@ impl<T: 'static> ContextVar<T> {
     /// [`reset`](Self::reset).
     ///
     /// Mirrors `ContextVar.set`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    ///
+    /// let task = asyncio::create_task(async { USER.set("ada") });
+    /// task.await;
+    /// assert_eq!(USER.try_get(), None); // a task has a copy of the context
+    /// # });
+    /// ```
     pub fn set(&self, value: T) -> ContextToken<T> {
         let old = self.put(Some(Value {
             value: Rc::new(value),
@@ -435,11 +484,32 @@ struct ContextState {
 
 impl Context {
     /// An empty context.
+    ///
+    /// Mirrors `contextvars.Context()`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// USER.set("ada");
+    /// asyncio::Context::new().run(|| assert_eq!(USER.try_get(), None));
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// A copy of the current context: Python's `copy_context()`.
+    ///
+    /// ```
+    /// use asyncio::ContextVar;
+    ///
+    /// static USER: ContextVar<&str> = ContextVar::new("user");
+    /// USER.set("ada");
+    /// asyncio::Context::copy().run(|| {
+    ///     USER.set("grace");
+    /// });
+    /// assert_eq!(USER.get(), "ada");
+    /// ```
     pub fn copy() -> Self {
         let context = Self::new();
         context.state.values.set(copy());

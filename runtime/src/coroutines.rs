@@ -96,16 +96,47 @@ impl<F> Coroutine<F> {
     }
 
     /// The name of the function, Python's `__name__`.
+    ///
+    /// ```
+    /// #[asyncio::coroutine]
+    /// async fn answer() -> u32 {
+    ///     42
+    /// }
+    ///
+    /// let coroutine = answer();
+    /// assert!(coroutine.name().ends_with("answer"));
+    /// coroutine.close();
+    /// ```
     pub fn name(&self) -> &'static str {
         self.call.about.name
     }
 
     /// The file and the line that the function begins at.
+    ///
+    /// ```
+    /// #[asyncio::coroutine]
+    /// async fn answer() -> u32 {
+    ///     42
+    /// }
+    ///
+    /// let coroutine = answer();
+    /// assert!(coroutine.location().1 > 0);
+    /// coroutine.close();
+    /// ```
     pub fn location(&self) -> (&'static str, u32) {
         self.call.about.location()
     }
 
     /// Drops the coroutine without a word about its never having been awaited, as Python's `coroutine.close()` does.
+    ///
+    /// ```
+    /// #[asyncio::coroutine]
+    /// async fn answer() -> u32 {
+    ///     42
+    /// }
+    ///
+    /// answer().close(); // no warning that it was never awaited
+    /// ```
     pub fn close(self) {
         let _ = self.into_future_unwarned();
     }
@@ -136,6 +167,17 @@ impl<F> Coroutine<F> {
     }
 
     /// [`boxed`](Self::boxed), for a coroutine that may go to another thread.
+    ///
+    /// ```
+    /// #[asyncio::coroutine]
+    /// async fn answer() -> u32 {
+    ///     42
+    /// }
+    ///
+    /// let coroutine = answer().boxed_send();
+    /// let thread = std::thread::spawn(move || asyncio::run(coroutine));
+    /// assert_eq!(thread.join().unwrap(), 42);
+    /// ```
     pub fn boxed_send<'a>(self) -> Coroutine<Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>>
     where
         F: Future + Send + 'a,

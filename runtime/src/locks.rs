@@ -69,11 +69,32 @@ struct LockState {
 
 impl Lock {
     /// A lock that is free.
+    ///
+    /// Mirrors `asyncio.Lock()`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// assert!(!lock.locked());
+    /// # });
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether it is held.
+    ///
+    /// Mirrors `Lock.locked`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// let held = lock.acquire().await;
+    /// assert!(lock.locked());
+    /// drop(held);
+    /// assert!(!lock.locked());
+    /// # });
+    /// ```
     pub fn locked(&self) -> bool {
         self.state.holder.get().is_some()
     }
@@ -83,6 +104,19 @@ impl Lock {
     /// # Cancellation
     ///
     /// The lock is not taken; a turn that had come goes to the next in line.
+    ///
+    /// Mirrors `Lock.acquire`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// {
+    ///     let _held = lock.acquire().await;
+    ///     asyncio::sleep(1).await; // no other task has it meanwhile
+    /// }
+    /// assert!(!lock.locked());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = LockGuard> {
         self.acquire_at(Location::caller())
@@ -117,6 +151,17 @@ impl Lock {
     /// # Panics
     ///
     /// `Lock is not acquired.`
+    ///
+    /// Mirrors `Lock.release`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// lock.acquire().await.forget();
+    /// lock.release();
+    /// assert!(!lock.locked());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn release(&self) {
         assert!(self.locked(), "Lock is not acquired.");
@@ -148,6 +193,15 @@ pub struct LockGuard {
 
 impl LockGuard {
     /// Leaves the lock held, for a [`Lock::release`] elsewhere.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// lock.acquire().await.forget();
+    /// assert!(lock.locked());
+    /// lock.release();
+    /// # });
+    /// ```
     pub fn forget(mut self) {
         self.number = u64::MAX;
     }
@@ -188,17 +242,51 @@ struct EventState {
 
 impl Event {
     /// An event that is not set.
+    ///
+    /// Mirrors `asyncio.Event()`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert!(!asyncio::Event::new().is_set());
+    /// # });
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether it is set.
+    ///
+    /// Mirrors `Event.is_set`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event = asyncio::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// # });
+    /// ```
     pub fn is_set(&self) -> bool {
         self.state.is_set.get()
     }
 
     /// Sets it and wakes all that wait; they go on even if it is cleared before they have their
     /// turn.
+    ///
+    /// Mirrors `Event.set`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event = asyncio::Event::new();
+    /// let waits = asyncio::create_task({
+    ///     let event = event.clone();
+    ///     async move { event.wait().await }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// event.set();
+    /// event.clear();
+    /// waits.await; // it was woken all the same
+    /// # });
+    /// ```
     pub fn set(&self) {
         if !self.state.is_set.replace(true) {
             self.state.waiters.wake_all();
@@ -206,6 +294,17 @@ impl Event {
     }
 
     /// Clears it: who waits from now on waits for the next [`set`](Self::set).
+    ///
+    /// Mirrors `Event.clear`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event = asyncio::Event::new();
+    /// event.set();
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// # });
+    /// ```
     pub fn clear(&self) {
         self.state.is_set.set(false);
     }
@@ -215,6 +314,17 @@ impl Event {
     /// # Cancellation
     ///
     /// Raises, and leaves the event as it is.
+    ///
+    /// Mirrors `Event.wait`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let event = asyncio::Event::new();
+    /// assert!(asyncio::wait_for(event.wait(), 1).await.is_err());
+    /// event.set();
+    /// event.wait().await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> impl Future<Output = ()> {
         self.wait_at(Location::caller())
@@ -271,11 +381,30 @@ struct ConditionState {
 
 impl Condition {
     /// A condition with a lock of its own.
+    ///
+    /// Mirrors `asyncio.Condition()`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert!(!asyncio::Condition::new().locked());
+    /// # });
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// A condition behind a lock that others may share.
+    ///
+    /// Mirrors `asyncio.Condition(lock)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let lock = asyncio::Lock::new();
+    /// let condition = asyncio::Condition::with_lock(lock.clone());
+    /// let _held = lock.acquire().await;
+    /// assert!(condition.locked());
+    /// # });
+    /// ```
     pub fn with_lock(lock: Lock) -> Self {
         Self {
             state: Rc::new(ConditionState {
@@ -290,12 +419,33 @@ impl Condition {
     /// # Cancellation
     ///
     /// As [`Lock::acquire`].
+    ///
+    /// Mirrors `Condition.acquire`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// let _held = condition.acquire().await;
+    /// assert!(condition.locked());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = LockGuard> {
         self.state.lock.acquire()
     }
 
     /// Whether the lock is held.
+    ///
+    /// Mirrors `Condition.locked`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// assert!(!condition.locked());
+    /// let _held = condition.acquire().await;
+    /// assert!(condition.locked());
+    /// # });
+    /// ```
     pub fn locked(&self) -> bool {
         self.state.lock.locked()
     }
@@ -305,6 +455,17 @@ impl Condition {
     /// # Panics
     ///
     /// `Lock is not acquired.`
+    ///
+    /// Mirrors `Condition.release`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// condition.acquire().await.forget();
+    /// condition.release();
+    /// assert!(!condition.locked());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn release(&self) {
         self.state.lock.release();
@@ -323,6 +484,27 @@ impl Condition {
     ///
     /// Raises when it has the lock again, and hands its notification on to another. If this is
     /// *dropped* instead, the lock is not taken again, and the guard that held it frees nothing.
+    ///
+    /// Mirrors `Condition.wait`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// let waits = asyncio::create_task({
+    ///     let condition = condition.clone();
+    ///     async move {
+    ///         let _held = condition.acquire().await;
+    ///         condition.wait().await;
+    ///     }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// {
+    ///     let _held = condition.acquire().await;
+    ///     condition.notify(1);
+    /// }
+    /// waits.await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> impl Future<Output = ()> {
         self.wait_at(Location::caller())
@@ -354,6 +536,18 @@ impl Condition {
     /// # Cancellation
     ///
     /// As [`wait`](Self::wait).
+    ///
+    /// Mirrors `Condition.wait_for`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// let items = std::cell::RefCell::new(vec![1]);
+    /// let _held = condition.acquire().await;
+    /// condition.wait_for(|| !items.borrow().is_empty()).await; // there is one: it does not wait
+    /// assert_eq!(items.borrow_mut().pop(), Some(1));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait_for(&self, predicate: impl FnMut() -> bool) -> impl Future<Output = ()> {
         self.wait_for_at(predicate, Location::caller())
@@ -370,6 +564,27 @@ impl Condition {
     /// # Panics
     ///
     /// `cannot notify on un-acquired lock`.
+    ///
+    /// Mirrors `Condition.notify`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// let waits = asyncio::create_task({
+    ///     let condition = condition.clone();
+    ///     async move {
+    ///         let _held = condition.acquire().await;
+    ///         condition.wait().await;
+    ///     }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// {
+    ///     let _held = condition.acquire().await;
+    ///     condition.notify(1);
+    /// }
+    /// waits.await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn notify(&self, n: usize) {
         assert!(self.locked(), "cannot notify on un-acquired lock");
@@ -381,6 +596,27 @@ impl Condition {
     /// # Panics
     ///
     /// As [`notify`](Self::notify).
+    ///
+    /// Mirrors `Condition.notify_all`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let condition = asyncio::Condition::new();
+    /// let waits = asyncio::create_task({
+    ///     let condition = condition.clone();
+    ///     async move {
+    ///         let _held = condition.acquire().await;
+    ///         condition.wait().await;
+    ///     }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// {
+    ///     let _held = condition.acquire().await;
+    ///     condition.notify_all();
+    /// }
+    /// waits.await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn notify_all(&self) {
         assert!(self.locked(), "cannot notify on un-acquired lock");
@@ -430,6 +666,16 @@ struct SemaphoreState {
 
 impl Semaphore {
     /// A semaphore with `value` permits.
+    ///
+    /// Mirrors `asyncio.Semaphore(value)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::Semaphore::new(2);
+    /// let _permits = (semaphore.acquire().await, semaphore.acquire().await);
+    /// assert!(semaphore.locked());
+    /// # });
+    /// ```
     pub fn new(value: usize) -> Self {
         Self::bounded(value, usize::MAX)
     }
@@ -445,6 +691,17 @@ impl Semaphore {
     }
 
     /// Whether a permit would have to be waited for.
+    ///
+    /// Mirrors `Semaphore.locked`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::Semaphore::new(1);
+    /// assert!(!semaphore.locked());
+    /// let _permit = semaphore.acquire().await;
+    /// assert!(semaphore.locked());
+    /// # });
+    /// ```
     pub fn locked(&self) -> bool {
         self.state.value.get() == 0 || !self.state.waiters.all_cancelled()
     }
@@ -454,6 +711,18 @@ impl Semaphore {
     /// # Cancellation
     ///
     /// No permit is taken; one that had come goes to the next in line.
+    ///
+    /// Mirrors `Semaphore.acquire`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::Semaphore::new(1);
+    /// let permit = semaphore.acquire().await;
+    /// assert!(asyncio::wait_for(semaphore.acquire(), 1).await.is_err());
+    /// drop(permit);
+    /// let _permit = semaphore.acquire().await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = SemaphoreGuard> {
         self.acquire_at(Location::caller())
@@ -483,6 +752,16 @@ impl Semaphore {
     /// # Panics
     ///
     /// `BoundedSemaphore released too many times`, for one of those.
+    ///
+    /// Mirrors `Semaphore.release`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::Semaphore::new(0);
+    /// semaphore.release();
+    /// let _permit = semaphore.acquire().await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn release(&self) {
         let value = self.state.value.get();
@@ -531,6 +810,15 @@ pub struct SemaphoreGuard {
 
 impl SemaphoreGuard {
     /// Keeps the permit, for a [`Semaphore::release`] elsewhere.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::Semaphore::new(1);
+    /// semaphore.acquire().await.forget();
+    /// assert!(semaphore.locked());
+    /// semaphore.release();
+    /// # });
+    /// ```
     pub fn forget(mut self) {
         self.semaphore = None;
     }
@@ -563,6 +851,16 @@ pub struct BoundedSemaphore {
 
 impl BoundedSemaphore {
     /// A semaphore with `value` permits, and never more.
+    ///
+    /// Mirrors `asyncio.BoundedSemaphore(value)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::BoundedSemaphore::new(2);
+    /// let _permits = (semaphore.acquire().await, semaphore.acquire().await);
+    /// assert!(semaphore.locked());
+    /// # });
+    /// ```
     pub fn new(value: usize) -> Self {
         Self {
             state: Semaphore::bounded(value, value).state,
@@ -576,6 +874,17 @@ impl BoundedSemaphore {
     }
 
     /// As [`Semaphore::locked`].
+    ///
+    /// Mirrors `BoundedSemaphore.locked`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::BoundedSemaphore::new(1);
+    /// assert!(!semaphore.locked());
+    /// let _permit = semaphore.acquire().await;
+    /// assert!(semaphore.locked());
+    /// # });
+    /// ```
     pub fn locked(&self) -> bool {
         self.as_semaphore().locked()
     }
@@ -585,6 +894,18 @@ impl BoundedSemaphore {
     /// # Cancellation
     ///
     /// As [`Semaphore::acquire`].
+    ///
+    /// Mirrors `BoundedSemaphore.acquire`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::BoundedSemaphore::new(1);
+    /// let permit = semaphore.acquire().await;
+    /// assert!(asyncio::wait_for(semaphore.acquire(), 1).await.is_err());
+    /// drop(permit);
+    /// let _permit = semaphore.acquire().await;
+    /// # });
+    /// ```
     #[track_caller]
     pub fn acquire(&self) -> impl Future<Output = SemaphoreGuard> {
         self.acquire_at(Location::caller())
@@ -599,6 +920,17 @@ impl BoundedSemaphore {
     /// # Panics
     ///
     /// `BoundedSemaphore released too many times`.
+    ///
+    /// Mirrors `BoundedSemaphore.release`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let semaphore = asyncio::BoundedSemaphore::new(1);
+    /// semaphore.acquire().await.forget();
+    /// semaphore.release();
+    /// assert!(!semaphore.locked());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn release(&self) {
         self.as_semaphore().release();
@@ -651,6 +983,14 @@ impl Barrier {
     /// # Panics
     ///
     /// `parties must be > 0`.
+    ///
+    /// Mirrors `asyncio.Barrier(parties)`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert_eq!(asyncio::Barrier::new(2).parties(), 2);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn new(parties: usize) -> Self {
         assert!(parties > 0, "parties must be > 0");
@@ -673,6 +1013,20 @@ impl Barrier {
     /// # Cancellation
     ///
     /// The task counts no more.
+    ///
+    /// Mirrors `Barrier.wait`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let barrier = asyncio::Barrier::new(2);
+    /// let (one, other) = asyncio::gather!(
+    ///     { let barrier = barrier.clone(); async move { barrier.wait().await } },
+    ///     { let barrier = barrier.clone(); async move { barrier.wait().await } },
+    /// )
+    /// .await;
+    /// assert_ne!(one.unwrap(), other.unwrap());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> impl Future<Output = Result<usize, BrokenBarrierError>> {
         self.wait_at(Location::caller())
@@ -707,6 +1061,22 @@ impl Barrier {
     /// # Cancellation
     ///
     /// Before it has begun, it leaves the barrier as it is.
+    ///
+    /// Mirrors `Barrier.reset`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let barrier = asyncio::Barrier::new(2);
+    /// let waits = asyncio::create_task({
+    ///     let barrier = barrier.clone();
+    ///     async move { barrier.wait().await }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// barrier.reset().await;
+    /// assert_eq!(waits.await, Err(asyncio::BrokenBarrierError));
+    /// assert!(!barrier.broken());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn reset(&self) -> impl Future<Output = ()> {
         self.reset_at(Location::caller())
@@ -727,6 +1097,22 @@ impl Barrier {
     /// # Cancellation
     ///
     /// Before it has begun, it leaves the barrier as it is.
+    ///
+    /// Mirrors `Barrier.abort`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let barrier = asyncio::Barrier::new(2);
+    /// let waits = asyncio::create_task({
+    ///     let barrier = barrier.clone();
+    ///     async move { barrier.wait().await }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// barrier.abort().await;
+    /// assert_eq!(waits.await, Err(asyncio::BrokenBarrierError));
+    /// assert!(barrier.broken());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn abort(&self) -> impl Future<Output = ()> {
         self.abort_at(Location::caller())
@@ -739,11 +1125,34 @@ impl Barrier {
     }
 
     /// How many tasks it is for.
+    ///
+    /// Mirrors `Barrier.parties`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert_eq!(asyncio::Barrier::new(3).parties(), 3);
+    /// # });
+    /// ```
     pub fn parties(&self) -> usize {
         self.state.parties
     }
 
     /// How many tasks wait.
+    ///
+    /// Mirrors `Barrier.n_waiting`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let barrier = asyncio::Barrier::new(2);
+    /// let waits = asyncio::create_task({
+    ///     let barrier = barrier.clone();
+    ///     async move { barrier.wait().await }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// assert_eq!(barrier.n_waiting(), 1);
+    /// waits.cancel();
+    /// # });
+    /// ```
     pub fn n_waiting(&self) -> usize {
         match self.state.phase.get() {
             Phase::Filling => self.state.count.get(),
@@ -752,6 +1161,17 @@ impl Barrier {
     }
 
     /// Whether it was aborted.
+    ///
+    /// Mirrors `Barrier.broken`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let barrier = asyncio::Barrier::new(2);
+    /// assert!(!barrier.broken());
+    /// barrier.abort().await;
+    /// assert!(barrier.broken());
+    /// # });
+    /// ```
     pub fn broken(&self) -> bool {
         self.state.phase.get() == Phase::Broken
     }

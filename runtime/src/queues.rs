@@ -28,12 +28,32 @@ macro_rules! queue {
 
         impl<T $(: $bound)?> $queue<T> {
             /// A queue without a limit.
+            ///
+            /// Mirrors `Queue()`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put_nowait(1).unwrap();
+            /// assert_eq!(queue.maxsize(), 0);
+            /// # });
+            /// ```
             #[must_use]
             pub fn new() -> Self {
                 Self::with_maxsize(0)
             }
 
             /// A queue that holds `maxsize` items at most; zero is no limit, as in Python.
+            ///
+            /// Mirrors `Queue(maxsize)`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::with_maxsize(1);")]
+            /// queue.put_nowait(1).unwrap();
+            /// assert!(queue.put_nowait(2).is_err());
+            /// # });
+            /// ```
             pub fn with_maxsize(maxsize: usize) -> Self {
                 Self {
                     state: Rc::new(QueueState {
@@ -50,21 +70,63 @@ macro_rules! queue {
             }
 
             /// How many items it holds.
+            ///
+            /// Mirrors `Queue.qsize`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put_nowait(1).unwrap();
+            /// assert_eq!(queue.qsize(), 1);
+            /// # });
+            /// ```
             pub fn qsize(&self) -> usize {
                 self.state.items.borrow().count()
             }
 
             /// The limit; zero for none.
+            ///
+            /// Mirrors `Queue.maxsize`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::with_maxsize(2);")]
+            /// queue.put_nowait(1).unwrap();
+            /// assert_eq!(queue.maxsize(), 2);
+            /// # });
+            /// ```
             pub fn maxsize(&self) -> usize {
                 self.state.maxsize
             }
 
             /// Whether it holds nothing.
+            ///
+            /// Mirrors `Queue.empty`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// assert!(queue.empty());
+            /// queue.put_nowait(1).unwrap();
+            /// assert!(!queue.empty());
+            /// # });
+            /// ```
             pub fn empty(&self) -> bool {
                 self.qsize() == 0
             }
 
             /// Whether it holds as many items as it may.
+            ///
+            /// Mirrors `Queue.full`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::with_maxsize(1);")]
+            /// assert!(!queue.full());
+            /// queue.put_nowait(1).unwrap();
+            /// assert!(queue.full());
+            /// # });
+            /// ```
             pub fn full(&self) -> bool {
                 self.state.maxsize > 0 && self.qsize() >= self.state.maxsize
             }
@@ -78,6 +140,16 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// The item is not put, and is dropped.
+            ///
+            /// Mirrors `Queue.put`.
+            ///
+            /// ```
+            /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::with_maxsize(1);")]
+            /// queue.put(1).await.unwrap();
+            /// assert!(asyncio::wait_for(queue.put(2), 1).await.is_err()); // there is no room
+            /// # });
+            /// ```
             #[track_caller]
             pub fn put(&self, item: T) -> impl Future<Output = Result<(), QueueShutDown>> {
                 self.put_at(item, Location::caller())
@@ -107,6 +179,16 @@ macro_rules! queue {
             ///
             /// When the queue was shut down: use [`put`](Self::put), or ask [`is_shut_down`](Self::is_shut_down),
             /// where that may be.
+            ///
+            /// Mirrors `Queue.put_nowait`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::with_maxsize(1);")]
+            /// assert!(queue.put_nowait(1).is_ok());
+            /// assert_eq!(queue.put_nowait(2), Err(asyncio::QueueFull(2)));
+            /// # });
+            /// ```
             #[track_caller]
             pub fn put_nowait(&self, item: T) -> Result<(), QueueFull<T>> {
                 assert!(!self.is_shut_down(), "{QueueShutDown}");
@@ -126,6 +208,18 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// No item is taken; one that was on its way goes to the next in line.
+            ///
+            /// Mirrors `Queue.get`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put(1).await.unwrap();
+            /// queue.shutdown(false);
+            /// assert_eq!(queue.get().await, Ok(1));
+            /// assert_eq!(queue.get().await, Err(asyncio::QueueShutDown));
+            /// # });
+            /// ```
             #[track_caller]
             pub fn get(&self) -> impl Future<Output = Result<T, QueueShutDown>> {
                 self.get_at(Location::caller())
@@ -148,6 +242,17 @@ macro_rules! queue {
             /// # Errors
             ///
             /// [`QueueEmpty`].
+            ///
+            /// Mirrors `Queue.get_nowait`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// assert_eq!(queue.get_nowait(), Err(asyncio::QueueEmpty));
+            /// queue.put_nowait(1).unwrap();
+            /// assert_eq!(queue.get_nowait(), Ok(1));
+            /// # });
+            /// ```
             pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
                 let item = self.state.items.borrow_mut().take_next();
                 let item = item.ok_or(QueueEmpty)?;
@@ -160,6 +265,18 @@ macro_rules! queue {
             /// # Panics
             ///
             /// `task_done() called too many times`.
+            ///
+            /// Mirrors `Queue.task_done`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put(1).await.unwrap();
+            /// let _item = queue.get().await.unwrap();
+            /// queue.task_done();
+            /// queue.join().await;
+            /// # });
+            /// ```
             #[track_caller]
             pub fn task_done(&self) {
                 let unfinished = self.state.unfinished.get();
@@ -172,6 +289,17 @@ macro_rules! queue {
             /// # Cancellation
             ///
             /// Raises, and leaves the queue as it is.
+            ///
+            /// Mirrors `Queue.join`.
+            ///
+            /// ```
+            /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.join().await; // nothing was put
+            /// queue.put(1).await.unwrap();
+            /// assert!(asyncio::wait_for(queue.join(), 1).await.is_err());
+            /// # });
+            /// ```
             #[track_caller]
             pub fn join(&self) -> impl Future<Output = ()> {
                 self.join_at(Location::caller())
@@ -185,6 +313,17 @@ macro_rules! queue {
 
             /// Has [`put`](Self::put) refuse items, and [`get`](Self::get) end when the queue is empty;
             /// with `immediate`, at once: what it holds is dropped and counts as done.
+            ///
+            /// Mirrors `Queue.shutdown`.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put(1).await.unwrap();
+            /// queue.shutdown(true);
+            /// assert!(queue.get().await.is_err());
+            /// # });
+            /// ```
             pub fn shutdown(&self, immediate: bool) {
                 self.state.is_shut_down.set(true);
                 if immediate {
@@ -198,6 +337,15 @@ macro_rules! queue {
             }
 
             /// Whether [`shutdown`](Self::shutdown) was called.
+            ///
+            /// ```
+            /// # asyncio::run(async {
+            #[doc = concat!("let queue = asyncio::", stringify!($queue), "::new();")]
+            /// queue.put(1).await.unwrap();
+            /// queue.shutdown(false);
+            /// assert!(queue.is_shut_down());
+            /// # });
+            /// ```
             pub fn is_shut_down(&self) -> bool {
                 self.state.is_shut_down.get()
             }

@@ -107,36 +107,132 @@ impl CreateSubprocess {
     }
 
     /// What its standard input is: ours unless set.
+    ///
+    /// Mirrors `stdin=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::null())
+    ///     .await?;
+    /// assert_eq!(process.wait().await?, 0);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.command.stdin(stdin);
         self
     }
 
     /// What its standard output is: ours unless set.
+    ///
+    /// Mirrors `stdout=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo hello")
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.communicate("").await?.0, b"hello\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
         self
     }
 
     /// What its standard error is: ours unless set.
+    ///
+    /// Mirrors `stderr=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo oh >&2")
+    ///     .stderr(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.communicate("").await?.1, b"oh\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
         self.command.stderr(stderr);
         self
     }
 
     /// Sets a variable of its environment.
+    ///
+    /// Mirrors `env=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo $NAME")
+    ///     .env("NAME", "ada")
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.communicate("").await?.0, b"ada\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Starts it with an empty environment, but for what [`env`](Self::env) sets.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo $NAME $HOME")
+    ///     .env_clear()
+    ///     .env("NAME", "ada")
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.communicate("").await?.0, b"ada\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn env_clear(mut self) -> Self {
         self.command.env_clear();
         self
     }
 
     /// Sets its working directory: Python's `cwd=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("pwd")
+    ///     .current_dir("/")
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.communicate("").await?.0, b"/\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn current_dir(mut self, path: impl AsRef<Path>) -> Self {
         self.command.current_dir(path);
         self
@@ -147,6 +243,24 @@ impl CreateSubprocess {
     /// # Panics
     ///
     /// `Limit cannot be <= 0`.
+    ///
+    /// Mirrors `limit=`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo a long line")
+    ///     .limit(4)
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert!(process.stdout().unwrap().readline().await.is_err());
+    /// process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     #[track_caller]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = check_limit(limit);
@@ -246,26 +360,111 @@ impl Process {
     }
 
     /// Its number.
+    ///
+    /// Mirrors `Process.pid`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("exit 0").await?;
+    /// assert_ne!(process.pid(), std::process::id());
+    /// process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn pid(&self) -> u32 {
         self.state.pid
     }
 
     /// Its standard input, when that is a pipe.
+    ///
+    /// Mirrors `Process.stdin`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("read line; exit $line")
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .await?;
+    /// process.stdin().unwrap().write("3\n");
+    /// assert_eq!(process.wait().await?, 3);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stdin(&self) -> Option<&StreamWriter> {
         self.state.stdin.as_ref()
     }
 
     /// Its standard output, when that is a pipe.
+    ///
+    /// Mirrors `Process.stdout`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo hello")
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.stdout().unwrap().readline().await?, b"hello\n");
+    /// process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stdout(&self) -> Option<&StreamReader> {
         self.state.stdout.as_ref()
     }
 
     /// Its standard error, when that is a pipe.
+    ///
+    /// Mirrors `Process.stderr`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("echo oh >&2")
+    ///     .stderr(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.stderr().unwrap().readline().await?, b"oh\n");
+    /// process.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn stderr(&self) -> Option<&StreamReader> {
         self.state.stderr.as_ref()
     }
 
     /// What it returned, or minus the number of the signal that ended it; none while it runs.
+    ///
+    /// Mirrors `Process.returncode`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .await?;
+    /// assert_eq!(process.returncode(), None);
+    /// process.kill()?;
+    /// process.wait().await?;
+    /// assert_eq!(process.returncode(), Some(-9));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn returncode(&self) -> Option<i32> {
         self.poll_status().map(code)
     }
@@ -291,6 +490,20 @@ impl Process {
     /// # Cancellation
     ///
     /// Raises, and leaves the process to itself.
+    ///
+    /// Mirrors `Process.wait`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_shell("exit 3").await?;
+    /// assert_eq!(process.wait().await?, 3);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> impl Future<Output = io::Result<i32>> {
         called(Location::caller(), self.waiting())
@@ -316,6 +529,24 @@ impl Process {
     /// # Cancellation
     ///
     /// Raises, and leaves the process to itself; what was read so far is lost.
+    ///
+    /// Mirrors `Process.communicate`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .stdout(std::process::Stdio::piped())
+    ///     .await?;
+    /// let (stdout, stderr) = process.communicate("hello").await?;
+    /// assert_eq!((stdout.as_slice(), stderr.as_slice()), (&b"hello"[..], &b""[..]));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     #[track_caller]
     pub fn communicate(
         &self,
@@ -349,6 +580,24 @@ impl Process {
     /// # Errors
     ///
     /// Of the kind `NotFound` when it has ended already.
+    ///
+    /// Mirrors `Process.kill`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .await?;
+    /// process.kill()?;
+    /// assert_eq!(process.wait().await?, -9);
+    /// assert!(process.kill().is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn kill(&self) -> io::Result<()> {
         self.check_running()?;
         self.running().child.kill()
@@ -359,6 +608,23 @@ impl Process {
     /// # Errors
     ///
     /// As [`kill`](Self::kill).
+    ///
+    /// Mirrors `Process.terminate`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .await?;
+    /// process.terminate()?;
+    /// assert_eq!(process.wait().await?, -15);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     pub fn terminate(&self) -> io::Result<()> {
         #[cfg(unix)]
         return self.send_signal(crate::Signal::Term);
@@ -371,6 +637,23 @@ impl Process {
     /// # Errors
     ///
     /// As [`kill`](Self::kill).
+    ///
+    /// Mirrors `Process.send_signal`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let process = asyncio::create_subprocess_exec("cat", ["-"])
+    ///     .stdin(std::process::Stdio::piped())
+    ///     .await?;
+    /// process.send_signal(asyncio::Signal::Hup)?;
+    /// assert_eq!(process.wait().await?, -1);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     #[cfg(unix)]
     pub fn send_signal(&self, signal: crate::Signal) -> io::Result<()> {
         let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(|| {

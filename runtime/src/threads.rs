@@ -152,6 +152,13 @@ impl ThreadPoolExecutor {
     /// # Panics
     ///
     /// `max_workers must be greater than 0`.
+    ///
+    /// Mirrors `ThreadPoolExecutor(max_workers)`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// assert_eq!(pool.submit(|| 6 * 7).result(None::<u32>), Ok(42));
+    /// ```
     #[track_caller]
     pub fn new(max_workers: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -174,6 +181,14 @@ impl ThreadPoolExecutor {
     ///
     /// `cannot schedule new futures after shutdown`; `can't start new thread` when the system has
     /// none for the first one.
+    ///
+    /// Mirrors `Executor.submit`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let answer = pool.submit(|| 6 * 7);
+    /// assert_eq!(answer.result(None::<u32>), Ok(42));
+    /// ```
     #[track_caller]
     pub fn submit<F, T>(&self, function: F) -> ConcurrentFuture<T>
     where
@@ -191,6 +206,15 @@ impl ThreadPoolExecutor {
 
     /// Takes no more work, and waits until what was submitted is done and the threads have ended.
     /// It blocks: not for the thread of a loop.
+    ///
+    /// Mirrors `Executor.shutdown`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let answer = pool.submit(|| 6 * 7);
+    /// pool.shutdown();
+    /// assert!(answer.done());
+    /// ```
     pub fn shutdown(&self) {
         let pool = &self.owner.pool;
         pool.close();
@@ -404,22 +428,76 @@ impl<T> ConcurrentFuture<T> {
     }
 
     /// Whether it has a result, or was cancelled.
+    ///
+    /// Mirrors `Future.done`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let (go, wait) = std::sync::mpsc::channel();
+    /// let work = pool.submit(move || wait.recv());
+    /// assert!(!work.done());
+    /// go.send(()).unwrap();
+    /// pool.shutdown();
+    /// assert!(work.done());
+    /// ```
     pub fn done(&self) -> bool {
         self.stage().is_done()
     }
 
     /// Whether a thread is at it.
+    ///
+    /// Mirrors `Future.running`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let (go, wait) = std::sync::mpsc::channel();
+    /// let (begin, begun) = std::sync::mpsc::channel();
+    /// let work = pool.submit(move || {
+    ///     begin.send(()).unwrap();
+    ///     wait.recv()
+    /// });
+    /// begun.recv().unwrap();
+    /// assert!(work.running());
+    /// go.send(()).unwrap();
+    /// pool.shutdown();
+    /// assert!(!work.running());
+    /// ```
     pub fn running(&self) -> bool {
         self.stage() == Stage::Running
     }
 
     /// Whether it was cancelled.
+    ///
+    /// Mirrors `Future.cancelled`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let (go, wait) = std::sync::mpsc::channel();
+    /// let first = pool.submit(move || wait.recv());
+    /// let second = pool.submit(|| 6 * 7);
+    /// second.cancel();
+    /// assert!(second.cancelled() && !first.cancelled());
+    /// go.send(()).unwrap();
+    /// ```
     pub fn cancelled(&self) -> bool {
         self.stage() == Stage::Cancelled
     }
 
     /// Cancels it; false when it is running on a thread or done. A coroutine that it stands for is
     /// cancelled in its loop.
+    ///
+    /// Mirrors `Future.cancel`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let (go, wait) = std::sync::mpsc::channel();
+    /// let _first = pool.submit(move || wait.recv());
+    /// let second = pool.submit(|| 6 * 7);
+    /// assert!(second.cancel()); // the one thread is at the first
+    /// go.send(()).unwrap();
+    /// pool.shutdown();
+    /// assert!(second.cancelled());
+    /// ```
     pub fn cancel(&self) -> bool {
         let stage = self.stage();
         if stage == Stage::Pending {
@@ -429,6 +507,16 @@ impl<T> ConcurrentFuture<T> {
     }
 
     /// Has `callback` called when it is done, on the thread that ends it; at once if it is done.
+    ///
+    /// Mirrors `Future.add_done_callback`.
+    ///
+    /// ```
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let work = pool.submit(|| 6 * 7);
+    /// work.add_done_callback(move || sender.send("done").unwrap());
+    /// assert_eq!(receiver.recv(), Ok("done"));
+    /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce() + Send + 'static) {
         let mut slot = lock(&self.shared.slot);
         if slot.stage.is_done() {
@@ -743,6 +831,14 @@ impl EventLoop {
 
     /// Sets the executor of [`to_thread`] and of [`run_in_executor`](Self::run_in_executor)
     /// without one. Mirrors `loop.set_default_executor`.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let pool = asyncio::ThreadPoolExecutor::new(1);
+    /// asyncio::get_running_loop().set_default_executor(&pool);
+    /// assert_eq!(asyncio::to_thread(|| 6 * 7).await, 42);
+    /// # });
+    /// ```
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
         let default = DefaultExecutor::from(executor.clone());
         drop(self.inner.replace_default_executor(Some(default)));

@@ -194,6 +194,22 @@ impl EventLoop {
     /// Ends [`add_signal_handler`](Self::add_signal_handler); whether there was one. When no loop
     /// handles the signal any more it does what it does by default, which for many is to end the
     /// process; Ctrl-C is [`run`](crate::run)'s again.
+    ///
+    /// Mirrors `loop.remove_signal_handler`.
+    ///
+    /// ```
+    /// # #[cfg(unix)]
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let event_loop = asyncio::get_running_loop();
+    /// event_loop.add_signal_handler(asyncio::Signal::Usr1, || println!("SIGUSR1"))?;
+    /// assert!(event_loop.remove_signal_handler(asyncio::Signal::Usr1));
+    /// assert!(!event_loop.remove_signal_handler(asyncio::Signal::Usr1));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
     #[cfg(feature = "signals")]
     pub fn remove_signal_handler(&self, signal: Signal) -> bool {
         self.unwatch(Watched::Signal(signal))

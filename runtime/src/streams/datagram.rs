@@ -73,18 +73,56 @@ pub struct CreateDatagramEndpoint {
 
 impl CreateDatagramEndpoint {
     /// Where it is reached: any free port and every address unless set. Port 0 is any free one.
+    ///
+    /// Mirrors `local_addr=`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// assert!(endpoint.sockname()?.ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn local_addr(mut self, host: impl Into<String>, port: u16) -> Self {
         self.local = Some((host.into(), port));
         self
     }
 
     /// Whom it talks to, and no one else: what others send is not received.
+    ///
+    /// Mirrors `remote_addr=`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// let port = server.sockname()?.port();
+    /// let client = asyncio::create_datagram_endpoint().remote_addr("127.0.0.1", port).await?;
+    /// assert_eq!(client.peername()?, server.sockname()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remote_addr(mut self, host: impl Into<String>, port: u16) -> Self {
         self.remote = Some((host.into(), port));
         self
     }
 
     /// Whether it may send to a broadcast address.
+    ///
+    /// Mirrors `allow_broadcast=`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint()
+    ///     .local_addr("0.0.0.0", 0)
+    ///     .allow_broadcast(true)
+    ///     .await?;
+    /// assert!(!endpoint.is_closing());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn allow_broadcast(mut self, allow_broadcast: bool) -> Self {
         self.allow_broadcast = allow_broadcast;
         self
@@ -290,6 +328,18 @@ impl DatagramEndpoint {
     /// # Cancellation
     ///
     /// Raises, and loses nothing.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// let port = server.sockname()?.port();
+    /// let client = asyncio::create_datagram_endpoint().remote_addr("127.0.0.1", port).await?;
+    /// client.send("ping").await?;
+    /// assert_eq!(server.recvfrom().await?, (b"ping".to_vec(), client.sockname()?));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn recvfrom(&self) -> impl Future<Output = io::Result<(Vec<u8>, SocketAddr)>> {
         called(Location::caller(), self.receiving())
@@ -322,6 +372,16 @@ impl DatagramEndpoint {
     /// # Cancellation
     ///
     /// Raises, and the datagram is not sent.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// endpoint.sendto("to myself", endpoint.sockname()?).await?;
+    /// assert_eq!(endpoint.recvfrom().await?.0, b"to myself");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn sendto(
         &self,
@@ -340,6 +400,18 @@ impl DatagramEndpoint {
     /// # Errors
     ///
     /// As [`sendto`](Self::sendto), and when there is no remote address.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// let port = server.sockname()?.port();
+    /// let client = asyncio::create_datagram_endpoint().remote_addr("127.0.0.1", port).await?;
+    /// client.send("ping").await?;
+    /// assert_eq!(server.recvfrom().await?.0, b"ping");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn send(&self, data: impl AsRef<[u8]>) -> impl Future<Output = io::Result<()>> {
         called(Location::caller(), async move {
@@ -361,6 +433,18 @@ impl DatagramEndpoint {
     }
 
     /// Closes it; who waits for it gets an error. There is nothing that is still to be sent.
+    ///
+    /// Mirrors `transport.close`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// endpoint.close();
+    /// assert!(endpoint.recvfrom().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         let socket = lock(&self.state.socket).take();
         drop(socket);
@@ -370,6 +454,18 @@ impl DatagramEndpoint {
     }
 
     /// Whether it is closed.
+    ///
+    /// Mirrors `transport.is_closing`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// endpoint.close();
+    /// assert!(endpoint.is_closing());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_closing(&self) -> bool {
         lock(&self.state.socket).is_none()
     }
@@ -379,6 +475,15 @@ impl DatagramEndpoint {
     /// # Errors
     ///
     /// Of the kind `NotConnected` when the endpoint is closed.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// assert_ne!(endpoint.sockname()?.port(), 0); // the one that it was given
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sockname(&self) -> io::Result<SocketAddr> {
         self.socket()?.get_ref().local_addr()
     }
@@ -389,6 +494,15 @@ impl DatagramEndpoint {
     /// # Errors
     ///
     /// Of the kind `NotConnected` when there is none, or the endpoint is closed.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let endpoint = asyncio::create_datagram_endpoint().local_addr("127.0.0.1", 0).await?;
+    /// assert!(endpoint.peername().is_err()); // it talks to anybody
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn peername(&self) -> io::Result<SocketAddr> {
         self.socket()?.get_ref().peer_addr()
     }

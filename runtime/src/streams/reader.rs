@@ -96,6 +96,15 @@ impl StreamReader {
     /// # Panics
     ///
     /// `Limit cannot be <= 0`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let lines = asyncio::StreamReader::with_limit(4, &b"a long line\n"[..]);
+    /// assert!(lines.readline().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn with_limit(limit: usize, source: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let (limit, names) = (check_limit(limit), Names::default());
@@ -124,6 +133,19 @@ impl StreamReader {
     /// # Errors
     ///
     /// What the connection was lost by.
+    ///
+    /// Mirrors `StreamReader.read`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"hello"[..]);
+    /// assert_eq!(reader.read(4).await?, b"hell");
+    /// assert_eq!(reader.read(4).await?, b"o");
+    /// assert_eq!(reader.read(4).await?, b"");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn read(&self, n: usize) -> impl Future<Output = io::Result<Vec<u8>>> {
         called(Location::caller(), self.reading(n))
@@ -146,6 +168,15 @@ impl StreamReader {
     /// # Cancellation
     ///
     /// Raises; what was read so far is lost, as in Python.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"one\ntwo\n"[..]);
+    /// assert_eq!(reader.read_to_end().await?, b"one\ntwo\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn read_to_end(&self) -> impl Future<Output = io::Result<Vec<u8>>> {
         called(Location::caller(), self.reading_to_end())
@@ -167,6 +198,18 @@ impl StreamReader {
     /// # Errors
     ///
     /// [`IncompleteReadError`], with what there was, when the stream ends before.
+    ///
+    /// Mirrors `StreamReader.readexactly`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"hello"[..]);
+    /// assert_eq!(reader.readexactly(4).await?, b"hell");
+    /// assert!(reader.readexactly(4).await.is_err()); // there is one byte
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn readexactly(&self, n: usize) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
         called(Location::caller(), self.reading_exactly(n))
@@ -196,6 +239,19 @@ impl StreamReader {
     /// As [`read`](Self::read), and [`LimitOverrunError`] within an [`io::Error`] (of the kind
     /// `InvalidData`) when the line is longer than the limit; it is dropped then, as far as it has
     /// come.
+    ///
+    /// Mirrors `StreamReader.readline`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"one\ntwo"[..]);
+    /// assert_eq!(reader.readline().await?, b"one\n");
+    /// assert_eq!(reader.readline().await?, b"two");
+    /// assert_eq!(reader.readline().await?, b"");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn readline(&self) -> impl Future<Output = io::Result<Vec<u8>>> {
         called(Location::caller(), self.reading_line())
@@ -232,6 +288,18 @@ impl StreamReader {
     /// # Panics
     ///
     /// `Separator should be at least one-byte string`.
+    ///
+    /// Mirrors `StreamReader.readuntil`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"one;two;"[..]);
+    /// assert_eq!(reader.readuntil(";").await?, b"one;");
+    /// assert_eq!(reader.readuntil(";").await?, b"two;");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn readuntil(
         &self,
@@ -304,6 +372,19 @@ impl StreamReader {
     }
 
     /// Whether everything was read and nothing more will come.
+    ///
+    /// Mirrors `StreamReader.at_eof`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let reader = asyncio::StreamReader::from_async_read(&b"hello"[..]);
+    /// assert!(!reader.at_eof());
+    /// reader.read_to_end().await?;
+    /// assert!(reader.at_eof());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn at_eof(&self) -> bool {
         self.connection.with(|state| {
             state.look();

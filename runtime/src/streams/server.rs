@@ -228,6 +228,18 @@ impl Server {
     /// # Panics
     ///
     /// `server is closed`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).start_serving(false).await?;
+    /// assert!(!server.is_serving());
+    /// server.start_serving();
+    /// assert!(server.is_serving());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn start_serving(&self) {
         let listeners = self.state.listeners.borrow().clone();
@@ -257,6 +269,22 @@ impl Server {
     /// # Cancellation
     ///
     /// Closes the server, waits until its connections are closed, and goes on raising.
+    ///
+    /// Mirrors `Server.serve_forever`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).await?;
+    /// asyncio::get_running_loop().call_soon({
+    ///     let server = server.clone();
+    ///     move || server.close()
+    /// });
+    /// assert!(asyncio::catch_cancelled(server.serve_forever()).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn serve_forever(&self) -> impl Future<Output = ()> {
         called(Location::caller(), self.serving_forever())
@@ -286,6 +314,19 @@ impl Server {
 
     /// Accepts no more. The connections that are open stay so;
     /// [`serve_forever`](Self::serve_forever) ends.
+    ///
+    /// Mirrors `Server.close`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).await?;
+    /// server.close();
+    /// assert!(server.addresses().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         let Some(listeners) = self.state.listeners.take() else {
             return;
@@ -310,12 +351,48 @@ impl Server {
     /// # Cancellation
     ///
     /// Raises; the server goes on.
+    ///
+    /// Mirrors `Server.wait_closed`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).await?;
+    /// server.close();
+    /// server.wait_closed().await; // there is no connection
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn wait_closed(&self) -> impl Future<Output = ()> {
         called(Location::caller(), self.state.clients.wait_closed())
     }
 
     /// Closes the connections that are open, after what is still to be sent.
+    ///
+    /// Mirrors `Server.close_clients`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = asyncio::start_server(
+    ///     |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    ///         writer.write("hello\n");
+    ///         reader.read(1).await.map(drop)
+    ///     },
+    ///     "127.0.0.1",
+    ///     0,
+    /// )
+    /// .await?;
+    /// let port = server.addresses()[0].port();
+    /// let (reader, _writer) = asyncio::open_connection("127.0.0.1", port).await?;
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// server.close_clients();
+    /// assert_eq!(reader.read_to_end().await?, b"");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close_clients(&self) {
         for connection in self.state.clients.connections() {
             connection.close();
@@ -323,6 +400,29 @@ impl Server {
     }
 
     /// Closes the connections that are open, at once.
+    ///
+    /// Mirrors `Server.abort_clients`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = asyncio::start_server(
+    ///     |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    ///         writer.write("hello\n");
+    ///         reader.read(1).await.map(drop)
+    ///     },
+    ///     "127.0.0.1",
+    ///     0,
+    /// )
+    /// .await?;
+    /// let port = server.addresses()[0].port();
+    /// let (reader, _writer) = asyncio::open_connection("127.0.0.1", port).await?;
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// server.abort_clients();
+    /// let _end_or_reset = reader.read_to_end().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort_clients(&self) {
         for connection in self.state.clients.connections() {
             connection.abort();
@@ -330,11 +430,35 @@ impl Server {
     }
 
     /// Whether it accepts.
+    ///
+    /// Mirrors `Server.is_serving`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).await?;
+    /// assert!(server.is_serving());
+    /// server.close();
+    /// assert!(!server.is_serving());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_serving(&self) -> bool {
         self.state.is_serving.get()
     }
 
     /// Where it listens; nothing when it is closed, or on a path. Mirrors `Server.sockets`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let handler = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 0).await?;
+    /// assert_ne!(server.addresses()[0].port(), 0); // the one that it was given
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.state.listeners.borrow();
         let listeners = listeners.iter().flatten();

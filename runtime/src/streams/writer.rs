@@ -115,6 +115,25 @@ impl StreamWriter {
     /// # Panics
     ///
     /// `Cannot call write() after write_eof()`.
+    ///
+    /// Mirrors `StreamWriter.write`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// writer.write("hello\n");
+    /// writer.drain().await?;
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn write(&self, data: impl AsRef<[u8]>) {
         self.connection().write(data.as_ref());
@@ -125,6 +144,25 @@ impl StreamWriter {
     /// # Panics
     ///
     /// As [`write`](Self::write).
+    ///
+    /// Mirrors `StreamWriter.writelines`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// writer.writelines(["hel", "lo\n"]);
+    /// writer.drain().await?;
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn writelines<I>(&self, data: I)
     where
@@ -150,6 +188,25 @@ impl StreamWriter {
     /// # Cancellation
     ///
     /// Raises; what was written is still sent.
+    ///
+    /// Mirrors `StreamWriter.drain`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// writer.write("hello\n");
+    /// writer.drain().await?; // there is room: it does not wait
+    /// assert_eq!(reader.readline().await?, b"hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn drain(&self) -> impl Future<Output = io::Result<()>> {
         called(Location::caller(), self.draining())
@@ -171,27 +228,120 @@ impl StreamWriter {
     }
 
     /// Sends what is buffered, and then the end: the peer reads no more, and may still write.
+    ///
+    /// Mirrors `StreamWriter.write_eof`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// writer.write("hello");
+    /// writer.write_eof();
+    /// assert_eq!(reader.read_to_end().await?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn write_eof(&self) {
         self.connection().write_eof();
     }
 
     /// Whether [`write_eof`](Self::write_eof) can be told from [`close`](Self::close): always, for
     /// sockets and pipes.
+    ///
+    /// Mirrors `StreamWriter.can_write_eof`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert!(writer.can_write_eof());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn can_write_eof(&self) -> bool {
         true
     }
 
     /// Closes the connection, both ends of it, after what is buffered is sent.
+    ///
+    /// Mirrors `StreamWriter.close`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// writer.close();
+    /// writer.wait_closed().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.connection().close();
     }
 
     /// Closes the connection at once; what is buffered is dropped. Mirrors `transport.abort`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// writer.abort();
+    /// assert!(writer.is_closing());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort(&self) {
         self.connection().abort();
     }
 
     /// Whether the connection is closed, or about to be.
+    ///
+    /// Mirrors `StreamWriter.is_closing`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert!(!writer.is_closing());
+    /// writer.close();
+    /// assert!(writer.is_closing());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_closing(&self) -> bool {
         self.connection().with(|state| state.is_closing())
     }
@@ -205,6 +355,26 @@ impl StreamWriter {
     /// # Cancellation
     ///
     /// Raises; the connection is closed all the same.
+    ///
+    /// Mirrors `StreamWriter.wait_closed`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// writer.write("hello\n");
+    /// writer.close();
+    /// writer.wait_closed().await?; // what was written is sent
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn wait_closed(&self) -> impl Future<Output = io::Result<()>> {
         let closed = self.connection().wait(|state| state.closed());
@@ -212,6 +382,22 @@ impl StreamWriter {
     }
 
     /// How many bytes are buffered. Mirrors `transport.get_write_buffer_size`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert_eq!(writer.get_write_buffer_size(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_write_buffer_size(&self) -> usize {
         self.connection().with(|state| state.unsent())
     }
@@ -264,17 +450,65 @@ impl StreamWriter {
 
     /// The limits of [`set_write_buffer_limits`](Self::set_write_buffer_limits), the low one first.
     /// Mirrors `transport.get_write_buffer_limits`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert_eq!(writer.get_write_buffer_limits(), (16 * 1024, 64 * 1024));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_write_buffer_limits(&self) -> (usize, usize) {
         let marks = self.connection().with(|state| state.marks());
         (marks.low, marks.high)
     }
 
     /// The address of the other end; none but for TCP. Mirrors `get_extra_info('peername')`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert_eq!(writer.peername().unwrap().port(), port);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn peername(&self) -> Option<SocketAddr> {
         self.connection().names.peer
     }
 
     /// The address of this end; none but for TCP. Mirrors `get_extra_info('sockname')`.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let echo = |reader: asyncio::StreamReader, writer: asyncio::StreamWriter| async move {
+    /// #     writer.write(reader.readline().await.unwrap());
+    /// #     writer.close();
+    /// # };
+    /// # let server = asyncio::start_server(echo, "127.0.0.1", 0).await?;
+    /// # let port = server.addresses()[0].port();
+    /// let (reader, writer) = asyncio::open_connection("127.0.0.1", port).await?; // to an echo
+    /// # let _ = reader;
+    /// assert_ne!(writer.sockname().unwrap().port(), port);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sockname(&self) -> Option<SocketAddr> {
         self.connection().names.own
     }
