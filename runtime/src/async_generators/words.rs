@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -133,11 +132,11 @@ impl Future for Suspended {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Resumed> {
-        // Written in both cases, so that of what `yield_here` writes nothing is left.
-        match mem::replace(&mut self.resumed, true) {
-            true => Poll::Ready(Resumed(())),
-            false => Poll::Pending,
+        if self.resumed {
+            return Poll::Ready(Resumed(()));
         }
+        self.resumed = true;
+        Poll::Pending
     }
 }
 
