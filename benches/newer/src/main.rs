@@ -40,6 +40,17 @@ fn echo() -> impl Coroutine<u64, Yield = u64, Return = ()> {
     }
 }
 
+/// The same as ours: sent an `Option`, and ended by `None`.
+fn echo_until_none() -> impl Coroutine<Option<u64>, Yield = u64, Return = ()> {
+    #[coroutine]
+    static move |_: Option<u64>| {
+        let mut last = 0;
+        while let Some(sent) = (yield last) {
+            last = sent ^ 1;
+        }
+    }
+}
+
 fn gen_count(n: u64) -> impl Iterator<Item = u64> {
     gen move {
         for i in 0..n {
@@ -266,6 +277,23 @@ const ROWS: &[Workload] = &[
         let g: Pin<Box<dyn Coroutine<u64, Yield = u64, Return = ()>>> = black_box(Box::pin(echo()));
         sends(g, n)
     }),
+    row(
+        "erased send",
+        "nightly's Box<dyn Coroutine>, sent an Option",
+        |n| {
+            type Sent = Pin<Box<dyn Coroutine<Option<u64>, Yield = u64, Return = ()>>>;
+            let mut g: Sent = black_box(Box::pin(echo_until_none()));
+            let mut send = |value| match g.as_mut().resume(value) {
+                CoroutineState::Yielded(x) => x,
+                CoroutineState::Complete(()) => 0,
+            };
+            let mut sum = send(None);
+            for i in 0..n {
+                sum ^= send(Some(black_box(i)));
+            }
+            sum
+        },
+    ),
     row(
         "from depth 10",
         "nightly's Box<dyn Coroutine>, loops",
