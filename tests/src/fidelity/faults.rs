@@ -10,6 +10,8 @@ pub struct Fault {
     pub name: String,
     /// The rule of CPython's that it breaks.
     pub rule: String,
+    /// The fuzzer's options that make programs about it, tried after those of every kind; empty where these do.
+    pub options: Vec<String>,
     /// The file, from the root of the workspace.
     pub file: PathBuf,
     /// The text as it is.
@@ -38,6 +40,7 @@ pub fn read() -> io::Result<Vec<Fault>> {
             faults.push(Fault {
                 name: name.to_owned(),
                 rule: rule.to_owned(),
+                options: Vec::new(),
                 file: PathBuf::new(),
                 find: String::new(),
                 with: String::new(),
@@ -47,10 +50,11 @@ pub fn read() -> io::Result<Vec<Fault>> {
         let fault = faults.last_mut().expect("a title comes first");
         let (mark, rest) = line.split_at(2);
         match mark {
+            "by" => fault.options = rest.split_whitespace().map(str::to_owned).collect(),
             "in" => fault.file = PathBuf::from(rest.trim()),
             "- " => add(&mut fault.find, rest),
             "+ " => add(&mut fault.with, rest),
-            _ => panic!("{line:?} begins with none of `in`, `-` and `+`"),
+            _ => panic!("{line:?} begins with none of `by`, `in`, `-` and `+`"),
         }
     }
     Ok(faults)
