@@ -171,7 +171,20 @@ fn a_task_is_shown_where_the_call_stands_that_it_awaits() {
         });
         turns().await;
         is_at(&shielding, line + 2);
-        for task in [gathering, waiting, shielding] {
+        // The only thread is busy: the name of the host is not resolved meanwhile.
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        let pool = asyncio::ThreadPoolExecutor::new(1);
+        asyncio::get_running_loop().set_default_executor(&pool);
+        drop(pool.submit(move || busy.recv()));
+        let handler = |_: asyncio::StreamReader, _: asyncio::StreamWriter| async {};
+        let line = line!();
+        let listening = create_task(async move {
+            drop(asyncio::start_server(handler, "localhost", 0).await); // two lines below `line`
+        });
+        turns().await;
+        is_at(&listening, line + 2);
+        drop(free);
+        for task in [gathering, waiting, shielding, listening] {
             task.cancel();
         }
     });

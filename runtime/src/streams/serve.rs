@@ -173,8 +173,9 @@ macro_rules! server_methods {
             type Output = io::Result<Server>;
             type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
 
+            #[track_caller]
             fn into_future(self) -> Self::IntoFuture {
-                Box::pin(async move {
+                let started = async move {
                     let (listeners, options) = (self.place.listen().await?, self.options);
                     #[cfg(unix)]
                     for (socket, _) in &listeners {
@@ -194,7 +195,9 @@ macro_rules! server_methods {
                         listening.collect()
                     });
                     Ok(server)
-                })
+                };
+                let place = std::panic::Location::caller();
+                Box::pin(crate::tasks::called(place, started))
             }
         }
 

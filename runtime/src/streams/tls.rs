@@ -433,13 +433,16 @@ impl IntoFuture for StartTls {
     type Output = io::Result<()>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
+    #[track_caller]
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
+        let started = async move {
             let connection = self.writer.connection();
             match self.side {
                 Side::Client(client) => client.start(connection).await,
                 Side::Server(server) => server.start(connection).await,
             }
-        })
+        };
+        let place = std::panic::Location::caller();
+        Box::pin(crate::tasks::called(place, started))
     }
 }
