@@ -40,10 +40,14 @@ for binary in $binaries; do
     folder=tests
     [ -e "runtime/tests/$name.rs" ] && folder=runtime
     [ -e "tests/language/tests/$name.rs" ] && folder=tests/language
+    # The assembly that encrypts: memcheck takes the tags that it makes for bytes that were never written.
+    undefined=yes
+    [ "$name" = tls ] && undefined=no
     # One test after the other: valgrind runs one thread at a time, and a spinning one would starve the rest.
     # shellcheck disable=SC2086 # several words
     if (cd $folder && valgrind --quiet --error-exitcode=99 --fair-sched=yes --leak-check=full \
-        --errors-for-leak-kinds=definite --show-leak-kinds=definite --suppressions="$suppressions" \
+        --errors-for-leak-kinds=definite --show-leak-kinds=definite \
+        --undef-value-errors=$undefined --suppressions="$suppressions" \
         "$binary" --test-threads=1 --skip agree --skip rust_analyzer $forgets) >"$report" 2>&1; then
         echo "$name: $(sed -n 's/^test result: //p' "$report")"
     else
