@@ -50,8 +50,13 @@ pub(super) fn is_in_program(place: &Location<'_>) -> bool {
     let ours = file!().strip_suffix("called.rs").unwrap_or(file!());
     let ours = ours.trim_end_matches(['/', '\\']).trim_end_matches("tasks");
     let file = place.file();
+    // What of it is compiled in a program's crate, some compilers know by its whole path.
+    let is_ours_whole = file
+        .strip_prefix(env!("CARGO_MANIFEST_DIR"))
+        .is_some_and(|rest| rest.get(1..4) == Some("src"));
     let is_foreign = |part: &str| file.contains(part) || file.replace('\\', "/").contains(part);
-    !file.starts_with(ours)
+    !is_ours_whole
+        && !file.starts_with(ours)
         && ![
             "/rustc/",
             "/rustlib/src/",
