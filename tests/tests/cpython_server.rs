@@ -98,12 +98,22 @@ fn wait_closed(server: &Server) -> Task<()> {
 #[test]
 fn wait_closed_basic() {
     run(async {
-        let server = start_server(echo_nothing, HOST, 0).await.unwrap();
+        let accepted = Event::new();
+        let serve = {
+            let accepted = accepted.clone();
+            move |reader, writer| {
+                accepted.set();
+                echo_nothing(reader, writer)
+            }
+        };
+        let server = start_server(serve, HOST, 0).await.unwrap();
         let mut waiting = vec![wait_closed(&server)];
         sleep(0).await;
         assert!(!waiting[0].done());
 
         let (_reader, writer) = open_connection(HOST, port(&server)).await.unwrap();
+        // A client is connected before the server has taken it in.
+        accepted.wait().await;
         waiting.push(wait_closed(&server));
         sleep(0).await;
         assert!(!waiting.iter().any(Task::done));
