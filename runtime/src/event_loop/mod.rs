@@ -47,6 +47,7 @@ mod sync {
 }
 pub(crate) use address::Address;
 pub use clock::Clock;
+#[cfg(feature = "threads")]
 pub(crate) use complete::take_ready;
 pub use handle::{EventLoop, get_event_loop, get_running_loop, new_event_loop, set_event_loop};
 pub use ready::{Handle, TimerHandle};
