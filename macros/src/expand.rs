@@ -647,6 +647,7 @@ fn generator_block(
     let make_way = if needs.checked || needs.delegates {
         quote_spanned!(span=> let mut #way = #words.carried(); let _ = &mut #way;)
     } else if needs.label {
+        // SAFETY: awaited at the top of a generator's body, whose words all stand in it directly and which does not delegate.
         quote_spanned!(span=> let mut #way = unsafe { #words.straight() }.await;)
     } else {
         TokenStream::new()
@@ -654,12 +655,15 @@ fn generator_block(
     let return_type = return_type(written);
     let make_words = if is_async {
         let made = quote_spanned!(return_type.span()=> #return_type.async_words());
+        // SAFETY: these words are used directly in the body: the label guard refuses them elsewhere, and what cannot be
+        // known to stand there gets the checked words.
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
             let #words = unsafe { #made }.await;
         }
     } else {
         let made = quote_spanned!(return_type.span()=> #return_type.words());
+        // SAFETY: as of those of an async generator.
         quote_spanned! {span=>
             use #private::ExchangeAny as _;
             let #words = unsafe { #made };
@@ -668,6 +672,7 @@ fn generator_block(
     };
     let run = match (needs.checked, is_async) {
         (false, _) => inner,
+        // SAFETY: here and in the next, it is awaited directly in the body whose words were made above.
         (true, false) => quote_spanned! {span=>
             let current = #private::Current::new();
             let #checked = current.words(#words);
