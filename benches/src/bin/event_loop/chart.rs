@@ -16,18 +16,37 @@ const FONT: &str = "sans-serif";
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
+/// `text` in lines that the width of a page has room for, broken at its spaces.
+fn wrapped(text: &str) -> Vec<String> {
+    const LETTERS: usize = 130;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < LETTERS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A panel of bars for each workload, two beside each other. Bars that are longer than three times ours are cut off there.
 pub(crate) fn bars(path: &Path, title: &str, rows: &[ShownRow]) -> Drawn {
     let tallest = |pair: &[ShownRow]| {
         let bars = pair.iter().map(|row| row.entries.len()).max().unwrap_or(0);
         i32::try_from(bars).map_or(0, |bars| bars * BAR + 50)
     };
-    let height: i32 = rows.chunks(2).map(tallest).sum::<i32>() + 40;
+    let title = wrapped(title);
+    let mut top = 22 + 18 * i32::try_from(title.len())?;
+    let height: i32 = rows.chunks(2).map(tallest).sum::<i32>() + top;
     let size = (WIDTH, u32::try_from(height)?);
     let area = SVGBackend::new(path, size).into_drawing_area();
     area.fill(&WHITE)?;
-    area.draw(&Text::new(title.to_owned(), (12, 10), (FONT, 15)))?;
-    let mut top = 40;
+    for (line, y) in title.into_iter().zip((10..).step_by(18)) {
+        area.draw(&Text::new(line, (12, y), (FONT, 15)))?;
+    }
     for pair in rows.chunks(2) {
         for (column, row) in (0..).zip(pair) {
             panel(&area, (12 + column * 480, top), row)?;
@@ -100,6 +119,15 @@ pub(crate) struct Line<'a> {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// `10 k`, `1 M`.
+fn short(number: f64) -> String {
+    match number {
+        1e6.. => format!("{:.0} M", number / 1e6),
+        1e3.. => format!("{:.0} k", number / 1e3),
+        _ => format!("{number:.0}"),
+    }
+}
+
 /// What each costs over n, a panel for each kind, all axes alike and logarithmic: what is linear stays level.
 pub(crate) fn growth(path: &Path, title: &str, lines: &[Line<'_>]) -> Drawn {
     const COLUMNS: usize = 3;
@@ -124,6 +152,7 @@ pub(crate) fn growth(path: &Path, title: &str, lines: &[Line<'_>]) -> Drawn {
         let mut chart = ChartBuilder::on(&area)
             .caption(panel, (FONT, 13))
             .margin(6)
+            .margin_right(20)
             .x_label_area_size(18)
             .y_label_area_size(52)
             .build_cartesian_2d(
@@ -135,8 +164,8 @@ pub(crate) fn growth(path: &Path, title: &str, lines: &[Line<'_>]) -> Drawn {
             .light_line_style(TRANSPARENT)
             .x_labels(4)
             .y_labels(5)
-            .x_label_formatter(&|n| format!("{n:.0}"))
-            .y_label_formatter(&|cost| format!("{cost:.0}"))
+            .x_label_formatter(&|n| short(*n))
+            .y_label_formatter(&|cost| short(*cost))
             .draw()?;
         for line in lines.iter().filter(|line| line.panel == *panel) {
             let colour = if line.is_ours { OURS } else { PEER };
