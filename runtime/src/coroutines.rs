@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
+#[cfg(debug_assertions)]
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+#[cfg(debug_assertions)]
+use crate::tasks::chain::Entered;
 
 /// The object that a call of an [`#[asyncio::coroutine]`](macro@crate::coroutine) function gives.
 ///
@@ -228,6 +233,7 @@ impl<F: Future> Future for Coroutine<F> {
     type Output = F::Output;
 
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: `future` is pinned whenever the coroutine is: it is moved only by methods that take the coroutine by value, and
         // neither type has a `Drop` that would move it. `call` is never pinned.
@@ -239,6 +245,12 @@ impl<F: Future> Future for Coroutine<F> {
             return Poll::Pending;
         }
         call.mark_awaited();
+        #[cfg(debug_assertions)]
+        if let Some(entered) = Entered::coroutine::<Self>(Location::caller(), call.about) {
+            let polled = future.poll(cx);
+            entered.leave(polled.is_pending());
+            return polled;
+        }
         future.poll(cx)
     }
 }

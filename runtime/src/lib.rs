@@ -174,8 +174,9 @@ pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_s
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
 pub use tasks::cancellation::{catch_cancelled, finally};
 pub use tasks::{
-    AnyTask, AnyTaskWait, Sleep, Task, all_tasks, create_eager_task, create_task, current_task,
-    eager_task_factory, ensure_future, format_call_graph, print_call_graph, sleep,
+    AnyTask, AnyTaskWait, FrameCallGraphEntry, FutureCallGraph, Sleep, Task, all_tasks,
+    capture_call_graph, create_eager_task, create_task, current_task, eager_task_factory,
+    ensure_future, format_call_graph, print_call_graph, sleep,
 };
 #[cfg(feature = "threads")]
 pub use threads::{

@@ -13,7 +13,7 @@ use super::state::LoopState;
 use super::{context, driver};
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
-use crate::tasks::{AnyTask, Main};
+use crate::tasks::{AnyTask, Main, chain};
 
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
@@ -158,7 +158,7 @@ impl LoopState {
             Ready::Task(task) => {
                 if self.debug.get() {
                     self.timed(
-                        || task.step(self, main.as_deref_mut()),
+                        || chain::keeping(&task, || task.step(self, main.as_deref_mut())),
                         || format!("{:?}", AnyTask(task.clone())),
                     );
                 } else {

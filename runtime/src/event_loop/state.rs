@@ -38,7 +38,7 @@ pub(crate) struct LoopState {
     pub(super) is_parked: Cell<bool>,
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
-    pub(super) debug: Cell<bool>,
+    pub(crate) debug: Cell<bool>,
     /// Whether tasks take their first step as they are created.
     pub(crate) eager_tasks: Cell<bool>,
     pub(super) slow_callback_duration: Cell<f64>,

@@ -9,6 +9,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::chain::Entered;
 use crate::event_loop::context;
 
 /// The place of a call.
@@ -34,7 +35,11 @@ impl<F: Future> Future for In<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let entered = Entered::operation(Some(*this.place));
         let polled = this.future.poll(cx);
+        if let Some(entered) = entered {
+            entered.leave(polled.is_pending());
+        }
         if polled.is_pending() {
             context::with_current_task(|task| {
                 task.core().cancellation.stands_at(this.place);

@@ -1,13 +1,14 @@
 //! What every task is beneath its type: its name, its cancellation, and how it takes a
 //! step.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::about;
 use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
+use super::chain::{self, Chain};
 use super::errors::Errors;
 use super::header::TaskRef;
 use super::lazy::Lazy;
@@ -69,6 +70,8 @@ struct Extra {
     /// Which of the values that it may end with are exceptions.
     errors: RefCell<Option<Errors>>,
     given_context: RefCell<Option<contextvars::Context>>,
+    /// What it was within when it last suspended, in debug mode.
+    chain: RefCell<Option<Chain>>,
 }
 
 thread_local! {
@@ -144,6 +147,16 @@ impl TaskCore {
         drop(old);
     }
 
+    /// What it was within when it suspended, if that was kept.
+    pub(super) fn chain(&self) -> Option<Ref<'_, Chain>> {
+        let extra = self.extra.peek()?;
+        Ref::filter_map(extra.chain.borrow(), Option::as_ref).ok()
+    }
+
+    pub(super) fn keep_chain(&self, chain: Option<Chain>) {
+        self.extra.chain.replace(chain);
+    }
+
     /// Which of the values that it may end with are exceptions, if any is known to be.
     pub(super) fn errors(&self) -> Option<&RefCell<Option<Errors>>> {
         self.extra.peek().map(|extra| &extra.errors)
@@ -192,6 +205,7 @@ impl TaskCore {
     /// The task gives up its turn here: it is to be queued again, as in CPython once it has suspended.
     #[inline]
     pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
+        chain::leaf(Some(location));
         self.turn.set(Some(location));
         if !self.scheduled.replace(true) {
             self.again.set(true);

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::{Task, TaskRef};
+use super::{Task, TaskRef, chain};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::{EventLoop, LoopState, context};
 
@@ -87,7 +87,11 @@ impl EventLoop {
 #[inline]
 pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
     if is_eager && event_loop.address().is_running() {
-        task.step(event_loop, None);
+        if event_loop.debug.get() {
+            chain::keeping(task, || task.step(event_loop, None));
+        } else {
+            task.step(event_loop, None);
+        }
         if task.takes_turns() {
             event_loop.push(Ready::Task(task.clone()));
         }

@@ -13,6 +13,7 @@
 //! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`call_graph`]: who awaits whom;
+//! - [`chain`]: what a task is within;
 //! - [`called`]: where the library's own coroutines are called;
 //! - [`repr`]: Python's reprs.
 
@@ -20,6 +21,7 @@ pub(crate) mod about;
 mod call_graph;
 mod called;
 pub(crate) mod cancellation;
+pub(crate) mod chain;
 mod core;
 mod count;
 mod eager;
@@ -47,7 +49,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
-pub use self::call_graph::{format_call_graph, print_call_graph};
+pub use self::call_graph::{
+    FrameCallGraphEntry, FutureCallGraph, capture_call_graph, format_call_graph, print_call_graph,
+};
 pub(crate) use self::called::{Called, called};
 pub(crate) use self::cancellation::Suspended;
 pub(crate) use self::core::{Body, Main, TaskCore, Waits};

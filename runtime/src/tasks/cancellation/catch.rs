@@ -10,6 +10,7 @@ use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 use crate::tasks::Called;
+use crate::tasks::chain::Entered;
 
 /// A frame that catches what is raised beneath it.
 #[derive(Default)]
@@ -54,10 +55,14 @@ impl Catch {
         }
         self.point.register(cx, Kind::Frame, self.called, awaited);
         let id = self.point.id();
+        let entered = Entered::operation(self.called);
         let polled = {
             let _frame = Beneath::enter(id);
             beneath(cx)
         };
+        if let Some(entered) = entered {
+            entered.leave(polled.is_pending());
+        }
         let raised = context::with_current_task(|task| {
             let cancellation = &task.core().cancellation;
             cancellation.take_in_flight().or_else(|| {

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::task::{Context, Poll};
 
-use super::super::TaskKey;
+use super::super::{TaskKey, chain};
 use super::points::{Kind, What};
 use crate::event_loop::context;
 use crate::event_loop::remote::Message;
@@ -166,6 +166,7 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Target>,
     ) {
+        chain::leaf(location);
         self.register(cx, Kind::Leaf, location, target);
     }
 
