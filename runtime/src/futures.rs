@@ -4,6 +4,7 @@
 //! callbacks in the order in which they were added. [`Awaiting`] is the leaf that awaits any of
 //! them.
 
+use std::any::TypeId;
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,8 +13,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::event_loop::ready::{Callback, Ready};
-use crate::event_loop::{Address, EventLoop, LoopState, context, get_event_loop};
+use crate::event_loop::ready::{Binding, Callback, Ready};
+use crate::event_loop::{
+    Address, EventLoop, ExceptionContext, LoopState, context, default_exception_handler,
+    get_event_loop,
+};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::sequence::Sequence;
 use crate::tasks::cancellation::Onward;
@@ -311,7 +315,7 @@ impl FutureCore {
         let callback = match callback {
             Callback::Wake(wake) => return wake.wake(),
             Callback::Call(callback) => Some(Ready::Call(callback)),
-            Callback::Bind(bind) => bind().map(Ready::Call),
+            Callback::Bind(bound) => bound.bind().map(Ready::Call),
             Callback::Notify(waiting, number) => Some(Ready::Notify(waiting, number)),
         };
         let Some(callback) = callback else {
@@ -333,6 +337,28 @@ impl FutureCore {
             return CallbackId::FIRST;
         }
         self.with_rest(|rest| rest.push(callback))
+    }
+
+    /// Removes the done-callbacks that are functions of this type, and says how many.
+    pub(crate) fn remove_callbacks_of(&self, function: TypeId) -> usize {
+        let is_meant = |callback: &Callback| match callback {
+            Callback::Bind(bound) => bound.is(function),
+            _ => false,
+        };
+        let removed: Vec<Callback> = self.with_rest(|rest| {
+            let meant: Vec<u64> = match rest {
+                Rest::One(callback) if is_meant(callback) => vec![CallbackId::FIRST.0],
+                Rest::Many(many) => {
+                    let all = many.all.iter();
+                    let meant = all.filter(|(_, callback)| is_meant(callback));
+                    meant.map(|(number, _)| number).collect()
+                }
+                _ => Vec::new(),
+            };
+            let remove = |number| rest.remove(CallbackId(number));
+            meant.into_iter().filter_map(remove).collect()
+        });
+        removed.len()
     }
 
     pub(crate) fn remove_callback(&self, id: CallbackId) {
@@ -544,6 +570,46 @@ pub(crate) struct Promise<T> {
     value: RefCell<Option<T>>,
     /// The task that a shield stands before.
     shielded: OnceCell<TaskKey>,
+    /// What a value says that is an exception.
+    describe: Cell<Option<Describe<T>>>,
+}
+
+type Describe<T> = fn(&T) -> String;
+
+impl<T> Promise<T> {
+    /// What it says, if its value is an exception.
+    fn exception(&self) -> Option<String> {
+        let describe = self.describe.get()?;
+        self.value.try_borrow().ok()?.as_ref().map(describe)
+    }
+
+    #[cold]
+    fn report_unseen(&self) {
+        let Some(exception) = self.exception() else {
+            return;
+        };
+        self.core.see();
+        let context = ExceptionContext {
+            message: format!(
+                "Future exception was never retrieved\nfuture: <Future finished exception={exception}>"
+            ),
+            exception: Some(Panic::said(exception)),
+            task: None,
+        };
+        match self.core.event_loop().upgrade() {
+            Some(event_loop) => event_loop.report(context),
+            None => default_exception_handler(&context),
+        }
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.core.is_unseen() {
+            self.report_unseen();
+        }
+    }
 }
 
 /// The value of something that is done, borrowed.
@@ -648,6 +714,7 @@ impl<T> Future<T> {
                 core: FutureCore::new(&event_loop.inner),
                 value: RefCell::default(),
                 shielded: OnceCell::new(),
+                describe: Cell::new(None),
             }),
             awaiting: Awaiting::default(),
             read: Read::moved(),
@@ -793,27 +860,68 @@ impl<T> Future<T> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static)
+    pub fn add_done_callback<F>(&self, callback: F)
     where
+        F: FnOnce(&Self) + 'static,
         T: 'static,
     {
         let (promise, read) = (Rc::downgrade(&self.promise), self.read);
         let callback = crate::contextvars::bound_to(callback);
+        let callback = Binding::<F, _>::callback(move || {
+            let this = Self {
+                promise: promise.upgrade()?,
+                awaiting: Awaiting::default(),
+                read,
+            };
+            Some(Box::new(move || callback.call(&this)))
+        });
+        self.promise.core.add_callback(callback);
+    }
+
+    /// Removes a function from the done-callbacks, however often it was added, and says how often
+    /// that was: none once the future is done.
+    ///
+    /// The function is known by its name, as in Python. A closure that captures something cannot be
+    /// told from another one, so it is refused by the compiler. Mirrors `Future.remove_done_callback`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// fn tell(future: &asyncio::Future<u32>) {
+    ///     println!("it is {}", future.result());
+    /// }
+    ///
+    /// let future = asyncio::Future::new();
+    /// future.add_done_callback(tell);
+    /// assert_eq!(future.remove_done_callback(tell), 1);
+    /// # });
+    /// ```
+    pub fn remove_done_callback<F>(&self, callback: F) -> usize
+    where
+        F: FnOnce(&Self) + 'static,
+    {
         self.promise
             .core
-            .add_callback(Callback::Bind(Box::new(move || {
-                let this = Self {
-                    promise: promise.upgrade()?,
-                    awaiting: Awaiting::default(),
-                    read,
-                };
-                Some(Box::new(move || callback.call(&this)))
-            })));
+            .remove_callbacks_of(function_type(callback))
     }
+}
+
+/// The type of a function, which is all that it consists of.
+pub(crate) fn function_type<F: 'static>(_: F) -> TypeId {
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "only a function can be removed from the done-callbacks: a closure that captures \
+             something, or a pointer, is not known again"
+        );
+    }
+    TypeId::of::<F>()
 }
 
 impl<T, E> Future<Result<T, E>> {
     /// Sets an `Err` as the result: Python's `set_exception`.
+    ///
+    /// If nobody asks for it, it is logged as `Future exception was never retrieved` when the last
+    /// handle goes. (An `Err` that [`set_result`](Self::set_result) sets is a value.)
     ///
     /// # Panics
     ///
@@ -827,7 +935,17 @@ impl<T, E> Future<Result<T, E>> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn set_exception(&self, error: E) {
+    pub fn set_exception(&self, error: E)
+    where
+        E: fmt::Debug,
+    {
+        let Promise { core, describe, .. } = &*self.promise;
+        assert!(!core.is_done(), "invalid state: {self:?}");
+        describe.set(Some(|value| match value {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error:?}"),
+        }));
+        core.fails_with_value();
         self.set_result(Err(error));
     }
 }
@@ -857,6 +975,9 @@ impl<T> Cancel for Promise<T> {
     }
 
     fn repr(&self) -> Option<String> {
+        if let Some(exception) = self.exception() {
+            return Some(format!("<Future finished exception={exception}>"));
+        }
         let value = self.value.try_borrow().ok()?;
         Some(tasks::repr::future(
             "Future",
@@ -882,7 +1003,10 @@ impl<T: 'static> std::future::Future for Future<T> {
             .poll(cx, &this.promise.core, || {
                 Target::Other(this.promise.clone())
             })
-            .map(|()| this.read.value(Some(&this.promise.value)))
+            .map(|()| {
+                this.promise.core.see();
+                this.read.value(Some(&this.promise.value))
+            })
     }
 }
 

@@ -35,7 +35,7 @@ fn default_workers() -> usize {
 }
 
 /// How long `run` waits for its threads at its end, in seconds.
-const JOIN_TIMEOUT: u32 = 300;
+const JOIN_TIMEOUT: f64 = 300.0;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing panics while it holds one of these.
@@ -843,6 +843,29 @@ impl EventLoop {
         let default = DefaultExecutor::from(executor.clone());
         drop(self.inner.replace_default_executor(Some(default)));
     }
+
+    /// Waits until the functions on the default executor have ended and its threads are gone, for
+    /// `timeout` at the longest: what runs then is left to itself, and a warning is logged. `run` does
+    /// so at its end, with five minutes. Mirrors `loop.shutdown_default_executor`.
+    ///
+    /// # Panics
+    ///
+    /// What is submitted to the executor from now on panics: `cannot schedule new futures after
+    /// shutdown`.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; the executor is being shut down all the same.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// assert_eq!(asyncio::to_thread(|| 6 * 7).await, 42);
+    /// asyncio::get_running_loop().shutdown_default_executor(1.5).await;
+    /// # });
+    /// ```
+    pub fn shutdown_default_executor(&self, timeout: impl Timeout) -> impl Future<Output = ()> {
+        join(self.inner.default_executor(), timeout.as_timeout())
+    }
 }
 
 /// The executor that a loop was given or has made.
@@ -856,7 +879,9 @@ impl From<ThreadPoolExecutor> for DefaultExecutor {
     fn from(executor: ThreadPoolExecutor) -> Self {
         Self {
             executor,
-            join: |event_loop, executor| event_loop.run_until_complete(join(executor)),
+            join: |event_loop, executor| {
+                event_loop.run_until_complete(join(executor, Some(JOIN_TIMEOUT)))
+            },
         }
     }
 }
@@ -880,11 +905,14 @@ pub(crate) fn shutdown_default_executor(event_loop: &EventLoop) {
     }
 }
 
-async fn join(executor: ThreadPoolExecutor) {
+async fn join(executor: ThreadPoolExecutor, timeout: Option<f64>) {
     let joined = spawn(move || executor.shutdown());
-    if crate::wait_for(joined, JOIN_TIMEOUT).await.is_err() {
+    if crate::wait_for(joined, timeout).await.is_err() {
+        // By hand: all that formats floating-point numbers would come into every program.
+        let millis = (timeout.unwrap_or_default() * 1e3).round() as u64;
+        let (seconds, millis) = (millis / 1000, millis % 1000);
         crate::diagnostics::warn(format_args!(
-            "The executor did not finish joining its threads within {JOIN_TIMEOUT} seconds."
+            "The executor did not finish joining its threads within {seconds}.{millis:03} seconds."
         ));
     }
 }

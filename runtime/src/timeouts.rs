@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::delay::Timeout as TimeoutDelay;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::{Binding, Callback};
 use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{Clock, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
@@ -615,7 +615,7 @@ impl Released {
     /// Takes no turn when nobody waits any more: CPython removes it then.
     fn callback(&self) -> Callback {
         let state = Arc::downgrade(&self.state);
-        Callback::Bind(Box::new(move || {
+        Binding::<Self, _>::callback(move || {
             let state = state.upgrade()?;
             Some(Box::new(move || {
                 let waker = {
@@ -627,7 +627,7 @@ impl Released {
                     wake(waker);
                 }
             }))
-        }))
+        })
     }
 }
 

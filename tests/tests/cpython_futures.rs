@@ -96,6 +96,180 @@ fn schedule_callbacks_list_mutation_1() {
     });
 }
 
+type Called = Rc<RefCell<Vec<&'static str>>>;
+
+thread_local! {
+    static CALLED: Called = Called::default();
+}
+
+/// What was called on this thread since this was asked last.
+fn called() -> Vec<&'static str> {
+    CALLED.with(|called| called.take())
+}
+
+fn first(_: &Future<i32>) {
+    CALLED.with(|called| called.borrow_mut().push("first"));
+}
+
+fn second(_: &Future<i32>) {
+    CALLED.with(|called| called.borrow_mut().push("second"));
+}
+
+fn third(_: &Future<i32>) {
+    CALLED.with(|called| called.borrow_mut().push("third"));
+}
+
+/// Removes what `remove` removes from three callbacks, and gives those that are called.
+fn left_after(remove: impl Fn(&Future<i32>)) -> Vec<&'static str> {
+    virtually(async {
+        let future = Future::new();
+        future.add_done_callback(first);
+        future.add_done_callback(second);
+        future.add_done_callback(third);
+        remove(&future);
+        future.set_result(0);
+        sleep(0).await;
+    });
+    called()
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_first_callback`.
+#[test]
+fn callbacks_remove_first_callback() {
+    let left = left_after(|future| assert_eq!(future.remove_done_callback(first), 1));
+    assert_eq!(left, ["second", "third"]);
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_first_and_second_callback`.
+#[test]
+fn callbacks_remove_first_and_second_callback() {
+    let left = left_after(|future| {
+        assert_eq!(future.remove_done_callback(second), 1);
+        assert_eq!(future.remove_done_callback(first), 1);
+    });
+    assert_eq!(left, ["third"]);
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_third_callback`.
+#[test]
+fn callbacks_remove_third_callback() {
+    let left = left_after(|future| assert_eq!(future.remove_done_callback(third), 1));
+    assert_eq!(left, ["first", "second"]);
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_remove_done_callback`.
+#[test]
+fn remove_done_callback() {
+    virtually(async {
+        let future = Future::new();
+        assert_eq!(future.remove_done_callback(first), 0, "none was added");
+        future.add_done_callback(first);
+        assert_eq!(future.remove_done_callback(second), 0, "it is another");
+        assert_eq!(future.remove_done_callback(first), 1);
+        assert_eq!(future.remove_done_callback(first), 0, "it is gone");
+        // Added twice, removed at once.
+        future.add_done_callback(first);
+        future.add_done_callback(second);
+        future.add_done_callback(first);
+        assert_eq!(future.remove_done_callback(first), 2);
+        future.set_result(42);
+        assert_eq!(future.remove_done_callback(second), 0, "it is on its way");
+        sleep(0).await;
+        assert_eq!(called(), ["second"]);
+    });
+}
+
+/// What acts when it is dropped.
+struct OnDrop(Box<dyn Fn()>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A future with `count` callbacks, all in a context whose only value acts when the last goes.
+fn whose_callbacks_act(count: usize, act: impl Fn(&Future<i32>) + 'static) -> Future<i32> {
+    let (future, held) = (Future::new(), asyncio::ContextVar::local("held"));
+    let inner = Rc::new(future.clone());
+    let context = asyncio::Context::new();
+    context.run(|| {
+        drop(held.set(Rc::new(OnDrop(Box::new(move || act(&inner))))));
+        (0..count).for_each(|_| future.add_done_callback(first));
+    });
+    future
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_mutation`: what
+/// goes with a callback that is removed may itself remove some.
+#[test]
+fn remove_done_callbacks_list_mutation() {
+    virtually(async {
+        let future = whose_callbacks_act(63, |future| {
+            assert_eq!(future.remove_done_callback(second), 1);
+        });
+        future.add_done_callback(second);
+        future.add_done_callback(third);
+        assert_eq!(future.remove_done_callback(first), 63);
+        future.set_result(0);
+        sleep(0).await;
+        assert_eq!(called(), ["third"]);
+    });
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_clear`: it may
+/// also end the future.
+#[test]
+fn remove_done_callbacks_list_clear() {
+    virtually(async {
+        let future = whose_callbacks_act(63, |future| assert!(future.cancel()));
+        future.add_done_callback(third);
+        assert_eq!(future.remove_done_callback(first), 63);
+        assert!(future.cancelled());
+        sleep(0).await;
+        assert_eq!(called(), ["third"]);
+    });
+}
+
+/// Mirrors `test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_2`: a
+/// callback that is on its way is not removed by another one.
+#[test]
+fn schedule_callbacks_list_mutation_2() {
+    virtually(async {
+        let future = Future::new();
+        future.add_done_callback(|future| {
+            assert_eq!(future.remove_done_callback(first), 0);
+        });
+        future.add_done_callback(first);
+        future.set_result(0);
+        sleep(0).await;
+        assert_eq!(called(), ["first"]);
+    });
+}
+
+/// Mirrors `test_futures.BaseFutureTests.test_future_exception_never_retrieved`.
+#[test]
+fn future_exception_never_retrieved() {
+    let said = "Future exception was never retrieved\nfuture: <Future finished exception=\"no\">";
+    let never = tests::logged(|| {
+        virtually(async { Future::<Result<(), &str>>::new().set_exception("no") });
+    });
+    assert!(never.starts_with(said), "{never}");
+    let awaited = tests::logged(|| {
+        virtually(async {
+            let future = Future::<Result<(), &str>>::new();
+            future.set_exception("no");
+            assert_eq!(future.await, Err("no"));
+            let future = Future::<Result<(), &str>>::new();
+            future.set_exception("no");
+            assert!(future.result().is_err());
+            // A value is none, whatever it is.
+            Future::<Result<(), &str>>::new().set_result(Err("no"));
+        });
+    });
+    assert_eq!(awaited, "");
+}
+
 /// Mirrors `test_futures.BaseFutureTests.test_tb_logger_result_unretrieved`.
 #[test]
 fn tb_logger_result_unretrieved() {

@@ -766,6 +766,27 @@ fn as_completed_reverse_wait() {
     });
 }
 
+/// Mirrors `test_tasks.BaseTaskTests.test_as_completed_same_tasks_in_as_out`.
+#[test]
+fn as_completed_same_tasks_in_as_out() {
+    #[asyncio::coroutine]
+    async fn ended<T: 'static>(all: asyncio::AsCompleted<T>) -> Vec<Task<T>> {
+        let mut tasks = Vec::new();
+        #[async_for]
+        for task in all {
+            assert!(task.done());
+            tasks.push(task);
+        }
+        tasks
+    }
+    virtually(async {
+        let naps = [3, 1, 2].map(|seconds| create_task(sleep(seconds)));
+        let tasks = ended(as_completed(naps.clone())).await;
+        let [last, first, second] = naps;
+        assert_eq!(tasks, [first, second, last]);
+    });
+}
+
 /// Mirrors `test_tasks.BaseTaskTests.test_as_completed_concurrent`.
 #[test]
 fn as_completed_concurrent() {

@@ -78,3 +78,22 @@ fn to_thread_contextvars() {
         assert!(catch_cancelled(cancelled).await.is_err());
     });
 }
+
+/// Mirrors `test_base_events.BaseEventLoopTests.test_shutdown_default_executor_timeout`.
+#[test]
+fn shutdown_default_executor_timeout() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let logged = tests::logged(|| {
+        run(async {
+            let event_loop = asyncio::get_running_loop();
+            event_loop.run_in_executor(None, move || released.recv());
+            event_loop.shutdown_default_executor(0).await;
+            drop(release);
+            event_loop.shutdown_default_executor(None::<f64>).await;
+            let said = tests::panics(|| event_loop.run_in_executor(None, || ()));
+            assert_eq!(said, "cannot schedule new futures after shutdown");
+        });
+    });
+    let said = "The executor did not finish joining its threads within 0.000 seconds.\n";
+    assert_eq!(logged, said);
+}

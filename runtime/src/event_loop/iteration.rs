@@ -177,7 +177,7 @@ impl LoopState {
                 match callback {
                     Some(Callback::Wake(wake)) => return wake.wake(),
                     Some(Callback::Call(callback)) => Some(callback),
-                    Some(Callback::Bind(bind)) => bind(),
+                    Some(Callback::Bind(bound)) => bound.bind(),
                     Some(Callback::Notify(waiting, number)) => return waiting.notified(number),
                     None => None,
                 }

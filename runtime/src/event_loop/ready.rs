@@ -1,7 +1,9 @@
 //! What waits to be run: tasks to step, callbacks to call, timers that are due.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
 
 use super::LoopState;
@@ -14,7 +16,7 @@ pub(crate) enum Callback {
     Call(Call),
     /// One of a future's, that is to be called with the future: it takes the reference when the
     /// future is done, and until then keeps nothing alive.
-    Bind(Box<dyn FnOnce() -> Option<Call>>),
+    Bind(Box<dyn Bind>),
     /// One of many that all tell the same: the number says which.
     Notify(Rc<dyn Notified>, u32),
 }
@@ -26,6 +28,37 @@ pub(crate) trait Notified {
 }
 
 type Call = Box<dyn FnOnce()>;
+
+/// A done-callback, before it is known that it will be called.
+pub(crate) trait Bind {
+    fn bind(self: Box<Self>) -> Option<Call>;
+
+    /// Whether it is a function of this type, which is a type of one value.
+    fn is(&self, function: TypeId) -> bool;
+}
+
+/// The callback `C`, as `bind` makes a call of it.
+pub(crate) struct Binding<C, B> {
+    bind: B,
+    of: PhantomData<fn() -> C>,
+}
+
+impl<C: 'static, B: FnOnce() -> Option<Call> + 'static> Binding<C, B> {
+    pub(crate) fn callback(bind: B) -> Callback {
+        let of = PhantomData::<fn() -> C>;
+        Callback::Bind(Box::new(Self { bind, of }))
+    }
+}
+
+impl<C: 'static, B: FnOnce() -> Option<Call>> Bind for Binding<C, B> {
+    fn bind(self: Box<Self>) -> Option<Call> {
+        (self.bind)()
+    }
+
+    fn is(&self, function: TypeId) -> bool {
+        TypeId::of::<C>() == function
+    }
+}
 
 /// An entry of the ready queue.
 pub(crate) enum Ready {

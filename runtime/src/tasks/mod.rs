@@ -63,7 +63,7 @@ pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
 pub(crate) use self::wake::Wake;
 use crate::contextvars::{self, Context};
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::Binding;
 use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, current_loop, result_ref};
@@ -323,15 +323,44 @@ impl<T: 'static> Task<T> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
+    pub fn add_done_callback<F: FnOnce(&Self) + 'static>(&self, callback: F) {
         let (task, read) = (self.task.key(), self.read);
         let callback = contextvars::bound_to(callback);
-        self.task
-            .future()
-            .add_callback(Callback::Bind(Box::new(move || {
-                let this = Self::of(task.upgrade()?, read);
-                Some(Box::new(move || callback.call(&this)))
-            })));
+        let callback = Binding::<F, _>::callback(move || {
+            let this = Self::of(task.upgrade()?, read);
+            Some(Box::new(move || callback.call(&this)))
+        });
+        self.task.future().add_callback(callback);
+    }
+
+    /// Removes a function from the done-callbacks, however often it was added, and says how often
+    /// that was: none once the task is done.
+    ///
+    /// The function is known by its name, as in Python. A closure that captures something cannot be
+    /// told from another one, so it is refused by the compiler. Mirrors `Task.remove_done_callback`.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// fn tell(task: &asyncio::Task<u32>) {
+    ///     println!("the answer is {}", task.result());
+    /// }
+    ///
+    /// let task = asyncio::create_task(async { 42 });
+    /// task.add_done_callback(tell);
+    /// assert_eq!(task.remove_done_callback(tell), 1);
+    /// # });
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # asyncio::run(async {
+    /// # let name = String::from("it");
+    /// # let task = asyncio::create_task(async {});
+    /// task.remove_done_callback(move |_| println!("{name}"));
+    /// # });
+    /// ```
+    pub fn remove_done_callback<F: FnOnce(&Self) + 'static>(&self, callback: F) -> usize {
+        let function = crate::futures::function_type(callback);
+        self.task.future().remove_callbacks_of(function)
     }
 }
 
