@@ -67,7 +67,9 @@ struct GroupState {
     parent: TaskRef,
     /// What is beneath this in the parent is the block, or the wait for the children.
     frame: Cell<Option<Frame>>,
+    /// The children that are not done, by a number that each is given: oldest first.
     tasks: RefCell<BTreeMap<u64, AnyTask>>,
+    last_number: Cell<u64>,
     exiting: Cell<bool>,
     aborting: Cell<bool>,
     parent_cancel_requested: Cell<bool>,
@@ -134,7 +136,6 @@ impl GroupState {
 
     /// Mirrors `TaskGroup._on_task_done`.
     fn child_done(&self, task: &AnyTask, gave_error: bool) {
-        self.tasks.borrow_mut().remove(&task.0.core().id);
         if self.tasks.borrow().is_empty() {
             if let Some(exit) = &*self.on_completed.borrow() {
                 exit.waiter.wake();
@@ -402,6 +403,7 @@ impl<C> TaskGroup<C> {
                 parent,
                 frame: Cell::new(None),
                 tasks: RefCell::default(),
+                last_number: Cell::new(0),
                 exiting: Cell::new(false),
                 aborting: Cell::new(false),
                 parent_cancel_requested: Cell::new(false),
@@ -457,15 +459,16 @@ impl<C> TaskGroup<C> {
             state.child_done(&any, gave_error);
             return task;
         }
-        state
-            .tasks
-            .borrow_mut()
-            .insert(any.0.core().id, any.clone());
+        let number = state.last_number.get() + 1;
+        state.last_number.set(number);
+        state.tasks.borrow_mut().insert(number, any.clone());
         let (state, typed) = (state.clone(), task.clone());
         any.0.future().add_callback(Callback::Call(Box::new({
             let any = any.clone();
             move || {
                 let gave_error = gave_error(&typed);
+                let child = state.tasks.borrow_mut().remove(&number);
+                drop(child);
                 state.child_done(&any, gave_error);
             }
         })));

@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 mod sync {
-    pub(super) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+    pub(super) use loom::sync::atomic::{AtomicU32, Ordering, fence};
 }
 
 #[path = "../src/tasks/count.rs"]

@@ -183,7 +183,7 @@ pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
 pub(crate) fn take_turn(waker: &Waker, location: &'static Location<'static>) -> Option<()> {
     with_current_task(|task| {
         let core = task.core();
-        if !core.is_calm() || !core.stepping.get() || !task.is_woken_by(waker) {
+        if !core.is_calm() || !core.is_stepping() || !task.is_woken_by(waker) {
             return None;
         }
         core.turn_at(location);

@@ -148,7 +148,7 @@ impl LoopState {
     /// Queues a step of the task, unless one is queued already.
     pub(crate) fn schedule(&self, task: &TaskRef) {
         let core = task.core();
-        if !core.scheduled.get() {
+        if !core.is_scheduled() {
             self.schedule_owned(task.clone());
         }
     }
@@ -156,7 +156,7 @@ impl LoopState {
     /// Queues a step of the task, for which none is queued.
     #[inline]
     pub(crate) fn schedule_owned(&self, task: TaskRef) {
-        task.core().scheduled.set(true);
+        task.core().set_scheduled();
         self.no_longer_waits(&task);
         self.push(Ready::Task(task));
     }
@@ -164,7 +164,7 @@ impl LoopState {
     /// Queues the first step of a task.
     #[inline]
     pub(crate) fn schedule_first(&self, task: TaskRef) {
-        task.core().scheduled.set(true);
+        task.core().set_scheduled();
         self.push(Ready::Task(task));
     }
 
@@ -178,33 +178,35 @@ impl LoopState {
 
     fn waits_outside(&self, task: &TaskRef, from: Waits) {
         let core = task.core();
-        if core.waits.get() != Waits::Inside {
+        if core.is_waiting_outside() {
             return;
         }
-        core.waits.set(from);
-        match from {
-            Waits::Inside => {}
-            Waits::Outside => self.add_outside_wait(),
-            Waits::Unknown => core.waits_since.set(self.patience.begin()),
-        }
+        let since = match from {
+            Waits::Inside => return,
+            Waits::Outside => {
+                self.add_outside_wait();
+                0
+            }
+            Waits::Unknown => self.patience.begin(),
+        };
+        core.set_waits(from, since);
     }
 
     /// A task no longer waits for that: it is about to step, or is gone.
     #[inline]
     pub(crate) fn no_longer_waits(&self, task: &TaskRef) {
-        if task.core().waits.get() != Waits::Inside {
+        if task.core().is_waiting_outside() {
             self.no_longer_waits_outside(task);
         }
     }
 
     fn no_longer_waits_outside(&self, task: &TaskRef) {
-        let core = task.core();
-        match core.waits.replace(Waits::Inside) {
-            Waits::Inside => {}
-            Waits::Outside => self.remove_outside_wait(),
-            Waits::Unknown => {
+        match task.core().take_waits() {
+            (Waits::Inside, _) => {}
+            (Waits::Outside, _) => self.remove_outside_wait(),
+            (Waits::Unknown, since) => {
                 let from_outside = !self.runs_entries.get();
-                self.patience.end(core.waits_since.get(), from_outside);
+                self.patience.end(since, from_outside);
             }
         }
     }

@@ -10,12 +10,6 @@ use super::TaskRef;
 use crate::coroutines::{self, asking};
 use crate::event_loop::context::{self, Entered};
 
-/// The file and the line that the function begins at.
-pub(super) fn defined_at(task: &TaskRef) -> Option<(&'static str, u32)> {
-    let function = task.core().function.get();
-    function.map(coroutines::About::location)
-}
-
 /// What is asked of the current task while it is polled for the first time.
 pub(super) fn learn(type_id: TypeId, function: &'static coroutines::About) -> bool {
     note(type_id, function);
@@ -30,7 +24,7 @@ pub(super) fn ask(task: &TaskRef) {
     let is_coroutine = task
         .coroutine()
         .starts_with("asyncio::coroutines::Coroutine<");
-    if core.has_started() || core.function.get().is_some() || !is_coroutine {
+    if core.has_started() || core.function().is_some() || !is_coroutine {
         return;
     }
     let _entered = Entered::task(Some(task));
@@ -48,7 +42,7 @@ pub(super) fn ask(task: &TaskRef) {
 fn note(type_id: TypeId, function: &'static coroutines::About) {
     context::with_current_task(|task| {
         if task.coroutine_type() == type_id {
-            task.core().function.set(Some(function));
+            task.core().set_function(function);
         }
     });
 }

@@ -170,7 +170,7 @@ impl FutureCallGraph {
         let indent = " ".repeat(level * 4);
         let core = self.future.0.core();
         let name = repr::quoted(&core.name());
-        text.push(format!("{indent}* Task(name={name}, id={:#x})", core.id));
+        text.push(format!("{indent}* Task(name={name}, id={:#x})", self.future.0.id()));
         if !self.call_stack.is_empty() {
             text.push(format!("{indent}  + Call stack:"));
         }
@@ -206,7 +206,7 @@ fn stack(task: &TaskRef, here: Called) -> Vec<FrameCallGraphEntry> {
         return Vec::new();
     }
     let core = task.core();
-    let is_coroutine = core.function.get().is_some();
+    let is_coroutine = core.function().is_some();
     let is_current = context::with_current_task(|current| current.is(task)) == Some(true);
     let known = if is_current {
         chain::of_current(here, is_coroutine)
@@ -220,11 +220,13 @@ fn stack(task: &TaskRef, here: Called) -> Vec<FrameCallGraphEntry> {
         function: type_name.map_or_else(|| task.coroutine_name(), repr::qualified_name),
     };
     if known.is_empty() {
-        let place = match core.stands_at() {
-            _ if is_current => here,
-            stands_at => stands_at.unwrap_or(core.created_at),
+        let place = if is_current {
+            Some(here)
+        } else {
+            core.stands_at()
         };
-        return vec![entry((place.file(), place.line()), None)];
+        let place = place.map_or_else(|| core.comes_from(), |it| (it.file(), it.line()));
+        return vec![entry(place, None)];
     }
     let entries = known.iter().map(|it| entry(it.place, it.type_name));
     entries.collect()

@@ -175,7 +175,7 @@ impl Cancellation {
         event_loop: &LoopState,
         wish: &Wish,
     ) -> bool {
-        if task.core().scheduled.get() || !self.marks.is_clear() {
+        if task.core().is_scheduled() || !self.marks.is_clear() {
             return false;
         }
         self.marks.to_raise(wish.clone(), point);

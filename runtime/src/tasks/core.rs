@@ -10,6 +10,7 @@ use super::about;
 use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
 use super::chain::{self, Chain};
 use super::errors::Errors;
+use super::flags::{self, Flags};
 use super::header::TaskRef;
 use super::lazy::Lazy;
 use crate::contextvars::{self, Values};
@@ -21,28 +22,15 @@ use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Awaited, Cancel, FutureCore, State};
 
-/// The untyped part of a task.
+/// The untyped part of a task. What is small is side by side, that no room is lost between.
 pub(crate) struct TaskCore {
-    /// That of its coroutine, see [`about`].
-    pub(super) function: Cell<Option<&'static Function>>,
-    pub(crate) created_at: &'static Location<'static>,
-    /// Counts the tasks of the thread.
-    pub(crate) id: u64,
-    /// Whether a step is queued.
-    pub(crate) scheduled: Cell<bool>,
-    /// Where what it waits for comes from.
-    pub(crate) waits: Cell<Waits>,
-    /// Since which round of the loop's patience, if nobody knows where it comes from.
-    pub(crate) waits_since: Cell<u32>,
-    /// Whether its coroutine is being polled.
-    pub(crate) stepping: Cell<bool>,
-    pub(super) started: Cell<bool>,
-    /// Whether it is the task of a `run_until_complete`, which itself says how it ended.
-    is_main: bool,
-    /// What the number in its name is less than `id`.
-    named_before: u32,
-    /// Whether it is to be queued after its step, of which it is said already that it is.
-    again: Cell<bool>,
+    place: Place,
+    /// The number in its name, if it was not given one: the lower half, and what there is of the upper.
+    number: Cell<u32>,
+    number_above: Cell<u8>,
+    /// The header's.
+    pub(super) wakers: Cell<u8>,
+    pub(super) flags: Flags,
     /// Where it gave up its turn in its last step, if it did.
     turn: Cell<Option<&'static Location<'static>>>,
     /// There once it was suspended at something of asyncio's, or cancelled.
@@ -51,6 +39,36 @@ pub(crate) struct TaskCore {
     own_values: Cell<Values>,
     /// What few tasks have.
     extra: Lazy<Extra>,
+}
+
+/// Where a task was created or, once that is known, its coroutine's function: a pointer to the one, or to
+/// the other with a bit set.
+struct Place(Cell<*const ()>);
+
+impl Place {
+    const IS_FUNCTION: usize = 1;
+
+    fn created_at(location: &'static Location<'static>) -> Self {
+        Self(Cell::new(std::ptr::from_ref(location).cast()))
+    }
+
+    fn set_function(&self, function: &'static Function) {
+        let function: *const () = std::ptr::from_ref(function).cast();
+        self.0.set(function.map_addr(|it| it | Self::IS_FUNCTION));
+    }
+
+    fn get(&self) -> Result<&'static Function, &'static Location<'static>> {
+        let untagged = self.0.get().map_addr(|it| it & !Self::IS_FUNCTION);
+        let is_function = untagged != self.0.get();
+        // SAFETY: it is one of the two that were put in, neither of which is at an odd address.
+        unsafe {
+            if is_function {
+                Ok(&*untagged.cast::<Function>())
+            } else {
+                Err(&*untagged.cast::<Location<'static>>())
+            }
+        }
+    }
 }
 
 /// Where what a suspended task awaits comes from.
@@ -72,48 +90,107 @@ struct Extra {
     given_context: RefCell<Option<contextvars::Context>>,
     /// What it was within when it last suspended, in debug mode.
     chain: RefCell<Option<Chain>>,
+    /// Since which round of the loop's patience it waits, if nobody knows for what.
+    waits_since: Cell<u32>,
 }
 
 thread_local! {
-    /// Per thread, so that what one thread's tasks are called does not hang on another's.
-    static NUMBERS: Numbers = const {
-        Numbers {
-            last_id: Cell::new(0),
-            named: Cell::new(0),
-        }
-    };
-}
-
-struct Numbers {
-    last_id: Cell<u64>,
-    /// How many tasks were given a name as they were made: those took no number.
-    named: Cell<u32>,
+    /// The number in the name of the last task. Per thread, so that what one thread's tasks are called does
+    /// not hang on another's.
+    static LAST_NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
 impl TaskCore {
     #[inline]
     pub(super) fn new(created_at: &'static Location<'static>, is_main: bool) -> Self {
-        let (id, named_before) = NUMBERS.with(|numbers| {
-            let id = numbers.last_id.get() + 1;
-            numbers.last_id.set(id);
-            (id, numbers.named.get())
-        });
-        Self {
-            function: Cell::new(None),
-            created_at,
-            id,
-            scheduled: Cell::new(false),
-            waits: Cell::new(Waits::Inside),
-            waits_since: Cell::new(0),
-            stepping: Cell::new(false),
-            started: Cell::new(false),
-            is_main,
-            named_before,
-            again: Cell::new(false),
+        let number = LAST_NUMBER.get() + 1;
+        LAST_NUMBER.set(number);
+        let core = Self {
+            place: Place::created_at(created_at),
+            number: Cell::new(0),
+            number_above: Cell::new(0),
+            wakers: Cell::new(0),
+            flags: Flags::new(flags::COROUTINE | if is_main { flags::MAIN } else { 0 }),
             turn: Cell::new(None),
             cancellation: Lazy::new(),
             own_values: Cell::new(contextvars::copy()),
             extra: Lazy::new(),
+        };
+        core.set_number(number);
+        core
+    }
+
+    /// The numbers begin anew after 2 to the 40th: a million tasks a second take twelve days for that.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "as said")]
+    fn set_number(&self, number: u64) {
+        self.number.set(number as u32);
+        self.number_above.set((number >> 32) as u8);
+    }
+
+    fn number(&self) -> u64 {
+        u64::from(self.number.get()) | u64::from(self.number_above.get()) << 32
+    }
+
+    /// The file and the line that its coroutine's function begins at, if it is known.
+    pub(super) fn function(&self) -> Option<&'static Function> {
+        self.place.get().ok()
+    }
+
+    pub(super) fn set_function(&self, function: &'static Function) {
+        self.place.set_function(function);
+    }
+
+    /// The file and the line where its function begins or, if that is not known, where it was created.
+    pub(super) fn comes_from(&self) -> (&'static str, u32) {
+        match self.place.get() {
+            Ok(function) => function.location(),
+            Err(created_at) => (created_at.file(), created_at.line()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.flags.has(flags::SCHEDULED)
+    }
+
+    /// A step of it is queued from now on.
+    #[inline]
+    pub(crate) fn set_scheduled(&self) {
+        self.flags.set(flags::SCHEDULED);
+    }
+
+    #[inline]
+    pub(crate) fn is_stepping(&self) -> bool {
+        self.flags.has(flags::STEPPING)
+    }
+
+    /// Whether the loop was told that what it waits for comes, or may come, from outside.
+    #[inline]
+    pub(crate) fn is_waiting_outside(&self) -> bool {
+        self.flags.has(flags::WAITS_OUTSIDE | flags::WAITS_UNKNOWN)
+    }
+
+    /// Notes that the loop was told; where nobody knows where it comes from, since which round.
+    pub(crate) fn set_waits(&self, waits: Waits, since: u32) {
+        match waits {
+            Waits::Inside => {}
+            Waits::Outside => self.flags.set(flags::WAITS_OUTSIDE),
+            Waits::Unknown => {
+                self.extra.waits_since.set(since);
+                self.flags.set(flags::WAITS_UNKNOWN);
+            }
+        }
+    }
+
+    /// What was noted, which is so no longer.
+    pub(crate) fn take_waits(&self) -> (Waits, u32) {
+        if self.flags.take(flags::WAITS_OUTSIDE) {
+            (Waits::Outside, 0)
+        } else if self.flags.take(flags::WAITS_UNKNOWN) {
+            (Waits::Unknown, self.extra.waits_since.get())
+        } else {
+            (Waits::Inside, 0)
         }
     }
 
@@ -121,7 +198,7 @@ impl TaskCore {
     pub(crate) fn name(&self) -> String {
         let given = self.extra.peek().and_then(|it| it.name.borrow().clone());
         given.map_or_else(
-            || format!("Task-{}", self.id - u64::from(self.named_before)),
+            || format!("Task-{}", self.number()),
             |name| name.to_string(),
         )
     }
@@ -133,17 +210,17 @@ impl TaskCore {
 
     /// A name that was given at creation takes no number.
     pub(crate) fn set_first_name(&self, name: Rc<str>) {
-        NUMBERS.with(|numbers| {
-            let was_last = numbers.last_id.get() == self.id;
-            if was_last && numbers.named.get() == self.named_before {
-                numbers.named.set(self.named_before.saturating_add(1));
-            }
-        });
+        let number = self.number();
+        if number != 0 && number == LAST_NUMBER.get() {
+            LAST_NUMBER.set(number - 1);
+            self.set_number(0);
+        }
         self.set_name(name);
     }
 
     pub(crate) fn set_context(&self, context: contextvars::Context) {
         let old = self.extra.given_context.replace(Some(context));
+        self.flags.set(flags::HAS_CONTEXT);
         drop(old);
     }
 
@@ -159,10 +236,12 @@ impl TaskCore {
 
     /// Which of the values that it may end with are exceptions, if any is known to be.
     pub(super) fn errors(&self) -> Option<&RefCell<Option<Errors>>> {
-        self.extra.peek().map(|extra| &extra.errors)
+        let has_errors = self.flags.has(flags::HAS_ERRORS);
+        has_errors.then(|| &self.extra.errors)
     }
 
     pub(super) fn known_errors(&self) -> &RefCell<Option<Errors>> {
+        self.flags.set(flags::HAS_ERRORS);
         &self.extra.errors
     }
 
@@ -207,8 +286,8 @@ impl TaskCore {
     pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
         chain::leaf(Some(location));
         self.turn.set(Some(location));
-        if !self.scheduled.replace(true) {
-            self.again.set(true);
+        if !self.is_scheduled() {
+            self.flags.set(flags::SCHEDULED | flags::AGAIN);
         }
     }
 
@@ -227,15 +306,14 @@ impl TaskCore {
     }
 
     pub(super) fn has_started(&self) -> bool {
-        self.started.get()
+        self.flags.has(flags::STARTED)
     }
 
     #[inline]
     fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
-        let given = match self.extra.peek() {
-            None => None,
-            Some(extra) => extra.given_context.borrow().clone(),
-        };
+        let has_context = self.flags.has(flags::HAS_CONTEXT);
+        let given = has_context.then(|| self.extra.given_context.borrow().clone());
+        let given = given.flatten();
         match &given {
             None => {
                 let _entered = contextvars::Entered::new(&self.own_values);
@@ -312,7 +390,7 @@ impl TaskRef {
     /// Whether it gave up its turn in the step that was just taken: the caller queues it again.
     #[inline]
     pub(crate) fn takes_turns(&self) -> bool {
-        self.core().again.replace(false)
+        self.flags().take(flags::AGAIN)
     }
 
     /// Runs the coroutine to where it next suspends. Mirrors `Task.__step`.
@@ -320,27 +398,27 @@ impl TaskRef {
     #[inline]
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();
-        core.scheduled.set(false);
+        core.flags.clear(flags::SCHEDULED);
         core.turn.set(None);
-        let is_plain = !core.is_main && core.extra.peek().is_none() && core.is_calm();
+        let is_plain = !core.flags.has(flags::MAIN | flags::HAS_CONTEXT) && core.is_calm();
         if !is_plain || self.future().is_done() {
             return self.step_any(event_loop, main);
         }
         let polled = {
             let _entered = Entered::task(Some(self));
-            core.stepping.set(true);
+            core.flags.set(flags::STEPPING);
             let polled = {
                 let _values = contextvars::Entered::new(&core.own_values);
                 self.poll_caught(core)
             };
-            core.stepping.set(false);
+            core.flags.clear(flags::STEPPING);
             polled
         };
         if core.is_calm() {
             match polled {
-                Ok(Poll::Pending) if core.scheduled.get() => return,
+                Ok(Poll::Pending) if core.is_scheduled() => return,
                 Ok(Poll::Pending) => return event_loop.waits(self, core.waits_for()),
-                Ok(Poll::Ready(())) if core.extra.peek().is_none() => {
+                Ok(Poll::Ready(())) => {
                     return self.finish(event_loop, State::Finished, None);
                 }
                 _ => {}
@@ -352,8 +430,9 @@ impl TaskRef {
     #[inline]
     fn poll_caught(&self, core: &TaskCore) -> std::thread::Result<Poll<()>> {
         let poll = || self.with_waker(|waker| self.poll(&mut Context::from_waker(waker)));
-        let is_first = !core.started.replace(true);
+        let is_first = !core.has_started();
         if is_first {
+            core.flags.set(flags::STARTED);
             asking::put(about::learn);
         }
         let polled = catch_unwind(AssertUnwindSafe(poll));
@@ -373,9 +452,9 @@ impl TaskRef {
         };
         let outcome = {
             let _entered = Entered::task(Some(self));
-            core.stepping.set(true);
+            core.flags.set(flags::STEPPING);
             let outcome = core.in_context(|| coroutine.conclude(core, polled));
-            core.stepping.set(false);
+            core.flags.clear(flags::STEPPING);
             outcome
         };
         self.has_ended(event_loop, outcome);
@@ -397,9 +476,9 @@ impl TaskRef {
         }
         let outcome = {
             let _entered = Entered::task(Some(self));
-            core.stepping.set(true);
+            core.flags.set(flags::STEPPING);
             let outcome = core.in_context(|| coroutine.run(core));
-            core.stepping.set(false);
+            core.flags.clear(flags::STEPPING);
             outcome
         };
         self.has_ended(event_loop, outcome);
@@ -411,7 +490,7 @@ impl TaskRef {
         if let Some(cancellation) = core.cancellation.peek() {
             cancellation.pass_on(self, event_loop);
         }
-        if !core.scheduled.get() {
+        if !core.is_scheduled() {
             event_loop.waits(self, core.waits_for());
         }
     }
@@ -439,7 +518,7 @@ impl TaskRef {
         let core = self.core();
         core.clear();
         let owned = event_loop.remove_task(self);
-        if core.extra.peek().is_some()
+        if core.flags.has(flags::HAS_ERRORS)
             && state == State::Finished
             && failure.is_none()
             && self.gave_error()
@@ -473,7 +552,7 @@ impl TaskRef {
         }
         self.event_loop().with_kept(|event_loop| {
             // It may not be the current one: an eager task's first step is inside of its maker's.
-            let is_running = self.core().stepping.get()
+            let is_running = self.core().is_stepping()
                 || context::with_current_task(|current| current.is(self)) == Some(true);
             let cancellation = &self.core().cancellation;
             let wish = Wish::new(error, scope);
@@ -487,7 +566,7 @@ impl TaskRef {
         if self.future().is_done() {
             return;
         }
-        if !self.core().is_main {
+        if !self.flags().has(flags::MAIN) {
             default_exception_handler(&ExceptionContext {
                 message: "Task was destroyed but it is pending!".to_owned(),
                 exception: None,
@@ -527,7 +606,8 @@ struct Coroutine<'a, 'm> {
 impl Coroutine<'_, '_> {
     #[inline]
     fn run(&mut self, core: &TaskCore) -> Outcome {
-        let started = core.started.replace(true);
+        let started = core.has_started();
+        core.flags.set(flags::STARTED);
         if !started {
             let cancellation = core.cancellation.peek();
             if let Some(error) = cancellation.and_then(Cancellation::take_to_raise) {

@@ -13,30 +13,38 @@
 //!
 //! A test runs this file over loom's atomics, through every interleaving.
 
-use super::sync::{AtomicU64, Ordering, fence};
+use super::sync::{AtomicU32, Ordering, fence};
 
 /// One reference; the bit beneath is [`QUEUED`].
-const ONE: u64 = 2;
+const ONE: u32 = 2;
 
-/// Stands for the handles: a number that no count of references comes near, from either side.
-const HOME: u64 = 1 << 62;
+/// Stands for the handles: a number that no count of references comes near, from either side. From
+/// beneath, as fewer than [`FEW`] are ever counted at home.
+const HOME: u32 = 1 << 30;
+const FEW: u32 = 1 << 8;
 
 /// Whether a wake-up is on its way to the loop: then another one is not needed. It may not be set by
 /// the thread at home, and is taken back before the task is made ready, so that whoever finds it set
 /// knows that the task has yet to be polled.
-const QUEUED: u64 = 1;
+const QUEUED: u32 = 1;
 
-pub(crate) struct Travelling(AtomicU64);
+/// There can only be so many references if most of them were forgotten. The count is far from its end
+/// here, so that all threads at once can come no further.
+const TOO_MANY: u32 = 1 << 31;
+
+pub(crate) struct Travelling(AtomicU32);
 
 impl Travelling {
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(HOME))
+        Self(AtomicU32::new(HOME))
     }
 
     /// One more reference, by who has one.
     pub(crate) fn add(&self) {
         // As with an `Arc`: whoever clones has a reference, so nothing is to be seen.
-        self.0.fetch_add(ONE, Ordering::Relaxed);
+        if self.0.fetch_add(ONE, Ordering::Relaxed) >= TOO_MANY {
+            std::process::abort();
+        }
     }
 
     /// One less; true when the memory is to be freed.
@@ -50,18 +58,19 @@ impl Travelling {
     /// is to be freed.
     #[must_use]
     pub(crate) fn merge(&self, wakers: u32) -> bool {
+        debug_assert!(wakers < FEW);
         if wakers == 0 && self.0.load(Ordering::Acquire) == HOME {
             // No other thread has a reference, nor can one come by it.
             return true;
         }
-        let wakers = u64::from(wakers) * ONE;
+        let wakers = wakers * ONE;
         let left = self
             .0
             .fetch_add(wakers.wrapping_sub(HOME), Ordering::Release);
         self.is_none(left.wrapping_add(wakers).wrapping_sub(HOME))
     }
 
-    fn is_none(&self, left: u64) -> bool {
+    fn is_none(&self, left: u32) -> bool {
         if left & !QUEUED != 0 {
             return false;
         }

@@ -1,7 +1,7 @@
 //! A task's one allocation, and the references to it.
 //!
-//! It is a [`Header`], which is the same for all tasks, and behind it the coroutine or, when that is
-//! done, its value. Three kinds of references lead there:
+//! It is a [`Header`], which is the same for all tasks, and behind it the [`Links`] of the loop's list and
+//! the coroutine or, when that is done, its value in place of both. Three kinds of references lead there:
 //!
 //! - [`TaskRef`], the handle: it never leaves the thread of the task's loop, and is counted without an
 //!   atomic operation. The loop, the ready queue and whoever awaits the task hold one.
@@ -22,7 +22,7 @@ use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -32,7 +32,8 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::core::TaskCore;
 use super::count::Travelling;
 use super::errors::Errors;
-use super::owned::Links;
+use super::flags::{self, Flags};
+use super::owned::{Links, unlink};
 use super::repr;
 use crate::event_loop::blocks;
 use crate::event_loop::remote::Message;
@@ -43,29 +44,12 @@ use crate::futures::FutureCore;
 #[repr(C)]
 pub(super) struct Header {
     travelling: Travelling,
-    vtable: &'static VTable,
     handles: Cell<u32>,
-    /// Wakers that were made here, less those that were dropped here.
-    wakers: Cell<u32>,
-    stage: Cell<Stage>,
-    /// The last handle is gone: there is nothing here any more that a new one could lead to.
-    is_gone: Cell<bool>,
-    /// `wakers` is counted in `travelling` from now on.
-    is_merged: Cell<bool>,
-    links: Links,
+    vtable: &'static VTable,
     /// This and the next are emptied with the last handle, and not dropped. With this one is the address
     /// of the loop.
     future: FutureCore,
     core: TaskCore,
-}
-
-/// What is behind the header.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Coroutine,
-    /// Nothing that may be touched: it is being polled, or dropped.
-    Between,
-    Value,
 }
 
 struct VTable {
@@ -84,15 +68,59 @@ struct VTable {
     layout: Layout,
 }
 
+/// What the whole allocation is, until the task is done.
 #[repr(C)]
-struct Allocation<F: Future> {
+struct Pending<F> {
     header: Header,
-    body: UnsafeCell<Body<F>>,
+    /// There while the task is in the loop's list.
+    links: MaybeUninit<Links>,
+    coroutine: UnsafeCell<F>,
 }
 
-union Body<F: Future> {
-    coroutine: ManuallyDrop<F>,
-    value: ManuallyDrop<Value<F::Output>>,
+/// What it is then.
+#[repr(C)]
+struct Done<T> {
+    header: Header,
+    value: Value<T>,
+}
+
+const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// A layout with room for either.
+const fn layout_of<F: Future>() -> Layout {
+    let (pending, done) = (
+        Layout::new::<Pending<F>>(),
+        Layout::new::<Done<F::Output>>(),
+    );
+    let size = larger(pending.size(), done.size());
+    let align = larger(pending.align(), done.align());
+    match Layout::from_size_align(size, align) {
+        Ok(layout) => layout,
+        Err(_) => panic!("it is as large as one of the two"),
+    }
+}
+
+/// The links are right behind the header, whatever comes after them.
+const _: () = assert!(std::mem::offset_of!(Pending<u128>, links) == size_of::<Header>());
+
+/// Where the task's links are.
+#[inline]
+pub(super) fn links_of(task: NonNull<Header>) -> NonNull<Links> {
+    // SAFETY: the allocation goes on behind the header, with at least that.
+    unsafe { task.add(1) }.cast()
+}
+
+/// The task whose links these are.
+///
+/// # Safety
+///
+/// They are a task's.
+#[inline]
+pub(super) unsafe fn task_of(links: NonNull<Links>) -> NonNull<Header> {
+    // SAFETY: as the caller promises, they are right behind its header.
+    unsafe { links.cast::<Header>().sub(1) }
 }
 
 type Value<T> = RefCell<Option<T>>;
@@ -112,7 +140,7 @@ impl<F: Future, N> Functions<F, N> {
         repr_value: Self::repr_value,
         coroutine: std::any::type_name::<N>,
         coroutine_type: typeid::of::<N>,
-        layout: blocks::layout_for(Layout::new::<Allocation<F>>()),
+        layout: blocks::layout_for(layout_of::<F>()),
     };
 
     /// # Safety
@@ -120,18 +148,26 @@ impl<F: Future, N> Functions<F, N> {
     /// For this and all that follow: the header is of an [`Allocation`] of this type, and this is its
     /// home, with a handle.
     #[inline]
-    unsafe fn body(task: NonNull<Header>) -> *mut Body<F> {
-        let allocation = task.as_ptr().cast::<Allocation<F>>();
+    unsafe fn coroutine(task: NonNull<Header>) -> *mut F {
+        let pending = task.as_ptr().cast::<Pending<F>>();
         // SAFETY: as the caller promises. The pointer came from the whole allocation.
-        UnsafeCell::raw_get(unsafe { &raw const (*allocation).body })
+        UnsafeCell::raw_get(unsafe { &raw const (*pending).coroutine })
+    }
+
+    /// Where the value's cell is, or is to be.
+    #[inline]
+    unsafe fn cell(task: NonNull<Header>) -> *mut Value<F::Output> {
+        let done = task.as_ptr().cast::<Done<F::Output>>();
+        // SAFETY: as above.
+        unsafe { &raw mut (*done).value }
     }
 
     unsafe fn poll(task: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
         /// Leaves the coroutine as one that may be polled again, or dropped.
-        struct Polling<'a>(&'a Cell<Stage>);
+        struct Polling<'a>(&'a Flags);
         impl Drop for Polling<'_> {
             fn drop(&mut self) {
-                self.0.set(Stage::Coroutine);
+                self.0.set(flags::COROUTINE);
             }
         }
         // SAFETY: as the caller promises. The coroutine is there as long as the stage says so, and
@@ -139,20 +175,19 @@ impl<F: Future, N> Functions<F, N> {
         // is not there.
         unsafe {
             let header: &Header = task.as_ref();
-            if header.stage.get() != Stage::Coroutine {
+            if !header.flags().take(flags::COROUTINE) {
                 return Poll::Pending;
             }
-            header.stage.set(Stage::Between);
-            let polling = Polling(&header.stage);
-            let coroutine: &mut F = &mut (*Self::body(task)).coroutine;
+            let polling = Polling(header.flags());
+            let coroutine: &mut F = &mut *Self::coroutine(task);
             let Poll::Ready(value) = Pin::new_unchecked(coroutine).poll(cx) else {
                 return Poll::Pending;
             };
             std::mem::forget(polling);
             let mut dropped = Ok(());
             if std::mem::needs_drop::<F>() {
-                let coroutine = &raw mut (*Self::body(task)).coroutine;
-                dropped = catch_unwind(AssertUnwindSafe(|| ManuallyDrop::drop(&mut *coroutine)));
+                let coroutine = Self::coroutine(task);
+                dropped = catch_unwind(AssertUnwindSafe(|| coroutine.drop_in_place()));
             }
             Self::put(task, Some(value));
             if let Err(payload) = dropped {
@@ -162,13 +197,18 @@ impl<F: Future, N> Functions<F, N> {
         Poll::Ready(())
     }
 
-    /// Puts the value where the coroutine was.
+    /// Puts the value where the links and the coroutine were.
+    #[inline]
     unsafe fn put(task: NonNull<Header>, value: Option<F::Output>) {
-        // SAFETY: as the caller promises; there is no coroutine any more and no value yet.
+        // SAFETY: as the caller promises; there is no coroutine any more and no value yet. The list still
+        // has its reference.
         unsafe {
-            let value = ManuallyDrop::new(RefCell::new(value));
-            (&raw mut (*Self::body(task)).value).write(value);
-            task.as_ref().stage.set(Stage::Value);
+            let flags = task.as_ref().flags();
+            if flags.take(flags::LINKED) {
+                unlink(links_of(task));
+            }
+            Self::cell(task).write(RefCell::new(value));
+            flags.set(flags::VALUE);
         }
     }
 
@@ -184,20 +224,19 @@ impl<F: Future, N> Functions<F, N> {
         // SAFETY: as for `poll`.
         unsafe {
             let header = task.as_ref();
-            if header.stage.get() != Stage::Coroutine {
+            if !header.flags().take(flags::COROUTINE) {
                 return;
             }
-            header.stage.set(Stage::Between);
             let _put = Put::<F, N>(task, PhantomData);
-            ManuallyDrop::drop(&mut (*Self::body(task)).coroutine);
+            Self::coroutine(task).drop_in_place();
         }
     }
 
     unsafe fn typed_value<'a>(task: NonNull<Header>) -> Option<&'a Value<F::Output>> {
         // SAFETY: as the caller promises, who has a handle for as long as this lives.
         unsafe {
-            let is_there = task.as_ref().stage.get() == Stage::Value;
-            is_there.then(|| &*(*Self::body(task)).value)
+            let is_there = task.as_ref().flags().has(flags::VALUE);
+            is_there.then(|| &*Self::cell(task))
         }
     }
 
@@ -247,8 +286,14 @@ impl Header {
     }
 
     #[inline]
-    pub(super) fn links(&self) -> &Links {
-        &self.links
+    fn flags(&self) -> &Flags {
+        &self.core.flags
+    }
+
+    /// Wakers that were made here, less those that were dropped here.
+    #[inline]
+    fn wakers(&self) -> &Cell<u8> {
+        &self.core.wakers
     }
 }
 
@@ -270,21 +315,14 @@ impl TaskRef {
     ) -> Self {
         let vtable = &Functions::<F, N>::VTABLE;
         let block = event_loop.blocks.take(vtable.layout);
-        let allocation = block.as_ptr().cast::<Allocation<F>>();
-        // SAFETY: it is allocated, and both fields are written, in place.
+        let allocation = block.as_ptr().cast::<Pending<F>>();
+        // SAFETY: it is allocated, and what is there from the beginning is written, in place.
         unsafe {
-            (&raw mut (*allocation).body)
-                .cast::<ManuallyDrop<F>>()
-                .write(ManuallyDrop::new(future));
+            (&raw mut (*allocation).coroutine).cast::<F>().write(future);
             (&raw mut (*allocation).header).write(Header {
                 travelling: Travelling::new(),
-                vtable,
                 handles: Cell::new(1),
-                wakers: Cell::new(0),
-                stage: Cell::new(Stage::Coroutine),
-                is_gone: Cell::new(false),
-                is_merged: Cell::new(false),
-                links: Links::default(),
+                vtable,
                 future: FutureCore::new(event_loop),
                 core: TaskCore::new(created_at, is_main),
             });
@@ -319,14 +357,14 @@ impl TaskRef {
     }
 
     #[inline]
-    pub(super) fn links(&self) -> &Links {
-        self.header().links()
+    pub(super) fn flags(&self) -> &Flags {
+        self.header().flags()
     }
 
     /// Whether the loop owns it: it is not done, and there is a loop.
     #[inline]
     pub(crate) fn is_owned(&self) -> bool {
-        self.links().is_in()
+        self.flags().has(flags::OWNED)
     }
 
     /// One more reference.
@@ -446,10 +484,9 @@ impl TaskRef {
     pub(crate) fn key(&self) -> TaskKey {
         // Where there is a handle, it is counted beside it.
         let header = self.header();
-        if header.wakers.get() < u32::MAX {
-            header.wakers.set(header.wakers.get() + 1);
-        } else {
-            header.travelling.add();
+        match header.wakers().get().checked_add(1) {
+            Some(more) => header.wakers().set(more),
+            None => header.travelling.add(),
         }
         TaskKey(self.header)
     }
@@ -457,7 +494,7 @@ impl TaskRef {
     /// Drops a reference that leads here.
     #[inline]
     pub(super) fn take_back(&self, key: TaskKey) {
-        let wakers = &self.header().wakers;
+        let wakers = self.header().wakers();
         if key.is_of(self) && wakers.get() > 0 {
             wakers.set(wakers.get() - 1);
             std::mem::forget(key);
@@ -490,8 +527,8 @@ impl TaskRef {
                 // SAFETY: the last handle is about to go, and stands for a reference until it is merged.
                 unsafe {
                     let header = self.0.as_ref();
-                    header.is_merged.set(true);
-                    if header.travelling.merge(header.wakers.get()) {
+                    header.flags().set(flags::MERGED);
+                    if header.travelling.merge(header.wakers().get().into()) {
                         free(self.0);
                     }
                 }
@@ -513,20 +550,19 @@ impl TaskRef {
                 unsafe { self.0.empty() };
             }
         }
-        self.header().is_gone.set(true);
+        self.flags().set(flags::GONE);
         let _merge = Merge(self.header);
         let _future = EmptyFuture(self.future());
         let _core = EmptyCore(self.core());
         if self.future().is_unseen() {
             self.report_unseen();
         }
-        match self.header().stage.get() {
-            Stage::Value if !self.header().vtable.value_needs_drop => {}
-            Stage::Value => self.drop_value(),
-            _ => {
-                self.drop_coroutine();
-                self.drop_value();
-            }
+        let has_value = self.flags().has(flags::VALUE);
+        if !has_value {
+            self.drop_coroutine();
+        }
+        if !has_value || self.header().vtable.value_needs_drop {
+            self.drop_value();
         }
     }
 
@@ -604,10 +640,10 @@ impl TaskKey {
     unsafe fn more(task: NonNull<Header>) -> Self {
         // SAFETY: as the caller promises; what is counted at home is only touched there.
         let header = unsafe { task.as_ref() };
-        if header.address().is_home() && !header.is_merged.get() && header.wakers.get() < u32::MAX {
-            header.wakers.set(header.wakers.get() + 1);
-        } else {
-            header.travelling.add();
+        let is_counted_here = header.address().is_home() && !header.flags().has(flags::MERGED);
+        match header.wakers().get().checked_add(1) {
+            Some(more) if is_counted_here => header.wakers().set(more),
+            _ => header.travelling.add(),
         }
         Self(task)
     }
@@ -625,7 +661,7 @@ impl TaskKey {
     /// The task, at home, while there are handles to it.
     pub(crate) fn upgrade(&self) -> Option<TaskRef> {
         let header = self.header();
-        if !header.address().is_home() || header.is_gone.get() {
+        if !header.address().is_home() || header.flags().has(flags::GONE) {
             return None;
         }
         // SAFETY: this is its home, and it is not gone.
@@ -683,7 +719,8 @@ impl TaskKey {
     #[inline]
     fn wake_at_home(&self) {
         let header = self.header();
-        if header.is_gone.get() || !header.links.is_in() || header.core.scheduled.get() {
+        let flags = header.flags();
+        if flags.has(flags::GONE | flags::SCHEDULED) || !flags.has(flags::OWNED) {
             return;
         }
         // SAFETY: this is its home, and it is not gone.
@@ -716,8 +753,11 @@ impl Drop for TaskKey {
     fn drop(&mut self) {
         let header = self.header();
         // One that was cloned elsewhere may be more than were counted here.
-        if header.address().is_home() && !header.is_merged.get() && header.wakers.get() > 0 {
-            header.wakers.set(header.wakers.get() - 1);
+        if header.address().is_home()
+            && !header.flags().has(flags::MERGED)
+            && header.wakers().get() > 0
+        {
+            header.wakers().set(header.wakers().get() - 1);
         } else {
             self.drop_elsewhere();
         }

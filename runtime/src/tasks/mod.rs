@@ -3,6 +3,7 @@
 //! - [`core`]: what a task is beneath its type, and how it takes a step;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`header`]: a task's one allocation, the references to it, and what wakes it, from any thread;
+//! - [`flags`]: what a task knows of itself in one bit each;
 //! - [`count`]: those references that travel;
 //! - [`wake`]: who is to be woken, at home;
 //! - [`owned`]: the list of those that a loop owns;
@@ -26,6 +27,7 @@ mod core;
 mod count;
 mod eager;
 pub(crate) mod errors;
+mod flags;
 mod header;
 mod lazy;
 pub(crate) mod outside;
@@ -36,7 +38,7 @@ mod wake;
 
 /// What [`count`] is made of.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
+    pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
 }
 
 use std::any::Any;

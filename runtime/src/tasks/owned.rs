@@ -1,90 +1,108 @@
 //! The tasks of a loop that are not done: it owns them, in the order in which they were made.
 //!
-//! They stand in a list whose links are in the tasks themselves, so that to come and to go costs the same
+//! They stand in a ring whose links are in the tasks themselves, so that to come and to go costs the same
 //! however many there are. A task in the list is kept by one reference that is the list's; a task that is
-//! in none has no links.
+//! in none has no links: its value may be where they were.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use super::header::{Header, TaskRef};
+use super::flags::{LINKED, OWNED};
+use super::header::{TaskRef, links_of, task_of};
 
-type Link = Cell<Option<NonNull<Header>>>;
-
-/// A task's place in the list.
-#[derive(Default)]
+/// A task's place in the ring.
 pub(super) struct Links {
-    before: Link,
-    after: Link,
-    is_in: Cell<bool>,
-}
-
-impl Links {
-    #[inline]
-    pub(super) fn is_in(&self) -> bool {
-        self.is_in.get()
-    }
+    before: Cell<NonNull<Links>>,
+    after: Cell<NonNull<Links>>,
 }
 
 /// The list.
-#[derive(Default)]
 pub(crate) struct Owned {
-    first: Link,
-    last: Link,
+    /// Where the ring begins and ends; it is this one's own, in a box.
+    head: NonNull<Links>,
 }
 
-/// The links of a task in a list.
+/// # Safety
+///
+/// For this and the next: the links are in a ring, all of which is alive.
 #[inline]
-fn links<'a>(task: NonNull<Header>) -> &'a Links {
-    // SAFETY: for all in this file: what a list leads to is kept by its reference. No such reference as
-    // this is kept while a handle is dropped, which may run anything.
-    unsafe { task.as_ref() }.links()
+unsafe fn join(before: NonNull<Links>, after: NonNull<Links>) {
+    // SAFETY: as the caller promises. There is no other reference to either; whoever makes one is in this
+    // file, and runs nothing meanwhile.
+    unsafe {
+        before.as_ref().after.set(after);
+        after.as_ref().before.set(before);
+    }
+}
+
+/// Takes them out of the ring that they are in.
+#[inline]
+pub(super) unsafe fn unlink(links: NonNull<Links>) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let (before, after) = (links.as_ref().before.get(), links.as_ref().after.get());
+        join(before, after);
+    }
+}
+
+impl Default for Owned {
+    fn default() -> Self {
+        let nowhere = Cell::new(NonNull::dangling());
+        let links = Links {
+            before: nowhere.clone(),
+            after: nowhere,
+        };
+        let head = NonNull::from(Box::leak(Box::new(links)));
+        // SAFETY: it is alive, and a ring of its own.
+        unsafe { join(head, head) };
+        Self { head }
+    }
 }
 
 impl Owned {
     /// Takes a task in, which is in no list.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        let task = task.into_raw();
-        let last = self.last.replace(Some(task));
-        match last {
-            Some(last) => links(last).after.set(Some(task)),
-            None => self.first.set(Some(task)),
+        debug_assert!(!task.flags().has(OWNED | LINKED));
+        task.flags().set(OWNED | LINKED);
+        let links = links_of(task.into_raw());
+        // SAFETY: the task is alive and not done: the place behind its header is for links, and nobody
+        // looks at them, as it is in no list. What is in this list is alive.
+        unsafe {
+            let last = self.head.as_ref().before.get();
+            links.write(Links {
+                before: Cell::new(last),
+                after: Cell::new(self.head),
+            });
+            last.as_ref().after.set(links);
+            self.head.as_ref().before.set(links);
         }
-        let own = links(task);
-        own.before.set(last);
-        own.is_in.set(true);
     }
 
     /// Lets a task go, which is in this list if it is in any.
     #[inline]
     pub(crate) fn remove(&self, task: &TaskRef) -> Option<TaskRef> {
-        let own = task.links();
-        if !own.is_in.replace(false) {
-            return None;
+        if task.flags().take(LINKED) {
+            // SAFETY: it is in a list, and so is kept by it.
+            unsafe { unlink(links_of(task.raw())) };
         }
-        let (before, after) = (own.before.take(), own.after.take());
-        match before {
-            Some(before) => links(before).after.set(after),
-            None => self.first.set(after),
-        }
-        match after {
-            Some(after) => links(after).before.set(before),
-            None => self.last.set(before),
-        }
-        // SAFETY: it was in the list, which has given up its reference.
-        Some(unsafe { TaskRef::from_raw(task.raw()) })
+        // SAFETY: it was owned, by a reference that is given up.
+        let owned = task.flags().take(OWNED);
+        owned.then(|| unsafe { TaskRef::from_raw(task.raw()) })
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> Vec<TaskRef> {
-        let task = |raw| {
-            // SAFETY: as above; the handle stays the list's.
-            let task = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(raw) });
-            TaskRef::clone(&task)
-        };
-        std::iter::successors(self.first.get(), |task| links(*task).after.get())
-            .map(task)
+        // SAFETY: what is in the ring is alive, and nothing is changed meanwhile.
+        let after = |links: NonNull<Links>| unsafe { links.as_ref() }.after.get();
+        let is_task = |links: &NonNull<Links>| *links != self.head;
+        let first = Some(after(self.head)).filter(is_task);
+        std::iter::successors(first, |links| Some(after(*links)).filter(is_task))
+            .map(|links| {
+                // SAFETY: these are a task's; the handle stays the list's.
+                let task = unsafe { TaskRef::from_raw(task_of(links)) };
+                TaskRef::clone(&std::mem::ManuallyDrop::new(task))
+            })
             .collect()
     }
 
@@ -101,6 +119,8 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         drop(self.take());
+        // SAFETY: it came from a box, and nothing is in the ring any more that leads to it.
+        drop(unsafe { Box::from_raw(self.head.as_ptr()) });
     }
 }
 

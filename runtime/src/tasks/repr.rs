@@ -18,8 +18,7 @@ pub(crate) fn task(task: &TaskRef) -> String {
     let mut text = format!("<Task {status} name={}", quoted(&core.name()));
     about::ask(task);
     let name = task.coroutine_name();
-    let created_at = || (core.created_at.file(), core.created_at.line());
-    let (file, line) = about::defined_at(task).unwrap_or_else(created_at);
+    let (file, line) = core.comes_from();
     let doing = if future.is_done() {
         format!("done, defined at {file}:{line}")
     } else {

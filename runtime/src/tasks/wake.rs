@@ -52,7 +52,7 @@ impl Wake {
 #[inline]
 fn wake_task(task: TaskRef) {
     let core = task.core();
-    if task.is_owned() && !core.scheduled.get() {
+    if task.is_owned() && !core.is_scheduled() {
         let home = task.event_loop();
         home.with(move |event_loop| event_loop.schedule_owned(task));
     }
