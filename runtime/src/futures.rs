@@ -1,8 +1,10 @@
 //! Futures: a result that is set once, and what waits for it.
 //!
 //! [`FutureCore`] is the untyped part that tasks, futures and gathers share: the state, and the
-//! callbacks in the order in which they were added. [`Awaiting`] is the leaf that awaits any of
-//! them.
+//! callbacks in the order in which they were added, both of them in [`standing`]. [`Awaiting`] is the
+//! leaf that awaits any of them.
+
+mod standing;
 
 use std::any::TypeId;
 use std::cell::{Cell, OnceCell, Ref, RefCell};
@@ -19,20 +21,15 @@ use crate::event_loop::{
     get_event_loop,
 };
 use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::sequence::Sequence;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
 
+pub(crate) use self::standing::{CallbackId, State};
+use self::standing::{Rest, Standing};
+
 pub(crate) const NOT_SET: &str = "Result is not set.";
 const TAKEN: &str = "the result was moved out by an await; await a reference to keep it";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Pending,
-    Cancelled,
-    Finished,
-}
 
 /// What a cancellation can be passed on to.
 pub(crate) trait Cancel {
@@ -87,98 +84,10 @@ pub(crate) trait Awaited: Cancel {
     fn future_core(&self) -> &FutureCore;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CallbackId(u64);
-
-/// What waits for a future, in the order in which it came: mostly one task, and for that there is
-/// room. When it is done, nothing waits any more, and here is why it has no value, if it has none.
-#[derive(Default)]
-enum Rest {
-    #[default]
-    None,
-    /// Its number is [`FIRST`](CallbackId::FIRST).
-    One(Callback),
-    Many(Box<Callbacks>),
-    Failed(Exception),
-}
-
-/// Several, by their numbers.
-struct Callbacks {
-    all: Sequence<Callback>,
-    next: u64,
-}
-
-impl CallbackId {
-    const FIRST: Self = Self(0);
-}
-
-impl Rest {
-    /// Adds to what waits for a future that is not done.
-    fn push(&mut self, callback: Callback) -> CallbackId {
-        if let Rest::None = self {
-            *self = Rest::One(callback);
-            return CallbackId::FIRST;
-        }
-        if let Rest::One(_) = self {
-            if let Rest::One(first) = std::mem::take(self) {
-                let mut many = Callbacks {
-                    all: Sequence::default(),
-                    next: CallbackId::FIRST.0,
-                };
-                many.push(first);
-                *self = Rest::Many(Box::new(many));
-            }
-        }
-        match self {
-            Rest::Many(many) => many.push(callback),
-            _ => unreachable!("nothing waits for what is done"),
-        }
-    }
-
-    fn remove(&mut self, id: CallbackId) -> Option<Callback> {
-        match self {
-            Rest::One(_) if id == CallbackId::FIRST => match std::mem::take(self) {
-                Rest::One(callback) => Some(callback),
-                _ => None,
-            },
-            Rest::Many(many) => many.all.remove(id.0),
-            _ => None,
-        }
-    }
-
-    fn get_mut(&mut self, id: CallbackId) -> Option<&mut Callback> {
-        match self {
-            Rest::One(callback) => (id == CallbackId::FIRST).then_some(callback),
-            Rest::Many(many) => many.all.get_mut(id.0),
-            _ => None,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Rest::One(_) => 1,
-            Rest::Many(many) => many.all.len(),
-            Rest::None | Rest::Failed(_) => 0,
-        }
-    }
-}
-
-impl Callbacks {
-    fn push(&mut self, callback: Callback) -> CallbackId {
-        let id = CallbackId(self.next);
-        self.next += 1;
-        self.all.push(id.0, callback);
-        id
-    }
-}
-
 /// The untyped part of a future.
 pub(crate) struct FutureCore {
     event_loop: Address,
-    rest: Cell<Rest>,
-    state: Cell<State>,
-    /// Whether a failure, or a value that is one, is to be logged if nobody asks for it.
-    is_unseen: Cell<bool>,
+    standing: Standing,
 }
 
 impl FutureCore {
@@ -186,9 +95,7 @@ impl FutureCore {
     pub(crate) fn new(event_loop: &LoopState) -> Self {
         Self {
             event_loop: event_loop.address(),
-            rest: Cell::new(Rest::None),
-            state: Cell::new(State::Pending),
-            is_unseen: Cell::new(false),
+            standing: Standing::default(),
         }
     }
 
@@ -198,44 +105,28 @@ impl FutureCore {
     }
 
     pub(crate) fn state(&self) -> State {
-        self.state.get()
+        self.standing.state()
     }
 
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
-        self.state.get() != State::Pending
+        self.standing.is_done()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.state.get() == State::Cancelled
+        self.state() == State::Cancelled
     }
 
     /// Whether it is done, and not with a failure.
     #[inline]
     pub(crate) fn has_value(&self) -> bool {
-        self.state.get() == State::Finished && self.has_no_rest()
-    }
-
-    /// Whether nothing waits for it, and it has not failed.
-    #[inline]
-    fn has_no_rest(&self) -> bool {
-        // SAFETY: what is there is not changed while it is looked at.
-        matches!(unsafe { &*self.rest.as_ptr() }, Rest::None)
-    }
-
-    /// Looks at the rest, or changes it. Meanwhile it is not there: `f` runs nothing of anybody else's.
-    #[inline]
-    fn with_rest<R>(&self, f: impl FnOnce(&mut Rest) -> R) -> R {
-        let mut rest = self.rest.take();
-        let result = f(&mut rest);
-        self.rest.set(rest);
-        result
+        self.state() == State::Finished && self.standing.has_no_rest()
     }
 
     /// Why it has no value; whoever asks has seen it.
     #[inline]
     pub(crate) fn failure(&self) -> Option<Exception> {
-        if self.has_no_rest() {
+        if self.standing.has_no_rest() {
             return None;
         }
         let failure = self.peek_failure();
@@ -247,7 +138,7 @@ impl FutureCore {
 
     #[inline]
     pub(crate) fn peek_failure(&self) -> Option<Exception> {
-        self.with_rest(|rest| match rest {
+        self.standing.with(|rest| match rest {
             Rest::Failed(failure) => Some(failure.clone()),
             _ => None,
         })
@@ -256,41 +147,46 @@ impl FutureCore {
     /// A failure, or a value that is one, need not be logged.
     #[inline]
     pub(crate) fn see(&self) {
-        self.is_unseen.set(false);
+        self.standing.see();
     }
 
     /// What was its value is taken, and was a failure.
     pub(crate) fn fail_late(&self, panic: Panic) {
         debug_assert!(self.is_done());
-        let old = self.rest.replace(Rest::Failed(Exception::Panic(panic)));
+        let old = self.standing.take();
+        self.standing.put(Rest::Failed(Exception::Panic(panic)));
         drop(old);
     }
 
-    /// The value it is about to be completed with is a failure, too.
-    pub(crate) fn fails_with_value(&self) {
-        self.is_unseen.set(true);
+    /// The value that it was completed with is a failure, too.
+    pub(crate) fn failed_with_value(&self) {
+        self.standing.set_unseen();
     }
 
     pub(crate) fn is_unseen(&self) -> bool {
-        self.is_unseen.get()
+        self.standing.is_unseen()
     }
 
     pub(crate) fn is_waited_for(&self) -> usize {
-        self.with_rest(|rest| rest.len())
+        self.standing.with(|rest| rest.len())
     }
 
     /// Calls what waits, in order, each by way of the ready queue.
     #[inline]
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
-        self.state.set(state);
-        if failure.is_none() && self.has_no_rest() {
+        self.standing.set_state(state);
+        if failure.is_none() && self.standing.has_no_rest() {
             return;
         }
         if matches!(failure, Some(Exception::Panic(_))) {
-            self.is_unseen.set(true);
+            self.standing.set_unseen();
         }
-        match self.rest.replace(failure.map_or(Rest::None, Rest::Failed)) {
+        let rest = self.standing.take();
+        if let Some(failure) = failure {
+            self.standing.put(Rest::Failed(failure));
+        }
+        match rest {
             Rest::None => {}
             Rest::One(callback) => self.schedule(callback),
             Rest::Many(callbacks) => {
@@ -305,9 +201,8 @@ impl FutureCore {
     /// Pending again, before anyone has waited for it.
     pub(crate) fn reopen(&self) {
         debug_assert!(self.is_waited_for() == 0);
-        self.state.set(State::Pending);
-        self.is_unseen.set(false);
-        let failure = self.rest.take();
+        self.standing.set_state(State::Pending);
+        let failure = self.standing.take();
         drop(failure);
     }
 
@@ -336,7 +231,7 @@ impl FutureCore {
             self.schedule(callback);
             return CallbackId::FIRST;
         }
-        self.with_rest(|rest| rest.push(callback))
+        self.standing.with(|rest| rest.push(callback))
     }
 
     /// Removes the done-callbacks that are functions of this type, and says how many.
@@ -345,7 +240,7 @@ impl FutureCore {
             Callback::Bind(bound) => bound.is(function),
             _ => false,
         };
-        let removed: Vec<Callback> = self.with_rest(|rest| {
+        let removed: Vec<Callback> = self.standing.with(|rest| {
             let meant: Vec<u64> = match rest {
                 Rest::One(callback) if is_meant(callback) => vec![CallbackId::FIRST.0],
                 Rest::Many(many) => {
@@ -362,7 +257,7 @@ impl FutureCore {
     }
 
     pub(crate) fn remove_callback(&self, id: CallbackId) {
-        let removed = self.with_rest(|rest| rest.remove(id));
+        let removed = self.standing.with(|rest| rest.remove(id));
         drop(removed);
     }
 
@@ -378,7 +273,7 @@ impl FutureCore {
     }
 
     fn with_wake<R>(&self, id: CallbackId, f: impl FnOnce(&mut Wake) -> R) -> Option<R> {
-        self.with_rest(|rest| match rest.get_mut(id)? {
+        self.standing.with(|rest| match rest.get_mut(id)? {
             Callback::Wake(wake) => Some(f(wake)),
             _ => None,
         })
@@ -404,8 +299,8 @@ impl FutureCore {
     /// Drops what is of the thread.
     #[inline]
     pub(crate) fn empty(&self) {
-        if !self.has_no_rest() {
-            let rest = self.rest.take();
+        if !self.standing.has_no_rest() {
+            let rest = self.standing.take();
             drop(rest);
         }
     }
@@ -945,8 +840,8 @@ impl<T, E> Future<Result<T, E>> {
             Ok(_) => String::new(),
             Err(error) => format!("{error:?}"),
         }));
-        core.fails_with_value();
         self.set_result(Err(error));
+        core.failed_with_value();
     }
 }
 

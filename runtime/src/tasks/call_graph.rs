@@ -170,7 +170,10 @@ impl FutureCallGraph {
         let indent = " ".repeat(level * 4);
         let core = self.future.0.core();
         let name = repr::quoted(&core.name());
-        text.push(format!("{indent}* Task(name={name}, id={:#x})", self.future.0.id()));
+        text.push(format!(
+            "{indent}* Task(name={name}, id={:#x})",
+            self.future.0.id()
+        ));
         if !self.call_stack.is_empty() {
             text.push(format!("{indent}  + Call stack:"));
         }

@@ -518,14 +518,14 @@ impl TaskRef {
         let core = self.core();
         core.clear();
         let owned = event_loop.remove_task(self);
-        if core.flags.has(flags::HAS_ERRORS)
+        let fails_with_value = core.flags.has(flags::HAS_ERRORS)
             && state == State::Finished
             && failure.is_none()
-            && self.gave_error()
-        {
-            self.future().fails_with_value();
-        }
+            && self.gave_error();
         self.future().complete(state, failure);
+        if fails_with_value {
+            self.future().failed_with_value();
+        }
         drop(owned);
     }
 

@@ -41,7 +41,7 @@ use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_
 use crate::exceptions::{Exception, Panic};
 use crate::futures::FutureCore;
 
-#[repr(C)]
+#[repr(C, align(8))]
 pub(super) struct Header {
     travelling: Travelling,
     handles: Cell<u32>,
@@ -346,6 +346,20 @@ impl TaskRef {
     #[inline]
     pub(super) fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).header
+    }
+
+    /// As [`into_raw`](Self::into_raw), for who does not look at it. The three lowest bits are zero.
+    #[inline]
+    pub(crate) fn into_pointer(self) -> NonNull<()> {
+        self.into_raw().cast()
+    }
+
+    /// # Safety
+    ///
+    /// As for [`from_raw`](Self::from_raw), and it is from [`into_pointer`](Self::into_pointer).
+    #[inline]
+    pub(crate) unsafe fn from_pointer(pointer: NonNull<()>) -> Self {
+        Self::of(pointer.cast())
     }
 
     /// # Safety
@@ -793,5 +807,21 @@ fn lent(data: *const ()) -> ManuallyDrop<TaskKey> {
     match NonNull::new(data.cast_mut().cast()) {
         Some(task) => ManuallyDrop::new(TaskKey(task)),
         None => unreachable!("a waker of a task has a task"),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_pointer_width = "64")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_takes_few_words_beside_its_coroutine() {
+        assert!(size_of::<Header>() <= 80);
+        let idle = layout_of::<std::future::Pending<()>>();
+        assert!(idle.size() <= 96);
+        // The value lies where the links were.
+        assert_eq!(layout_of::<std::future::Ready<()>>().size(), 104);
+        assert_eq!(idle.align(), 8);
     }
 }

@@ -86,9 +86,9 @@ impl Owned {
             // SAFETY: it is in a list, and so is kept by it.
             unsafe { unlink(links_of(task.raw())) };
         }
-        // SAFETY: it was owned, by a reference that is given up.
-        let owned = task.flags().take(OWNED);
-        owned.then(|| unsafe { TaskRef::from_raw(task.raw()) })
+        let was_owned = task.flags().take(OWNED);
+        // SAFETY: it was owned by a reference, which is given up.
+        was_owned.then(|| unsafe { TaskRef::from_raw(task.raw()) })
     }
 
     /// All of them.

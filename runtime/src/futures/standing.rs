@@ -1,0 +1,332 @@
+//! How a future stands, in one word: its state, and what waits for it or why it has no value.
+//!
+//! The word is a pointer whose lowest bits are the state. Mostly nothing waits, or one task, and then the
+//! pointer is that task's handle; what is larger than a word is in a block of its own.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use crate::event_loop::blocks;
+use crate::event_loop::ready::Callback;
+use crate::exceptions::Exception;
+use crate::sequence::Sequence;
+use crate::tasks::{TaskRef, Wake};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Pending,
+    Cancelled,
+    Finished,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallbackId(pub(super) u64);
+
+impl CallbackId {
+    pub(super) const FIRST: Self = Self(0);
+}
+
+/// What waits for a future, in the order in which it came: mostly one task, and for that there is
+/// room. When it is done, nothing waits any more, and here is why it has no value, if it has none.
+#[derive(Default)]
+pub(super) enum Rest {
+    #[default]
+    None,
+    /// Its number is [`FIRST`](CallbackId::FIRST).
+    One(Callback),
+    Many(Box<Callbacks>),
+    Failed(Exception),
+}
+
+/// Several, by their numbers.
+pub(super) struct Callbacks {
+    pub(super) all: Sequence<Callback>,
+    next: u64,
+}
+
+impl Rest {
+    /// Adds to what waits for a future that is not done.
+    pub(super) fn push(&mut self, callback: Callback) -> CallbackId {
+        if let Rest::None = self {
+            *self = Rest::One(callback);
+            return CallbackId::FIRST;
+        }
+        if let Rest::One(_) = self {
+            if let Rest::One(first) = std::mem::take(self) {
+                let mut many = Callbacks {
+                    all: Sequence::default(),
+                    next: CallbackId::FIRST.0,
+                };
+                many.push(first);
+                *self = Rest::Many(Box::new(many));
+            }
+        }
+        match self {
+            Rest::Many(many) => many.push(callback),
+            _ => unreachable!("nothing waits for what is done"),
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: CallbackId) -> Option<Callback> {
+        match self {
+            Rest::One(_) if id == CallbackId::FIRST => match std::mem::take(self) {
+                Rest::One(callback) => Some(callback),
+                _ => None,
+            },
+            Rest::Many(many) => many.all.remove(id.0),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: CallbackId) -> Option<&mut Callback> {
+        match self {
+            Rest::One(callback) => (id == CallbackId::FIRST).then_some(callback),
+            Rest::Many(many) => many.all.get_mut(id.0),
+            _ => None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Rest::One(_) => 1,
+            Rest::Many(many) => many.all.len(),
+            Rest::None | Rest::Failed(_) => 0,
+        }
+    }
+}
+
+impl Callbacks {
+    fn push(&mut self, callback: Callback) -> CallbackId {
+        let id = CallbackId(self.next);
+        self.next += 1;
+        self.all.push(id.0, callback);
+        id
+    }
+}
+
+/// The word.
+pub(super) struct Standing(Cell<*mut ()>);
+
+/// The pointer is to a [`Rest`] in a block, which is this word's own, and not to a task.
+const BOXED: usize = 1;
+
+// The states.
+const PENDING: usize = 0;
+const CANCELLED: usize = 1 << 1;
+const FINISHED: usize = 2 << 1;
+/// Finished, and a failure, or a value that is one, is to be logged if nobody asks for it.
+const UNSEEN: usize = 3 << 1;
+const STATE: usize = UNSEEN;
+
+const LAYOUT: Layout = blocks::layout_for(Layout::new::<Rest>());
+
+impl Default for Standing {
+    #[inline]
+    fn default() -> Self {
+        Self(Cell::new(std::ptr::without_provenance_mut(PENDING)))
+    }
+}
+
+impl Standing {
+    #[inline]
+    fn bits(&self, mask: usize) -> usize {
+        self.0.get().addr() & mask
+    }
+
+    #[inline]
+    fn set_state_bits(&self, state: usize) {
+        self.0.set(self.0.get().map_addr(|it| it & !STATE | state));
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.bits(STATE) {
+            PENDING => State::Pending,
+            CANCELLED => State::Cancelled,
+            _ => State::Finished,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.bits(STATE) != PENDING
+    }
+
+    #[inline]
+    pub(super) fn set_state(&self, state: State) {
+        self.set_state_bits(match state {
+            State::Pending => PENDING,
+            State::Cancelled => CANCELLED,
+            State::Finished => FINISHED,
+        });
+    }
+
+    /// Of what is finished.
+    pub(super) fn set_unseen(&self) {
+        debug_assert!(self.state() == State::Finished);
+        self.set_state_bits(UNSEEN);
+    }
+
+    pub(super) fn is_unseen(&self) -> bool {
+        self.bits(STATE) == UNSEEN
+    }
+
+    #[inline]
+    pub(super) fn see(&self) {
+        if self.is_unseen() {
+            self.set_state_bits(FINISHED);
+        }
+    }
+
+    /// Whether nothing waits for it, and it has not failed.
+    #[inline]
+    pub(super) fn has_no_rest(&self) -> bool {
+        self.bits(!STATE) == 0
+    }
+
+    #[inline]
+    fn pointer(&self) -> *mut () {
+        self.0.get().map_addr(|it| it & !(STATE | BOXED))
+    }
+
+    /// Leaves the state alone.
+    #[inline]
+    fn set_pointer(&self, pointer: *mut (), boxed: usize) {
+        let state = self.bits(STATE);
+        self.0.set(pointer.map_addr(|it| it | state | boxed));
+    }
+
+    /// The rest, which is none from now on.
+    #[inline]
+    pub(super) fn take(&self) -> Rest {
+        let (pointer, is_boxed) = (self.pointer(), self.bits(BOXED) != 0);
+        self.set_pointer(std::ptr::null_mut(), 0);
+        match NonNull::new(pointer) {
+            None => Rest::None,
+            // SAFETY: it is a block with a rest, of which nobody else knows.
+            Some(block) if is_boxed => unsafe {
+                let rest = block.cast::<Rest>().read();
+                blocks::give_here(block.cast(), LAYOUT);
+                rest
+            },
+            // SAFETY: it came from `put`, and is taken out once.
+            Some(task) => Rest::One(Callback::Wake(Wake::Task(unsafe {
+                TaskRef::from_pointer(task)
+            }))),
+        }
+    }
+
+    /// Puts a rest where there is none.
+    #[inline]
+    pub(super) fn put(&self, rest: Rest) {
+        debug_assert!(self.has_no_rest());
+        match rest {
+            Rest::None => {}
+            Rest::One(Callback::Wake(Wake::Task(task))) => {
+                self.set_pointer(task.into_pointer().as_ptr(), 0);
+            }
+            rest => self.put_boxed(rest),
+        }
+    }
+
+    fn put_boxed(&self, rest: Rest) {
+        let block = blocks::take_here(LAYOUT);
+        // SAFETY: it was taken for this.
+        unsafe { block.cast::<Rest>().write(rest) };
+        self.set_pointer(block.as_ptr().cast(), BOXED);
+    }
+
+    /// Looks at the rest, or changes it: `f` runs nothing of anybody else's.
+    #[inline]
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Rest) -> R) -> R {
+        if self.bits(BOXED) != 0 {
+            // SAFETY: it is in the block, and `f` comes by no other reference to it.
+            let rest = unsafe { &mut *self.pointer().cast::<Rest>() };
+            let result = f(rest);
+            if let Rest::None = rest {
+                drop(self.take());
+            }
+            return result;
+        }
+        let mut rest = self.take();
+        let result = f(&mut rest);
+        self.put(rest);
+        result
+    }
+}
+
+impl Drop for Standing {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.has_no_rest() {
+            drop(self.take());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::exceptions::CancelledError;
+
+    fn call(counted: &Rc<()>) -> Callback {
+        let counted = counted.clone();
+        Callback::Call(Box::new(move || drop(counted)))
+    }
+
+    #[test]
+    fn it_is_one_word() {
+        assert_eq!(size_of::<Standing>(), size_of::<usize>());
+        assert!(align_of::<Rest>() > STATE | BOXED || size_of::<usize>() < 8);
+        assert!(LAYOUT.align() > STATE | BOXED);
+    }
+
+    #[test]
+    fn the_state_and_the_rest_leave_each_other_alone() {
+        let counted = Rc::new(());
+        let standing = Standing::default();
+        assert!(standing.has_no_rest() && !standing.is_done());
+        let first = standing.with(|rest| rest.push(call(&counted)));
+        standing.set_state(State::Finished);
+        assert_eq!(standing.with(|rest| rest.len()), 1);
+        standing.set_unseen();
+        assert!(standing.is_unseen() && standing.state() == State::Finished);
+        standing.see();
+        assert!(!standing.is_unseen() && standing.is_done());
+        assert!(standing.with(|rest| rest.remove(first)).is_some());
+        assert!(standing.has_no_rest() && standing.is_done());
+        assert_eq!(Rc::strong_count(&counted), 1);
+        standing.put(Rest::Failed(Exception::CancelledError(
+            CancelledError::new(),
+        )));
+        standing.set_state(State::Cancelled);
+        assert!(standing.with(|rest| matches!(rest, Rest::Failed(_))));
+        assert!(standing.state() == State::Cancelled);
+    }
+
+    #[test]
+    fn tasks_and_others_come_and_go_in_any_order() {
+        let event_loop = crate::new_event_loop();
+        let task = event_loop.create_task(async {}).any().0;
+        let wake = || Callback::Wake(Wake::Task(task.clone()));
+        let counted = Rc::new(());
+        let standing = Standing::default();
+        let first = standing.with(|rest| rest.push(wake()));
+        assert_eq!(standing.bits(BOXED), 0);
+        let second = standing.with(|rest| rest.push(call(&counted)));
+        standing.with(|rest| rest.push(wake()));
+        assert!(standing.with(|rest| rest.get_mut(first).is_some()));
+        assert!(standing.with(|rest| rest.remove(second)).is_some());
+        assert_eq!(Rc::strong_count(&counted), 1);
+        assert_eq!(standing.with(|rest| rest.len()), 2);
+        let rest = standing.take();
+        assert!(standing.has_no_rest());
+        standing.put(rest);
+        standing.with(|rest| rest.push(call(&counted)));
+        drop(standing);
+        assert_eq!(Rc::strong_count(&counted), 1);
+        event_loop.run_until_complete(crate::sleep(0));
+    }
+}
