@@ -3,7 +3,7 @@
 mod common;
 
 use asyncio::{Context, ContextVar, create_task, get_running_loop, sleep};
-use common::{Counter, Token, Trace, logged, message_of, run};
+use common::{Counter, OnDrop, Token, Trace, logged, message_of, run};
 
 static NUMBER: ContextVar<u32> = ContextVar::with_default("number", || 0);
 static NAME: ContextVar<String> = ContextVar::new("name");
@@ -176,4 +176,40 @@ fn what_one_main_sets_the_next_of_its_runner_finds_and_nobody_else() {
     assert_eq!(runner.run(async { NUMBER.get() }), 1);
     assert_eq!(NUMBER.get(), 0);
     assert_eq!(asyncio::run(async { NUMBER.get() }), 0);
+}
+
+/// What is destroyed with its loop is destroyed in its own context, not in that of whoever drops the loop.
+#[test]
+fn destructors_of_a_task_that_is_left_over_run_in_its_context() {
+    let event_loop = asyncio::new_event_loop();
+    let seen = Trace::default();
+    let outer = NUMBER.set(10);
+    let left_over = |number: u32| {
+        let seen = seen.clone();
+        async move {
+            NUMBER.set(number);
+            let mut token = Some(NUMBER.set(number + 1));
+            let _guard = OnDrop(move || {
+                seen.note(NUMBER.get().to_string());
+                NUMBER.reset(token.take().unwrap());
+                seen.note(NUMBER.get().to_string());
+            });
+            sleep(1000).await;
+        }
+    };
+    let context = Context::copy();
+    event_loop.create_task(left_over(1));
+    event_loop.create_task(left_over(3)).context(&context);
+    let stop = event_loop.clone();
+    event_loop.call_later(0, move || stop.stop());
+    let message = logged(|| message_of(|| event_loop.run_until_complete(left_over(5)))).0;
+    assert_eq!(message, "Event loop stopped before Future completed.");
+    assert_eq!(seen.take(), ["6", "5"], "the main task ends with the call");
+    assert_eq!(NUMBER.get(), 10);
+    let ((), messages) = logged(|| drop(event_loop));
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert_eq!(seen.take(), ["2", "1", "4", "3"]);
+    assert_eq!(context.run(|| NUMBER.get()), 3);
+    assert_eq!(NUMBER.get(), 10);
+    NUMBER.reset(outer);
 }

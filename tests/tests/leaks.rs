@@ -247,6 +247,52 @@ fn a_wake_in_a_destructor_of_a_task_that_is_destroyed_finds_nothing() {
     assert_eq!(messages.len(), 2, "{messages:?}");
 }
 
+/// Whatever a coroutine's destructor does, what waits for its task goes with the loop.
+#[test]
+fn a_destructor_that_panics_leaves_no_callback_that_holds_its_task() {
+    let counter = Counter::default();
+    let ((), messages) = logged(|| {
+        let (event_loop, ()) = with_suspended(|_| {
+            let task = asyncio::create_task(async {
+                let _panics = OnDrop(|| panic!("oh"));
+                asyncio::sleep(1000).await;
+            });
+            let (token, held) = (counter.token(), task.clone());
+            let panics = OnDrop(|| panic!("callback"));
+            task.add_done_callback(move |_| drop((token, held, panics)));
+        });
+        drop(event_loop);
+    });
+    assert_eq!(counter.alive(), 0);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(messages[0].starts_with("Task was destroyed but it is pending!"));
+    assert!(messages[1].starts_with("Exception ignored in: <Task pending"));
+    assert!(messages[1].ends_with("oh"), "{messages:?}");
+    assert!(messages[2].ends_with("callback"), "{messages:?}");
+}
+
+/// `run_until_complete`'s own future, when the loop is stopped: the call panics, and so does the destructor.
+#[test]
+fn a_destructor_of_a_main_that_is_not_done_may_panic() {
+    let counter = Counter::default();
+    let ((), messages) = logged(|| {
+        let event_loop = new_event_loop();
+        let (stop, token) = (event_loop.clone(), counter.token());
+        event_loop.call_soon(move || stop.stop());
+        let message = common::message_of(|| {
+            event_loop.run_until_complete(async move {
+                let _panics = OnDrop(|| panic!("oh"));
+                asyncio::sleep(1000).await;
+                drop(token);
+            })
+        });
+        assert_eq!(message, "Event loop stopped before Future completed.");
+    });
+    assert_eq!(counter.alive(), 0);
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].ends_with("oh"), "{messages:?}");
+}
+
 #[test]
 fn a_loop_that_is_set_is_dropped_at_the_end_of_its_thread() {
     let (sender, receiver) = std::sync::mpsc::channel();

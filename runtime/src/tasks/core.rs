@@ -354,6 +354,17 @@ impl<'a> Main<'a> {
     }
 }
 
+impl Drop for Main<'_> {
+    /// It ends with the call, also when the loop was stopped before it was done.
+    fn drop(&mut self) {
+        if !self.task.future().is_done() {
+            let core = self.task.core();
+            self.task
+                .drop_guarded(|| core.in_context(|| self.body.drop_future()));
+        }
+    }
+}
+
 impl Cancel for TaskRef {
     fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
         onward.push(self)
@@ -573,13 +584,16 @@ impl TaskRef {
                 task: Some(super::AnyTask(self.clone())),
             });
         }
+        let core = self.core();
+        self.drop_guarded(|| core.in_context(|| self.drop_coroutine()));
+        // Those that hold the task itself would keep it, and it them.
+        self.drop_guarded(|| self.future().drop_callbacks());
+    }
+
+    /// Drops, as this task, something that it holds, outside of its steps: a panic is nobody's.
+    fn drop_guarded(&self, dropping: impl FnOnce()) {
         let _entered = Entered::task(Some(self));
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            self.drop_coroutine();
-            // Those that hold the task itself would keep it, and it them.
-            self.future().drop_callbacks();
-        }));
-        if let Err(payload) = dropped {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(dropping)) {
             crate::diagnostics::error(format_args!(
                 "Exception ignored in: {:?}\n{}",
                 super::AnyTask(self.clone()),

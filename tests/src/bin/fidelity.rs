@@ -16,7 +16,7 @@ use tests::fidelity::interpret::quietly;
 use tests::fidelity::limit::{execute_all, spins};
 use tests::fidelity::program::Program;
 use tests::fidelity::python::{Python, Trace};
-use tests::fidelity::shrink::shrink;
+use tests::fidelity::shrink::{shrink, shrink_all};
 
 /// Compares how `asyncio` and CPython 3.13 run random programs.
 #[derive(Parser)]
@@ -39,7 +39,7 @@ struct Arguments {
     /// Features programs may not have.
     #[arg(long, value_delimiter = ',')]
     without: Vec<Feature>,
-    /// Runs the one program in this JSON file instead.
+    /// Runs the programs in this file instead, one after the other; each is a line of JSON.
     #[arg(long)]
     program: Option<PathBuf>,
     /// Records the programs' CPython traces as the corpus instead of running them here.
@@ -68,12 +68,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return record(&mut python, &arguments, &features);
     }
     if let Some(file) = &arguments.program {
-        let program: Program = serde_json::from_str(&std::fs::read_to_string(file)?)?;
-        let same = report(&mut python, &program)?;
-        return Ok(if same {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
+        let text = std::fs::read_to_string(file)?;
+        let programs: Vec<Program> = text
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        return Ok(match report(&mut python, &programs)? {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
         });
     }
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} programs, {per_sec}, {eta}")?;
@@ -86,7 +88,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             .map(|seed| generate(seed, arguments.profile, &features))
             .collect();
         let traces = both(&mut python, &programs)?;
-        for ((seed, program), (theirs, ours)) in seeds.zip(&programs).zip(traces) {
+        for (at, (seed, (theirs, ours))) in seeds.zip(traces).enumerate() {
             events += theirs.len();
             if first_difference(&theirs, &ours).is_none() && !spins(&theirs) {
                 progress.inc(1);
@@ -95,14 +97,26 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             progress.abandon();
             println!(
                 "seed {seed}: mismatch in a program of {} operations",
-                program.len()
+                programs[at].len()
             );
-            let small = if arguments.no_shrink || spins(&theirs) || spins(&ours) {
-                program.clone()
+            println!("{}", side_by_side("CPython", &theirs, "asyncio", &ours));
+            if spins(&theirs) || spins(&ours) {
+                println!("{}", serde_json::to_string(&programs[at])?);
+            } else if differ(&mut python, std::slice::from_ref(&programs[at]))? {
+                if !arguments.no_shrink {
+                    let small = smallest(&mut python, &programs[at])?;
+                    report(&mut python, &[small])?;
+                }
             } else {
-                smallest(&mut python, program)?
-            };
-            report(&mut python, &small)?;
+                println!("not when it runs alone: something is left of those before it");
+                let with_those_before = programs[..=at].to_vec();
+                if !differ(&mut python.afresh(), &with_those_before)? {
+                    println!("nor with {at} before it: run from an earlier seed");
+                } else if !arguments.no_shrink {
+                    let small = fewest(&python, with_those_before)?;
+                    report(&mut python.afresh(), &small)?;
+                }
+            }
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -145,12 +159,41 @@ fn smallest(python: &mut Python, program: &Program) -> std::io::Result<Program> 
     failure.map_or(Ok(small), Err)
 }
 
-/// Prints a program and both its traces; whether they are the same.
-fn report(python: &mut Python, program: &Program) -> Result<bool, Box<dyn Error>> {
-    let (theirs, ours) = both(python, std::slice::from_ref(program))?.remove(0);
-    println!("{}", serde_json::to_string(program)?);
-    println!("{}", side_by_side("CPython", &theirs, "asyncio", &ours));
-    Ok(first_difference(&theirs, &ours).is_none())
+/// Whether the last of `programs` differs when they run one after the other.
+fn differ(python: &mut Python, programs: &[Program]) -> std::io::Result<bool> {
+    let traces = both(python, programs)?;
+    Ok(traces
+        .last()
+        .is_some_and(|(theirs, ours)| first_difference(theirs, ours).is_some()))
+}
+
+/// The fewest and smallest programs after which the last differs, in a process that has run no others.
+fn fewest(python: &Python, programs: Vec<Program>) -> std::io::Result<Vec<Program>> {
+    let mut failure = None;
+    let progress = ProgressBar::new_spinner().with_message("shrinking what runs before, too");
+    let few = shrink_all(programs, |candidates| {
+        progress.tick();
+        match differ(&mut python.afresh(), candidates) {
+            Ok(differ) => differ,
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+        }
+    });
+    progress.finish_and_clear();
+    failure.map_or(Ok(few), Err)
+}
+
+/// Prints programs and both their traces; whether these are the same.
+fn report(python: &mut Python, programs: &[Program]) -> Result<bool, Box<dyn Error>> {
+    let mut same = true;
+    for (program, (theirs, ours)) in programs.iter().zip(both(python, programs)?) {
+        println!("{}", serde_json::to_string(program)?);
+        println!("{}", side_by_side("CPython", &theirs, "asyncio", &ours));
+        same &= first_difference(&theirs, &ours).is_none();
+    }
+    Ok(same)
 }
 
 /// Records programs in which something happens, but which can still be read.

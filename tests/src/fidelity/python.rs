@@ -24,10 +24,10 @@ pub struct Python {
 }
 
 impl Python {
-    /// Starts the interpreter at `path`, or else the first of the right release that is found.
+    /// The interpreter at `path`, or else the first of the right release that is found.
     ///
     /// # Errors
-    /// When there is none, or it does not start.
+    /// When there is none.
     pub fn start(path: Option<&Path>) -> io::Result<Python> {
         let path = path.map_or_else(find, |path| Ok(path.to_owned()))?;
         let release =
@@ -35,9 +35,18 @@ impl Python {
                 .args(["-c", "import platform; print(platform.python_version())"]));
         Ok(Python {
             release: release.unwrap_or_default(),
-            native: Interpreter::start(&path, &[])?,
-            pure: Interpreter::start(&path, &["--pure"])?,
+            native: Interpreter::new(&path, &[]),
+            pure: Interpreter::new(&path, &["--pure"]),
         })
+    }
+
+    /// The same one, which has run nothing yet.
+    pub fn afresh(&self) -> Python {
+        Python {
+            release: self.release.clone(),
+            native: Interpreter::new(&self.native.path, self.native.arguments),
+            pure: Interpreter::new(&self.pure.path, self.pure.arguments),
+        }
     }
 
     /// Its release, as `3.13.0`.
@@ -48,7 +57,7 @@ impl Python {
     /// The traces of `programs`.
     ///
     /// # Errors
-    /// When the interpreter has died.
+    /// When the interpreter does not start, or has died.
     pub fn run(&mut self, programs: &[Program]) -> io::Result<Vec<Trace>> {
         let (pure, native): (Vec<&Program>, Vec<&Program>) =
             programs.iter().partition(|program| program.has_messages());
@@ -79,16 +88,45 @@ impl Python {
     }
 }
 
-/// A running `reference.py`.
+/// One that runs `reference.py` once it is asked something.
 #[derive(Debug)]
 struct Interpreter {
+    path: PathBuf,
+    arguments: &'static [&'static str],
+    running: Option<Running>,
+}
+
+impl Interpreter {
+    fn new(path: &Path, arguments: &'static [&'static str]) -> Interpreter {
+        Interpreter {
+            path: path.to_owned(),
+            arguments,
+            running: None,
+        }
+    }
+
+    fn run(&mut self, programs: &[&Program]) -> io::Result<Vec<Trace>> {
+        if programs.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.running.is_none() {
+            self.running = Some(Running::start(&self.path, self.arguments)?);
+        }
+        let running = self.running.as_mut().expect("it was just started");
+        running.run(programs)
+    }
+}
+
+/// A running `reference.py`.
+#[derive(Debug)]
+struct Running {
     process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
-impl Interpreter {
-    fn start(path: &Path, arguments: &[&str]) -> io::Result<Interpreter> {
+impl Running {
+    fn start(path: &Path, arguments: &[&str]) -> io::Result<Running> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity/reference.py");
         let mut process = Command::new(path)
             .arg(script)
@@ -98,7 +136,7 @@ impl Interpreter {
             .spawn()?;
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        Ok(Interpreter {
+        Ok(Running {
             process,
             input,
             output,
@@ -131,7 +169,7 @@ impl Interpreter {
     }
 }
 
-impl Drop for Interpreter {
+impl Drop for Running {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.process.wait();

@@ -24,6 +24,43 @@ pub fn shrink(mut program: Program, mut fails: impl FnMut(&[Program]) -> Vec<boo
     }
 }
 
+/// As [`shrink`], for programs of which the last fails when they all run one after the other: what one of
+/// them leaves behind it finds.
+pub fn shrink_all(
+    mut programs: Vec<Program>,
+    mut fails: impl FnMut(&[Program]) -> bool,
+) -> Vec<Program> {
+    let mut size = programs.len();
+    while size > 0 {
+        let mut at = 0;
+        while at + 1 < programs.len() {
+            let end = (at + size).min(programs.len() - 1);
+            let mut fewer = programs.clone();
+            fewer.drain(at..end);
+            if fails(&fewer) {
+                programs = fewer;
+            } else {
+                at = end;
+            }
+        }
+        size /= 2;
+    }
+    for at in 0..programs.len() {
+        let mut all = programs.clone();
+        programs[at] = shrink(programs[at].clone(), |candidates| {
+            // One is enough, and each takes a process.
+            let mut found = false;
+            let fail = |candidate: &Program| {
+                all[at] = candidate.clone();
+                found = !found && fails(&all);
+                found
+            };
+            candidates.iter().map(fail).collect()
+        });
+    }
+    programs
+}
+
 /// Every program that is one step smaller.
 fn reductions(program: &Program) -> Vec<Program> {
     let mut found = Vec::new();

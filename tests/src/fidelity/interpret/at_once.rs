@@ -211,11 +211,8 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        // What is left over when the loop goes is dropped outside of its context.
-        if asyncio::current_task().is_some() {
-            if let Some(token) = self.1.take() {
-                VARS[self.0].reset(token);
-            }
+        if let Some(token) = self.1.take() {
+            VARS[self.0].reset(token);
         }
     }
 }
