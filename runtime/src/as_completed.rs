@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+use crate::awaitables::Awaitables;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::TimerHandle;
 use crate::event_loop::ready::Callback;
@@ -18,7 +19,7 @@ use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
 use crate::tasks::cancellation::{self, Catch, Onward};
-use crate::tasks::{Task, TaskRef, ensure_future};
+use crate::tasks::{Task, TaskRef};
 
 /// Runs awaitables concurrently, each as a task, and gives them as they end.
 ///
@@ -44,13 +45,9 @@ use crate::tasks::{Task, TaskRef, ensure_future};
 /// # });
 /// ```
 #[track_caller]
-pub fn as_completed<I>(awaitables: I) -> AsCompleted<<I::Item as IntoFuture>::Output>
-where
-    I: IntoIterator,
-    I::Item: IntoFuture<IntoFuture: 'static, Output: 'static>,
-{
+pub fn as_completed<I: Awaitables>(awaitables: I) -> AsCompleted<I::Output> {
     AsCompleted {
-        arrivals: Arrivals::new(awaitables.into_iter().map(|each| ensure_future(each))),
+        arrivals: Arrivals::new(awaitables.into_tasks().into_iter()),
     }
 }
 

@@ -17,6 +17,11 @@ use std::time::Duration;
 /// asyncio::sleep(std::time::Duration::from_millis(20)).await;
 /// # });
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a delay is a number of seconds or a `Duration`, and `{Self}` is neither",
+    label = "not a delay",
+    note = "`1`, `0.5`, `Duration::from_millis(20)`"
+)]
 pub trait Delay {
     /// The delay in seconds.
     fn as_seconds(&self) -> f64;
@@ -40,17 +45,31 @@ macro_rules! numbers {
 numbers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
 
 /// A time-out: a [`Delay`], or an [`Option`] of one where Python takes `None`.
+///
+/// ```
+/// # asyncio::run(async {
+/// assert_eq!(asyncio::wait_for(async { 42 }, 1.5).await, Ok(42));
+/// assert_eq!(asyncio::wait_for(async { 42 }, None::<f64>).await, Ok(42));
+/// # });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a time-out is a number of seconds or a `Duration`, or an `Option` of one, and `{Self}` is none",
+    label = "not a time-out",
+    note = "`1`, `0.5`, `Duration::from_millis(20)`, `Some(1)`; without end: `None::<f64>`"
+)]
 pub trait Timeout {
     /// The time-out in seconds; `None` never ends.
     fn as_timeout(&self) -> Option<f64>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<D: Delay> Timeout for D {
     fn as_timeout(&self) -> Option<f64> {
         Some(seconds(self))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<D: Delay> Timeout for Option<D> {
     fn as_timeout(&self) -> Option<f64> {
         self.as_ref().map(seconds)

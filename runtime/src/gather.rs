@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::awaitables::Awaitables;
 use crate::event_loop::ready::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
@@ -359,15 +360,8 @@ impl<O> fmt::Debug for Gather<O> {
 /// # });
 /// ```
 #[track_caller]
-pub fn gather<I>(awaitables: I) -> Gather<Vec<<I::Item as IntoFuture>::Output>>
-where
-    I: IntoIterator,
-    I::Item: IntoFuture<IntoFuture: 'static, Output: 'static>,
-{
-    let tasks: Vec<_> = awaitables
-        .into_iter()
-        .map(|each| ensure_future(each))
-        .collect();
+pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
+    let tasks = awaitables.into_tasks();
     let children = tasks.iter().map(Task::any).collect();
     Gather::new(tasks, children, None, |tasks: &Vec<_>, _| {
         tasks.iter().map(taken).collect()
@@ -389,15 +383,11 @@ where
 #[track_caller]
 pub fn try_gather<I, T, E>(awaitables: I) -> Gather<Result<Vec<T>, E>>
 where
-    I: IntoIterator,
-    I::Item: IntoFuture<IntoFuture: 'static, Output = Result<T, E>>,
+    I: Awaitables<Output = Result<T, E>>,
     T: 'static,
     E: 'static,
 {
-    let tasks: Vec<_> = awaitables
-        .into_iter()
-        .map(|each| ensure_future(each))
-        .collect();
+    let tasks = awaitables.into_tasks();
     let children = tasks.iter().map(Task::any).collect();
     type Tasks<T, E> = Vec<Task<Result<T, E>>>;
     let is_error = |tasks: &Tasks<T, E>, index: usize| gave_error(&tasks[index]);

@@ -93,6 +93,7 @@
 
 mod as_completed;
 mod async_generators;
+mod awaitables;
 mod contextvars;
 mod coroutines;
 mod delay;
@@ -135,6 +136,7 @@ pub use async_generators::{
     ANext, AsyncGenerator, BoxAsyncGenerator, BoxSendAsyncGenerator, InPlace,
 };
 pub use asyncio_macros::{coroutine, coroutines, main, test};
+pub use awaitables::{AsyncBlock, Awaitables};
 pub use contextvars::{Context, ContextToken, ContextVar};
 pub use coroutines::Coroutine;
 pub use delay::{Delay, Timeout as TimeoutDelay};

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
+use crate::awaitables::AsyncBlock;
 use crate::event_loop::context;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
@@ -240,11 +241,11 @@ impl TaskGroup {
     /// # });
     /// ```
     #[track_caller]
-    pub fn run<T>(block: impl AsyncFnOnce(TaskGroup) -> T) -> impl Future<Output = T> {
+    pub fn run<T>(block: impl AsyncBlock<TaskGroup, T>) -> impl Future<Output = T> {
         Self::run_at(block, Location::caller())
     }
 
-    async fn run_at<T>(block: impl AsyncFnOnce(TaskGroup) -> T, called: Called) -> T {
+    async fn run_at<T>(block: impl AsyncBlock<TaskGroup, T>, called: Called) -> T {
         let (group, ended, cancelled) = Self::enter(Rc::new(()), block, |_| false, called).await;
         let (value, body_panic) = match ended {
             Ended::Value(value) => (Some(value), None),
@@ -295,13 +296,13 @@ impl TaskGroup {
     /// ```
     #[track_caller]
     pub fn try_run<T, E: 'static>(
-        block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
+        block: impl AsyncBlock<TaskGroup<Results<E>>, Result<T, E>>,
     ) -> impl Future<Output = Result<T, ExceptionGroup<E>>> {
         Self::try_run_at(block, Location::caller())
     }
 
     async fn try_run_at<T, E: 'static>(
-        block: impl AsyncFnOnce(TaskGroup<Results<E>>) -> Result<T, E>,
+        block: impl AsyncBlock<TaskGroup<Results<E>>, Result<T, E>>,
         called: Called,
     ) -> Result<T, ExceptionGroup<E>> {
         let errors = Rc::new(Failures::<E>::default());
@@ -391,7 +392,7 @@ impl<E: 'static> TaskGroup<Results<E>> {
 impl<C> TaskGroup<C> {
     async fn enter<T>(
         errors: Rc<dyn std::any::Any>,
-        block: impl AsyncFnOnce(TaskGroup<C>) -> T,
+        block: impl AsyncBlock<TaskGroup<C>, T>,
         is_failure: impl FnOnce(&T) -> bool,
         called: Called,
     ) -> (Self, Ended<T>, Option<CancelledError>) {

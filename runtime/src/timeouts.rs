@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::awaitables::AsyncBlock;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::ready::{Binding, Callback};
 use crate::event_loop::timers::TimerKey;
@@ -432,7 +433,7 @@ fn under<F: Future>(timeout: Timeout, future: F, called: Called) -> Under<F> {
 #[track_caller]
 pub fn timeout<T>(
     delay: impl TimeoutDelay,
-    block: impl AsyncFnOnce(Timeout) -> T,
+    block: impl AsyncBlock<Timeout, T>,
 ) -> impl Future<Output = Result<T, TimeoutError>> {
     let called = Location::caller();
     async move {
@@ -463,14 +464,14 @@ pub fn timeout<T>(
 #[track_caller]
 pub fn timeout_at<T>(
     when: impl Into<Option<f64>>,
-    block: impl AsyncFnOnce(Timeout) -> T,
+    block: impl AsyncBlock<Timeout, T>,
 ) -> impl Future<Output = Result<T, TimeoutError>> {
     until(when.into(), block, Location::caller())
 }
 
 async fn until<T>(
     when: Option<f64>,
-    block: impl AsyncFnOnce(Timeout) -> T,
+    block: impl AsyncBlock<Timeout, T>,
     called: Called,
 ) -> Result<T, TimeoutError> {
     let timeout = Timeout::new(when);

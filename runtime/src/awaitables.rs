@@ -1,0 +1,73 @@
+//! What the functions that take several awaitables, or a block, ask of them: names for bounds that the
+//! compiler can explain in our words.
+
+use crate::tasks::{Task, ensure_future};
+
+/// Several awaitables of one type: what [`gather`](crate::gather), [`try_gather`](crate::try_gather)
+/// and [`as_completed`](crate::as_completed) take.
+///
+/// Whatever can be iterated over and gives what can be awaited is this; nothing else can be.
+///
+/// ```
+/// fn all_of<I: asyncio::Awaitables>(awaitables: I) -> asyncio::Gather<Vec<I::Output>> {
+///     asyncio::gather(awaitables)
+/// }
+///
+/// # asyncio::run(async {
+/// assert_eq!(all_of([async { 1 }, async { 1 }].map(Box::pin)).await, [1, 1]);
+/// # });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a list of awaitables is wanted here, and `{Self}` is none",
+    label = "not a list of awaitables",
+    note = "several awaitables, of different types or one by one: `asyncio::gather!(f(), g())`, with the bang",
+    note = "a list of one type: `asyncio::gather([f(), f()])`, and so with `try_gather` and `as_completed`"
+)]
+pub trait Awaitables {
+    /// What awaiting one gives.
+    type Output: 'static;
+
+    /// A task of each; those that are tasks already, come back as themselves.
+    #[doc(hidden)]
+    fn into_tasks(self) -> Vec<Task<Self::Output>>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<I> Awaitables for I
+where
+    I: IntoIterator,
+    I::Item: IntoFuture<IntoFuture: 'static, Output: 'static>,
+{
+    type Output = <I::Item as IntoFuture>::Output;
+
+    fn into_tasks(self) -> Vec<Task<Self::Output>> {
+        self.into_iter().map(|each| ensure_future(each)).collect()
+    }
+}
+
+/// A block that is run with an `A` and gives a `T`, written as an async closure: what
+/// [`timeout`](crate::timeout()) and [`TaskGroup::run`](crate::TaskGroup::run) take.
+///
+/// Whatever is `AsyncFnOnce(A) -> T` is this; nothing else can be.
+///
+/// ```
+/// use asyncio::{AsyncBlock, Timeout, TimeoutError};
+///
+/// async fn within_a_second<T>(block: impl AsyncBlock<Timeout, T>) -> Result<T, TimeoutError> {
+///     asyncio::timeout(1, block).await
+/// }
+///
+/// # asyncio::run(async {
+/// assert_eq!(within_a_second(async |_| 42).await, Ok(42));
+/// # });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "an async closure is wanted here, and `{Self}` is none",
+    label = "not an `async |..| {{ .. }}` that takes a `{A}`",
+    note = "`asyncio::timeout(delay, async |cm| {{ .. }})`, `asyncio::TaskGroup::run(async |tg| {{ .. }})`",
+    note = "to await in time what is there already: `asyncio::wait_for(awaitable, delay)`"
+)]
+pub trait AsyncBlock<A, T>: AsyncFnOnce(A) -> T {}
+
+#[diagnostic::do_not_recommend]
+impl<A, T, F: AsyncFnOnce(A) -> T> AsyncBlock<A, T> for F {}

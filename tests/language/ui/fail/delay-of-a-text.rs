@@ -1,0 +1,7 @@
+#[asyncio::coroutine]
+async fn f() {
+    let nap = asyncio::sleep("1");
+    await_!(nap);
+}
+
+fn main() {}
