@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use crate::exceptions::{QueueEmpty, QueueFull, QueueShutDown};
 use crate::tasks::Called;
-use crate::waiters::Waiters;
+use crate::waiters::{Attempt, Attempting, Waiters};
 
 macro_rules! queue {
     ($(#[$doc:meta])* $queue:ident<T $(: $bound:ident)?>, in $order:ty) => {
@@ -81,7 +81,7 @@ macro_rules! queue {
             /// # });
             /// ```
             pub fn qsize(&self) -> usize {
-                self.state.items.borrow().count()
+                self.state.count()
             }
 
             /// The limit; zero for none.
@@ -128,7 +128,7 @@ macro_rules! queue {
             /// # });
             /// ```
             pub fn full(&self) -> bool {
-                self.state.maxsize > 0 && self.qsize() >= self.state.maxsize
+                self.state.is_full()
             }
 
             /// Puts an item in, waiting for room if it is full; it does not yield if there is room.
@@ -152,21 +152,11 @@ macro_rules! queue {
             /// ```
             #[track_caller]
             pub fn put(&self, item: T) -> impl Future<Output = Result<(), QueueShutDown>> {
-                self.put_at(item, Location::caller())
-            }
-
-            async fn put_at(&self, item: T, called: Called) -> Result<(), QueueShutDown> {
-                while self.full() {
-                    if self.state.is_shut_down.get() {
-                        return Err(QueueShutDown);
-                    }
-                    self.state.putters.pass(called, || !self.full()).await;
-                }
-                if self.state.is_shut_down.get() {
-                    return Err(QueueShutDown);
-                }
-                self.state.push(item);
-                Ok(())
+                let put = Put {
+                    state: &*self.state,
+                    item: Some(item),
+                };
+                Attempting::new(put, Location::caller())
             }
 
             /// Puts an item in at once.
@@ -222,19 +212,10 @@ macro_rules! queue {
             /// ```
             #[track_caller]
             pub fn get(&self) -> impl Future<Output = Result<T, QueueShutDown>> {
-                self.get_at(Location::caller())
-            }
-
-            async fn get_at(&self, called: Called) -> Result<T, QueueShutDown> {
-                loop {
-                    if let Ok(item) = self.get_nowait() {
-                        return Ok(item);
-                    }
-                    if self.is_shut_down() {
-                        return Err(QueueShutDown);
-                    }
-                    self.state.getters.pass(called, || !self.empty()).await;
-                }
+                let get = Get {
+                    state: &*self.state,
+                };
+                Attempting::new(get, Location::caller())
             }
 
             /// Takes the next item at once.
@@ -254,10 +235,7 @@ macro_rules! queue {
             /// # });
             /// ```
             pub fn get_nowait(&self) -> Result<T, QueueEmpty> {
-                let item = self.state.items.borrow_mut().take_next();
-                let item = item.ok_or(QueueEmpty)?;
-                self.state.putters.pop_next();
-                Ok(item)
+                self.state.pop().ok_or(QueueEmpty)
             }
 
             /// Says that an item which was got is done with.
@@ -469,10 +447,27 @@ struct QueueState<T, O> {
 }
 
 impl<T, O: Order<T>> QueueState<T, O> {
+    fn count(&self) -> usize {
+        self.items.borrow().count()
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.maxsize > 0 && self.count() >= self.maxsize
+    }
+
+    #[inline]
     fn push(&self, item: T) {
         self.items.borrow_mut().add(item);
         self.unfinished.set(self.unfinished.get() + 1);
         self.getters.pop_next();
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<T> {
+        let item = self.items.borrow_mut().take_next()?;
+        self.putters.pop_next();
+        Some(item)
     }
 
     fn finish(&self, unfinished: usize) {
@@ -553,14 +548,66 @@ impl<T> Order<T> for Vec<T> {
     }
 }
 
-impl Waiters {
-    /// A wait for room or for an item. Whoever gives it up when woken passes the wake-up on to the
-    /// next, if there still is something for that one.
-    fn pass(&self, called: Called, is_open: impl Fn() -> bool) -> impl Future<Output = ()> {
-        self.wait(called, move |was_woken| {
-            if was_woken && is_open() {
-                self.pop_next();
-            }
-        })
+/// The operation of `get`.
+struct Get<'a, T, O> {
+    state: &'a QueueState<T, O>,
+}
+
+impl<T, O: Order<T>> Attempt for Get<'_, T, O> {
+    type Output = Result<T, QueueShutDown>;
+
+    #[inline]
+    fn attempt(&mut self) -> Option<Self::Output> {
+        match self.state.pop() {
+            Some(item) => Some(Ok(item)),
+            None => self.state.is_shut_down.get().then_some(Err(QueueShutDown)),
+        }
+    }
+
+    #[inline]
+    fn waiters(&self) -> &Waiters {
+        &self.state.getters
+    }
+
+    fn pass_on(&self) {
+        if self.state.count() > 0 {
+            self.state.getters.pop_next();
+        }
+    }
+}
+
+/// The operation of `put`.
+struct Put<'a, T, O> {
+    state: &'a QueueState<T, O>,
+    /// Until it is put.
+    item: Option<T>,
+}
+
+impl<T, O: Order<T>> Attempt for Put<'_, T, O> {
+    type Output = Result<(), QueueShutDown>;
+
+    #[inline]
+    fn attempt(&mut self) -> Option<Self::Output> {
+        if self.state.is_shut_down.get() {
+            return Some(Err(QueueShutDown));
+        }
+        if self.state.is_full() {
+            return None;
+        }
+        if let Some(item) = self.item.take() {
+            self.state.push(item);
+        }
+        Some(Ok(()))
+    }
+
+    #[inline]
+    fn waiters(&self) -> &Waiters {
+        &self.state.putters
+    }
+
+    fn pass_on(&self) {
+        if !self.state.is_full() {
+            self.state.putters.pop_next();
+        }
     }
 }

@@ -15,18 +15,19 @@
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
-use crate::event_loop::context;
+use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
-use crate::futures::{State, Target};
-use crate::tasks::cancellation::{self, Trouble};
-use crate::tasks::{Called, Suspended, Wake};
+use crate::futures::Target;
+use crate::tasks::cancellation::{self, Trouble, forget_nothing};
+use crate::tasks::{Called, Suspended, TaskRef, Wake, wake_task};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -34,72 +35,68 @@ use crate::tasks::{Called, Suspended, Wake};
 /// It is done as soon as it is woken or cancelled, so that whoever goes through a list of waiters
 /// knows whom to skip, before their tasks have stepped.
 pub(crate) struct Waiter {
-    state: Cell<State>,
-    wake: Cell<Option<Wake>>,
+    state: Cell<Stage>,
+    /// The task that polled it, by its own waker; else what else polled it.
+    task: Cell<Option<TaskRef>>,
+    other: Cell<Option<Waker>>,
     error: Cell<Option<CancelledError>>,
+}
+
+/// A word, so that a waiter is written as one row of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+enum Stage {
+    Pending,
+    Cancelled,
+    Woken,
 }
 
 impl Default for Waiter {
     fn default() -> Self {
-        Self {
-            state: Cell::new(State::Pending),
-            wake: Cell::default(),
-            error: Cell::default(),
-        }
+        Self::new()
     }
 }
 
 impl Waiter {
+    const fn new() -> Self {
+        Self {
+            state: Cell::new(Stage::Pending),
+            task: Cell::new(None),
+            other: Cell::new(None),
+            error: Cell::new(None),
+        }
+    }
+
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
-        self.state.get() != State::Pending
+        self.state.get() != Stage::Pending
     }
 
     /// Python's `if not waiter.done(): waiter.set_result(None)`.
-    pub(crate) fn wake(&self) {
-        if let Some(wake) = self.end(State::Finished) {
-            wake.wake();
-        }
-    }
-
-    /// Ends it, unless it is done; what this gives is to be woken.
     #[inline]
-    fn end(&self, state: State) -> Option<Wake> {
-        if self.is_done() {
-            return None;
+    pub(crate) fn wake(&self) {
+        if !self.is_done() {
+            end(NonNull::from(self), Stage::Woken);
         }
-        self.state.set(state);
-        self.wake.take()
     }
 
     /// Whether it was woken: what it was woken for is its own, even if it is cancelled meanwhile.
     #[inline]
     fn was_woken(&self) -> bool {
-        self.state.get() == State::Finished
+        self.state.get() == Stage::Woken
     }
 
     /// Raises the error in who waits; false when it is done.
     pub(crate) fn cancel(&self, error: &CancelledError) -> bool {
-        let is_pending = !self.is_done();
-        if let Some(wake) = self.end_cancelled(error) {
-            wake.wake();
-        }
-        is_pending
-    }
-
-    fn end_cancelled(&self, error: &CancelledError) -> Option<Wake> {
-        if !self.is_done() {
-            self.error.set(Some(error.clone()));
-        }
-        self.end(State::Cancelled)
+        cancel(NonNull::from(self), error)
     }
 
     /// As `wait_for=` of a task's repr shows it.
     pub(crate) fn repr(&self) -> String {
         let state = match self.state.get() {
-            State::Pending => "pending",
-            State::Cancelled => "cancelled",
-            State::Finished => "finished result=None",
+            Stage::Pending => "pending",
+            Stage::Cancelled => "cancelled",
+            Stage::Woken => "finished result=None",
         };
         format!("<Future {state}>")
     }
@@ -112,13 +109,78 @@ impl Waiter {
         cx: &Context<'_>,
         point: &mut Suspended,
         location: Option<&'static Location<'static>>,
+        begin: impl Fn() -> Target,
+    ) -> Poll<()> {
+        let polled =
+            context::with_current_task(|task| self.poll_calm(task, cx, point, location, &begin));
+        match polled.flatten() {
+            Some(polled) => polled,
+            None => self.poll_any(cx, point, location, begin),
+        }
+    }
+
+    /// As [`poll`](Self::poll), in a task that polls this itself, and in which nothing is raised: the
+    /// first poll, or the one after it was woken. None when it is another one.
+    #[inline]
+    fn poll_calm(
+        &self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        point: &mut Suspended,
+        location: Option<&'static Location<'static>>,
+        begin: impl Fn() -> Target,
+    ) -> Option<Poll<()>> {
+        if point.is_suspended() {
+            self.is_over(task, point).then_some(Poll::Ready(()))
+        } else {
+            let has_begun = self.begin_calm(task, cx, point, location, begin);
+            has_begun.then_some(Poll::Pending)
+        }
+    }
+
+    #[inline]
+    fn begin_calm(
+        &self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        point: &mut Suspended,
+        location: Option<&'static Location<'static>>,
         begin: impl FnOnce() -> Target,
+    ) -> bool {
+        if self.is_done() || !task.core().is_calm() {
+            return false;
+        }
+        let is_plain = point.suspend_plain(task, cx, location, begin);
+        if is_plain {
+            let none = self.task.replace(Some(task.clone()));
+            forget_nothing(none);
+        }
+        is_plain
+    }
+
+    #[inline]
+    fn is_over(&self, task: &TaskRef, point: &mut Suspended) -> bool {
+        let is_over = self.was_woken() && task.core().is_calm();
+        if is_over {
+            point.leave_in(task);
+        }
+        is_over
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_any(
+        &self,
+        cx: &Context<'_>,
+        point: &mut Suspended,
+        location: Option<&'static Location<'static>>,
+        begin: impl Fn() -> Target,
     ) -> Poll<()> {
         let trouble = cancellation::trouble();
         if trouble == Trouble::Some && cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
-        if self.state.get() == State::Cancelled {
+        if self.state.get() == Stage::Cancelled {
             if let Some(error) = self.error.take() {
                 point.leave();
                 return cancellation::raise(cx, error);
@@ -137,17 +199,31 @@ impl Waiter {
             trouble != Trouble::NoTask || context::is_running(),
             "no running event loop: locks, queues and what waits for tasks need one"
         );
-        let wake = match self.wake.take() {
-            Some(known) if known.is_of(cx) => known,
-            known => {
-                let wake = Wake::of(cx);
-                drop(known);
-                wake
-            }
-        };
-        self.wake.set(Some(wake));
+        self.set_wake(cx);
         point.suspend(cx, location, || Some(begin()));
         Poll::Pending
+    }
+}
+
+impl Waiter {
+    /// Has it wake who polls with `cx`.
+    fn set_wake(&self, cx: &Context<'_>) {
+        let (task, other) = (self.task.take(), self.other.take());
+        let known = match (&task, &other) {
+            (Some(task), _) => task.is_woken_by(cx.waker()),
+            (None, Some(other)) => other.will_wake(cx.waker()),
+            (None, None) => false,
+        };
+        if known {
+            self.task.set(task);
+            self.other.set(other);
+        } else {
+            match Wake::of(cx) {
+                Wake::Task(task) => self.task.set(Some(task)),
+                Wake::Other(waker) => self.other.set(Some(waker)),
+            }
+            drop((task, other));
+        }
     }
 }
 
@@ -164,20 +240,13 @@ impl Waiting {
     }
 
     fn waiter(&self) -> &Waiter {
-        // SAFETY: as `new` was promised: the point is known, so the waiter is there.
-        unsafe { self.0.as_ref() }
+        // As `new` was promised: the point is known, so the waiter is there.
+        at(self.0)
     }
 
     /// As [`Waiter::cancel`].
     pub(crate) fn cancel(self, error: &CancelledError) -> bool {
-        let is_pending = !self.waiter().is_done();
-        // No reference is kept while somebody is woken: that may run anything, and the waiter may be
-        // gone then.
-        let wake = self.waiter().end_cancelled(error);
-        if let Some(wake) = wake {
-            wake.wake();
-        }
-        is_pending
+        cancel(self.0, error)
     }
 
     pub(crate) fn repr(&self) -> String {
@@ -186,7 +255,6 @@ impl Waiting {
 }
 
 /// A waiter in a line.
-#[derive(Default)]
 struct Node {
     waiter: Waiter,
     before: Link,
@@ -194,6 +262,122 @@ struct Node {
     /// Its number in the line; zero when it is in none.
     ticket: Cell<u64>,
     _pinned: PhantomPinned,
+}
+
+pin_project! {
+    /// A node and the point of the task that waits there.
+    struct Place {
+        #[pin]
+        node: Node,
+        point: Suspended,
+    }
+}
+
+impl Place {
+    /// A constant, to be written as the row of zeros that it is.
+    const fn new() -> Self {
+        let node = Node {
+            waiter: Waiter::new(),
+            before: Cell::new(None),
+            after: Cell::new(None),
+            ticket: Cell::new(0),
+            _pinned: PhantomPinned,
+        };
+        Self {
+            node,
+            point: Suspended::new(),
+        }
+    }
+
+    /// Waits in this line; when it is woken, it is in none, and there is nothing in here that would have
+    /// to be dropped.
+    #[inline]
+    fn poll_in(
+        self: Pin<&mut Self>,
+        waiters: &Waiters,
+        cx: &Context<'_>,
+        called: Called,
+    ) -> Poll<()> {
+        let is_over = if self.point.is_suspended() {
+            self.is_over(waiters, cx, called)
+        } else {
+            self.begin(waiters, cx, called)
+        };
+        if is_over {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The first poll: true if it need not wait.
+    #[inline(never)]
+    fn begin(
+        mut self: Pin<&mut Self>,
+        waiters: &Waiters,
+        cx: &Context<'_>,
+        called: Called,
+    ) -> bool {
+        let has_begun = context::with_current_task(|task| {
+            let this = self.as_mut().project();
+            let node = this.node.into_ref().get_ref();
+            // SAFETY: it is a point of the task from now on until `point` leaves, which it does when this
+            // is woken, cancelled or dropped.
+            let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
+            let location = Some(called);
+            let has_begun = node.ticket.get() == 0
+                && (node.waiter).begin_calm(task, cx, this.point, location, target);
+            if has_begun {
+                waiters.push(node);
+            }
+            has_begun
+        });
+        has_begun != Some(true) && self.poll_any(waiters, cx, called)
+    }
+
+    /// Any other poll.
+    #[inline]
+    fn is_over(
+        mut self: Pin<&mut Self>,
+        waiters: &Waiters,
+        cx: &Context<'_>,
+        called: Called,
+    ) -> bool {
+        let is_over = context::with_current_task(|task| {
+            let this = self.as_mut().project();
+            let is_over = this.node.waiter.is_over(task, this.point);
+            if is_over {
+                waiters.leave(this.node.into_ref().get_ref());
+            }
+            is_over
+        });
+        is_over == Some(true) || self.poll_any(waiters, cx, called)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_any(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
+        let this = self.project();
+        let node = this.node.into_ref().get_ref();
+        // SAFETY: as in `begin`.
+        let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
+        let polled = node.waiter.poll_any(cx, this.point, Some(called), target);
+        if polled.is_ready() {
+            waiters.leave(node);
+        } else if node.ticket.get() == 0 && !node.waiter.is_done() {
+            waiters.push(node);
+        }
+        polled.is_ready()
+    }
+
+    /// Is in no line any more, and says whether it was woken.
+    fn leave(self: Pin<&mut Self>, waiters: &Waiters) -> bool {
+        let this = self.project();
+        let node = this.node.into_ref().get_ref();
+        this.point.leave();
+        waiters.leave(node);
+        node.waiter.was_woken()
+    }
 }
 
 type Link = Cell<Option<NonNull<Node>>>;
@@ -213,10 +397,40 @@ pub(crate) struct Waiters {
 
 /// What a link leads to.
 #[inline]
-fn at<'a>(node: NonNull<Node>) -> &'a Node {
-    // SAFETY: for all in this file: what is in a line is there, see above. No such reference is kept
-    // while anybody is woken: that may run anything, and the wait may be gone then.
-    unsafe { node.as_ref() }
+fn at<'a, T>(what: NonNull<T>) -> &'a T {
+    // SAFETY: for all in this file: what is in a line, or among the points of a task, is there, see
+    // above. No such reference is kept while anybody is woken: that may run anything, and the wait may be
+    // gone then.
+    unsafe { what.as_ref() }
+}
+
+/// Ends a waiter that is not done, and wakes who waits.
+#[inline]
+fn end(waiter: NonNull<Waiter>, stage: Stage) {
+    at(waiter).state.set(stage);
+    let task = at(waiter).task.take();
+    match task {
+        Some(task) => wake_task(task),
+        None => wake_other(waiter),
+    }
+}
+
+#[cold]
+fn wake_other(waiter: NonNull<Waiter>) {
+    let other = at(waiter).other.take();
+    if let Some(waker) = other {
+        wake(waker);
+    }
+}
+
+/// As [`Waiter::cancel`].
+fn cancel(waiter: NonNull<Waiter>, error: &CancelledError) -> bool {
+    if at(waiter).is_done() {
+        return false;
+    }
+    at(waiter).error.set(Some(error.clone()));
+    end(waiter, Stage::Cancelled);
+    true
 }
 
 impl Waiters {
@@ -227,8 +441,7 @@ impl Waiters {
         Wait {
             waiters: self,
             called,
-            node: Node::default(),
-            point: Suspended::default(),
+            place: const { Place::new() },
             is_over: false,
             given_up,
         }
@@ -268,7 +481,9 @@ impl Waiters {
     /// As [`wake_next`](Self::wake_next), and takes it and those before it out of the line.
     #[inline]
     pub(crate) fn pop_next(&self) {
-        self.pop_up_to(u64::MAX, true);
+        if self.first.get().is_some() {
+            self.pop_up_to(u64::MAX, true);
+        }
     }
 
     /// Wakes all, and empties the line.
@@ -289,19 +504,17 @@ impl Waiters {
     }
 
     /// Takes all up to this ticket out of the line, or up to the first that can be woken, and wakes.
-    #[inline]
     fn pop_up_to(&self, ticket: u64, only_one: bool) {
         while let Some(first) = self.first.get() {
             if at(first).ticket.get() > ticket {
                 return;
             }
             self.remove(at(first));
-            let is_pending = !at(first).waiter.is_done();
-            if let Some(wake) = at(first).waiter.end(State::Finished) {
-                wake.wake();
-            }
-            if only_one && is_pending {
-                return;
+            if !at(first).waiter.is_done() {
+                end(NonNull::from(&at(first).waiter), Stage::Woken);
+                if only_one {
+                    return;
+                }
             }
         }
     }
@@ -319,9 +532,7 @@ impl Waiters {
     #[inline]
     fn wake(&self, node: NonNull<Node>) {
         self.woken.set(self.woken.get() + 1);
-        if let Some(wake) = at(node).waiter.end(State::Finished) {
-            wake.wake();
-        }
+        end(NonNull::from(&at(node).waiter), Stage::Woken);
     }
 
     fn push(&self, node: &Node) {
@@ -336,6 +547,14 @@ impl Waiters {
         }
         if self.pending.get().is_none() {
             self.pending.set(link);
+        }
+    }
+
+    /// Takes it out of the line, if it is in it.
+    #[inline]
+    fn leave(&self, node: &Node) {
+        if node.ticket.get() != 0 {
+            self.remove(node);
         }
     }
 
@@ -367,8 +586,7 @@ pin_project! {
         waiters: &'a Waiters,
         called: Called,
         #[pin]
-        node: Node,
-        point: Suspended,
+        place: Place,
         is_over: bool,
         given_up: G,
     }
@@ -376,12 +594,7 @@ pin_project! {
     impl<G: FnMut(bool)> PinnedDrop for Wait<'_, G> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            let node = this.node.into_ref().get_ref();
-            let was_woken = node.waiter.was_woken();
-            this.point.leave();
-            if node.ticket.get() != 0 {
-                this.waiters.remove(node);
-            }
+            let was_woken = this.place.leave(this.waiters);
             if !*this.is_over {
                 (this.given_up)(was_woken);
             }
@@ -395,19 +608,108 @@ impl<G: FnMut(bool)> Future for Wait<'_, G> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        let node = this.node.into_ref().get_ref();
-        // SAFETY: it is a point of the task from now on until `point` leaves, which it does when this is
-        // woken, cancelled or dropped.
-        let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
-        let polled = node.waiter.poll(cx, this.point, Some(*this.called), target);
-        if polled.is_ready() {
-            *this.is_over = true;
-            if node.ticket.get() != 0 {
-                this.waiters.remove(node);
-            }
-        } else if node.ticket.get() == 0 && !node.waiter.is_done() {
-            this.waiters.push(node);
-        }
+        let polled = this.place.poll_in(this.waiters, cx, this.called);
+        *this.is_over = polled.is_ready();
         polled
+    }
+}
+
+/// What is done at once, or is tried again after a wait in line.
+pub(crate) trait Attempt {
+    type Output;
+    /// Does it, unless there is something to wait for.
+    fn attempt(&mut self) -> Option<Self::Output>;
+    /// Where that is waited for.
+    fn waiters(&self) -> &Waiters;
+    /// A wake-up is not used: it goes to the next one, if there still is something for that.
+    fn pass_on(&self);
+}
+
+pin_project! {
+    /// An operation that is tried until it succeeds. It begins when it is first polled, and does not
+    /// suspend if it succeeds then.
+    pub(crate) struct Attempting<A: Attempt> {
+        attempt: A,
+        called: Called,
+        is_waiting: bool,
+        // There while it waits. It is made where it stands, and once the wait is over there is nothing
+        // in it that would have to be dropped: to have the compiler see to that costs as much as the wait.
+        #[pin]
+        place: MaybeUninit<Place>,
+    }
+
+    impl<A: Attempt> PinnedDrop for Attempting<A> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.is_waiting {
+                this.give_up();
+            }
+        }
+    }
+}
+
+impl<A: Attempt> Attempting<A> {
+    #[inline]
+    pub(crate) fn new(attempt: A, called: Called) -> Self {
+        Self {
+            attempt,
+            called,
+            is_waiting: false,
+            place: MaybeUninit::uninit(),
+        }
+    }
+
+    /// Who waited is dropped before it had its turn.
+    #[cold]
+    fn give_up(self: Pin<&mut Self>) {
+        let this = self.project();
+        // SAFETY: it waits, so there is a place, which is not looked at again once this is false.
+        let mut place = unsafe { there(this.place) };
+        let was_woken = place.as_mut().leave(this.attempt.waiters());
+        *this.is_waiting = false;
+        // SAFETY: as above; it is in no line any more.
+        unsafe { std::ptr::drop_in_place(place.get_unchecked_mut()) };
+        if was_woken {
+            this.attempt.pass_on();
+        }
+    }
+}
+
+/// # Safety
+///
+/// It was written.
+#[inline]
+unsafe fn there(place: Pin<&mut MaybeUninit<Place>>) -> Pin<&mut Place> {
+    // SAFETY: as the caller promises; it is pinned with what holds it.
+    unsafe { place.map_unchecked_mut(|place| place.assume_init_mut()) }
+}
+
+impl<A: Attempt> Future for Attempting<A> {
+    type Output = A::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Output> {
+        let mut this = self.project();
+        if *this.is_waiting {
+            // SAFETY: it waits, so there is a place.
+            let place = unsafe { there(this.place.as_mut()) };
+            if !place.is_over(this.attempt.waiters(), cx, this.called) {
+                return Poll::Pending;
+            }
+            *this.is_waiting = false;
+        }
+        loop {
+            if let Some(done) = this.attempt.attempt() {
+                return Poll::Ready(done);
+            }
+            // SAFETY: there is none, and what is written here stays where it is.
+            unsafe { this.place.as_mut().get_unchecked_mut() }.write(const { Place::new() });
+            *this.is_waiting = true;
+            // SAFETY: it was just written.
+            let place = unsafe { there(this.place.as_mut()) };
+            if !place.begin(this.attempt.waiters(), cx, this.called) {
+                return Poll::Pending;
+            }
+            *this.is_waiting = false;
+        }
     }
 }

@@ -170,9 +170,9 @@ impl LoopState {
 
     /// Notes where what a task is suspended at comes from, for a clock that may jump.
     #[inline]
-    pub(crate) fn waits(&self, task: &TaskRef, from: Waits) {
-        if self.clock.is_virtual() && from != Waits::Inside {
-            self.waits_outside(task, from);
+    pub(crate) fn waits(&self, task: &TaskRef) {
+        if self.clock.is_virtual() {
+            self.waits_outside(task, task.core().waits_for());
         }
     }
 

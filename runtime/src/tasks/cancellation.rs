@@ -41,13 +41,13 @@ pub(crate) use self::catch::{Catch, catch_cancelled_at, catch_panic, current_fra
 pub use self::catch::{catch_cancelled, finally};
 pub(super) use self::leaf::is_in_trouble;
 pub(crate) use self::leaf::{
-    Suspended, Trouble, in_flight, is_held_back, overtaken_by_panic, raise, trouble,
+    Suspended, Trouble, forget_nothing, in_flight, is_held_back, overtaken_by_panic, raise, trouble,
 };
 use self::marks::Marks;
 pub(super) use self::marks::Wish;
 pub(crate) use self::onward::Onward;
 pub(crate) use self::points::Frame;
-use self::points::{Kind, Left, Point, Points, What};
+use self::points::{Kind, Point, Points, What};
 use super::{Called, TaskRef, Waits, called};
 use crate::event_loop::{LoopState, wake};
 use crate::exceptions::CancelledError;
@@ -325,9 +325,16 @@ impl Cancellation {
     /// What was suspended here is so no more.
     #[inline]
     pub(crate) fn forget(&self, id: NonZeroU64) {
+        let only = self.points.borrow_mut().remove_only(id);
+        match only {
+            Some(target) => drop(target),
+            None => self.forget_other(id),
+        }
+    }
+
+    fn forget_other(&self, id: NonZeroU64) {
         let left = self.points.borrow_mut().remove(id);
-        // A waker or a target in it may be the last reference to something of the user's.
-        drop::<Option<Left>>(left);
+        drop(left);
     }
 
     /// Registers what is suspended now.
@@ -335,7 +342,8 @@ impl Cancellation {
     fn add(&self, task: &TaskRef, cx: &Context<'_>, kind: Kind, what: What) -> NonZeroU64 {
         let frame = self.frame.get();
         if frame.is_none() && kind != Kind::Frame && task.is_woken_by(cx.waker()) {
-            return self.points.borrow_mut().add_plain(kind, what);
+            let mut points = self.points.borrow_mut();
+            return points.add_plain(kind, what.location, what.target);
         }
         let point = Point {
             frame,

@@ -275,8 +275,7 @@ impl TaskCore {
     }
 
     /// Where what it is suspended at comes from.
-    #[inline]
-    fn waits_for(&self) -> Waits {
+    pub(crate) fn waits_for(&self) -> Waits {
         let cancellation = self.cancellation.peek();
         cancellation.map_or(Waits::Unknown, Cancellation::waits)
     }
@@ -428,7 +427,7 @@ impl TaskRef {
         if core.is_calm() {
             match polled {
                 Ok(Poll::Pending) if core.is_scheduled() => return,
-                Ok(Poll::Pending) => return event_loop.waits(self, core.waits_for()),
+                Ok(Poll::Pending) => return event_loop.waits(self),
                 Ok(Poll::Ready(())) => {
                     return self.finish(event_loop, State::Finished, None);
                 }
@@ -502,7 +501,7 @@ impl TaskRef {
             cancellation.pass_on(self, event_loop);
         }
         if !core.is_scheduled() {
-            event_loop.waits(self, core.waits_for());
+            event_loop.waits(self);
         }
     }
 

@@ -63,7 +63,7 @@ pub(crate) use self::owned::Owned;
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
-pub(crate) use self::wake::Wake;
+pub(crate) use self::wake::{Wake, wake_task};
 use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Binding;
 use crate::event_loop::{EventLoop, LoopState, context, get_event_loop};

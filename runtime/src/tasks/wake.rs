@@ -49,8 +49,9 @@ impl Wake {
     }
 }
 
+/// Has the task step in the next iteration.
 #[inline]
-fn wake_task(task: TaskRef) {
+pub(crate) fn wake_task(task: TaskRef) {
     let core = task.core();
     if task.is_owned() && !core.is_scheduled() {
         let home = task.event_loop();

@@ -4,7 +4,8 @@ use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::task::{Context, Poll};
 
-use super::super::{TaskKey, chain};
+use super::super::{TaskKey, TaskRef, chain};
+use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::context;
 use crate::event_loop::remote::Message;
@@ -111,6 +112,13 @@ pub(crate) fn overtaken_by_panic() {
     context::with_current_task(|task| task.core().cancellation.take_in_flight());
 }
 
+/// Forgets what was replaced, which is known to be none: it spares the compiler to drop it.
+#[inline]
+pub(crate) fn forget_nothing<T>(none: Option<T>) {
+    debug_assert!(none.is_none());
+    std::mem::forget(none);
+}
+
 /// The registration of something that is suspended, with the task that it is suspended in.
 ///
 /// Every leaf of asyncio holds one. It deregisters when it is dropped. It is only a key: what
@@ -121,6 +129,10 @@ pub(crate) struct Suspended {
 }
 
 impl Suspended {
+    pub(crate) const fn new() -> Self {
+        Self { registered: None }
+    }
+
     /// Whether a cancellation is to be raised here: then the leaf is to give what this gives.
     #[inline]
     pub(crate) fn poll_raise(
@@ -155,6 +167,7 @@ impl Suspended {
     }
 
     /// Whether it is registered.
+    #[inline]
     pub(crate) fn is_suspended(&self) -> bool {
         self.registered.is_some()
     }
@@ -201,20 +214,60 @@ impl Suspended {
         });
     }
 
-    /// Deregisters.
+    /// Registers a leaf of the running task itself, which is not registered yet and has no cancellation
+    /// to raise; false when that is not so simple.
     #[inline]
-    pub(crate) fn leave(&mut self) {
-        if let Some((key, id)) = self.registered.take() {
-            let mut key = Some(key);
-            context::with_current_task(|task| {
-                if let Some(here) = key.take_if(|key| key.is_of(task)) {
-                    task.take_back(here);
-                    task.core().cancellation.forget(id);
+    pub(crate) fn suspend_plain(
+        &mut self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Target,
+    ) -> bool {
+        let cancellation: &Cancellation = &task.core().cancellation;
+        let is_plain = cancellation.frame.get().is_none() && task.is_woken_by(cx.waker());
+        if is_plain && self.registered.is_none() {
+            chain::leaf(location);
+            let target = Some(target());
+            let mut points = cancellation.points.borrow_mut();
+            let id = points.add_plain(Kind::Leaf, location, target);
+            forget_nothing(self.registered.replace((task.key(), id)));
+        }
+        is_plain
+    }
+
+    /// Deregisters; mostly from this task, which runs.
+    #[inline]
+    pub(crate) fn leave_in(&mut self, task: &TaskRef) {
+        match self.registered.take_if(|(key, _)| key.is_of(task)) {
+            Some((key, id)) => {
+                task.take_back(key);
+                if let Some(cancellation) = task.core().cancellation.peek() {
+                    cancellation.forget(id);
                 }
-            });
-            if let Some(key) = key {
-                leave_elsewhere(key, id);
             }
+            None => self.leave(),
+        }
+    }
+
+    /// Deregisters.
+    pub(crate) fn leave(&mut self) {
+        if self.registered.is_none() {
+            return;
+        }
+        let is_here =
+            |task: &TaskRef| matches!(&self.registered, Some((key, _)) if key.is_of(task));
+        if context::with_current_task(is_here) == Some(true) {
+            context::with_current_task(|task| self.leave_in(task));
+        } else {
+            self.leave_elsewhere();
+        }
+    }
+
+    #[cold]
+    fn leave_elsewhere(&mut self) {
+        if let Some((key, id)) = self.registered.take() {
+            leave_elsewhere(key, id);
         }
     }
 }

@@ -32,25 +32,39 @@ impl Wish {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    #[default]
     Clear,
     ToRaise,
     InFlight,
 }
 
+/// The stage of the mark and whether there is a wish, in one byte: it is looked at more than all else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Up {
-    stage: Stage,
-    /// Whether there is a wish.
-    wish: bool,
+struct Up(u8);
+
+impl Up {
+    const WISH: u8 = 4;
+
+    fn new(stage: Stage, wish: bool) -> Self {
+        Self(stage as u8 | if wish { Self::WISH } else { 0 })
+    }
+
+    fn stage(self) -> Stage {
+        match self.0 & !Self::WISH {
+            0 => Stage::Clear,
+            1 => Stage::ToRaise,
+            _ => Stage::InFlight,
+        }
+    }
+
+    fn wish(self) -> bool {
+        self.0 & Self::WISH != 0
+    }
 }
 
-const CALM: Up = Up {
-    stage: Stage::Clear,
-    wish: false,
-};
+/// Clear, and no wish.
+const CALM: Up = Up(0);
 
 #[derive(Default)]
 pub(super) struct Marks {
@@ -102,8 +116,8 @@ impl Marks {
     }
 
     fn set_stage(&self, stage: Stage) {
-        let wish = self.up.get().wish;
-        self.up.set(Up { stage, wish });
+        let wish = self.up.get().wish();
+        self.up.set(Up::new(stage, wish));
     }
 
     fn put(&self, stage: Stage, error: CancelledError, scope: Option<Frame>) {
@@ -120,7 +134,7 @@ impl Marks {
     }
 
     fn take(&self, stage: Stage) -> Option<CancelledError> {
-        if self.up.get().stage != stage {
+        if self.up.get().stage() != stage {
             return None;
         }
         self.set_stage(Stage::Clear);
@@ -132,16 +146,16 @@ impl Marks {
 
     pub(super) fn wish(&self, wish: Wish) {
         self.rare().wish.set(Some(wish));
-        let stage = self.up.get().stage;
-        self.up.set(Up { stage, wish: true });
+        let stage = self.up.get().stage();
+        self.up.set(Up::new(stage, true));
     }
 
     pub(super) fn take_wish(&self) -> Option<Wish> {
-        let Up { stage, wish } = self.up.get();
-        if !wish {
+        let up = self.up.get();
+        if !up.wish() {
             return None;
         }
-        self.up.set(Up { stage, wish: false });
+        self.up.set(Up::new(up.stage(), false));
         self.rare.get()?.wish.take()
     }
 
@@ -149,12 +163,12 @@ impl Marks {
 
     #[inline]
     pub(super) fn is_clear(&self) -> bool {
-        self.up.get().stage == Stage::Clear
+        self.up.get().stage() == Stage::Clear
     }
 
     #[inline]
     pub(super) fn is_in_flight(&self) -> bool {
-        self.up.get().stage == Stage::InFlight
+        self.up.get().stage() == Stage::InFlight
     }
 
     pub(super) fn to_raise(&self, wish: Wish, point: Option<NonZeroU64>) {
@@ -168,7 +182,7 @@ impl Marks {
 
     /// Where the mark that is to be raised is to be.
     pub(super) fn aim(&self) -> Option<Aim> {
-        (self.up.get().stage == Stage::ToRaise).then(|| Aim {
+        (self.up.get().stage() == Stage::ToRaise).then(|| Aim {
             point: self.point.get(),
             scope: self.rare.get().and_then(|rare| rare.scope.get()),
         })

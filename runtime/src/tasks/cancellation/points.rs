@@ -25,6 +25,7 @@ pub(super) struct Point {
 
 /// What is known of a suspended leaf: where it stands, and what it waits for. Of a frame, where it
 /// was called, and the tasks that it will wait for.
+#[derive(Default)]
 pub(super) struct What {
     pub(super) location: Option<Called>,
     pub(super) target: Option<Target>,
@@ -37,11 +38,12 @@ impl What {
 }
 
 /// What is suspended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A frame that catches.
     Frame,
     /// A leaf that something in the loop wakes.
+    #[default]
     Leaf,
     /// A leaf that input, a thread or a process wakes.
     Outside,
@@ -54,9 +56,30 @@ pub(super) enum Kind {
 #[derive(Default)]
 pub(super) struct Points {
     /// A leaf beneath no frame, with the task's own waker. The line is empty then.
-    only: Option<(NonZeroU64, Kind, What)>,
+    only: Only,
     line: Option<Box<Line>>,
     last_id: u64,
+}
+
+/// A place for one leaf, written and read word by word: to move it as a whole costs more than all
+/// else that is done with it.
+#[derive(Default)]
+struct Only {
+    /// None when there is no leaf here, and then nothing else counts, or is to be dropped.
+    id: Option<NonZeroU64>,
+    kind: Kind,
+    what: What,
+}
+
+impl Only {
+    fn is_there(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Its id and the rest, if there is one.
+    fn get(&self) -> Option<(NonZeroU64, &Self)> {
+        self.id.map(|id| (id, self))
+    }
 }
 
 #[derive(Default)]
@@ -99,12 +122,31 @@ impl Points {
 
     /// Adds a leaf beneath no frame, with the task's own waker.
     #[inline]
-    pub(super) fn add_plain(&mut self, kind: Kind, what: What) -> NonZeroU64 {
-        if self.only.is_none() && self.line.as_ref().is_none_or(|line| line.points.is_empty()) {
-            let id = self.next_id();
-            self.only = Some((id, kind, what));
-            return id;
+    pub(super) fn add_plain(
+        &mut self,
+        kind: Kind,
+        location: Option<Called>,
+        target: Option<Target>,
+    ) -> NonZeroU64 {
+        if self.only.is_there()
+            || self
+                .line
+                .as_ref()
+                .is_some_and(|line| !line.points.is_empty())
+        {
+            return self.add_to_line(kind, What { location, target });
         }
+        let id = self.next_id();
+        self.only.id = Some(id);
+        self.only.kind = kind;
+        self.only.what.location = location;
+        // Where no leaf is, there is no target that would have to be dropped.
+        std::mem::forget(std::mem::replace(&mut self.only.what.target, target));
+        id
+    }
+
+    #[inline(never)]
+    fn add_to_line(&mut self, kind: Kind, what: What) -> NonZeroU64 {
         self.add(Point {
             frame: None,
             kind,
@@ -122,14 +164,14 @@ impl Points {
     /// The line, with all there is in it.
     fn line_mut(&mut self) -> &mut Line {
         let line = self.line.get_or_insert_with(Box::default);
-        if let Some((id, kind, what)) = self.only.take() {
+        if let Some(id) = self.only.id.take() {
             line.push(
                 id,
                 Point {
                     frame: None,
-                    kind,
+                    kind: self.only.kind,
                     waker: None,
-                    what,
+                    what: std::mem::take(&mut self.only.what),
                 },
             );
         }
@@ -139,16 +181,16 @@ impl Points {
     /// The kind of a point; none when it is gone.
     #[inline]
     fn kind(&self, id: NonZeroU64) -> Option<Kind> {
-        match &self.only {
-            Some((only, kind, _)) => (*only == id).then_some(*kind),
+        match self.only.get() {
+            Some((only, leaf)) => (only == id).then_some(leaf.kind),
             None => Some(self.line.as_ref()?.get(id)?.kind),
         }
     }
 
     /// Whether the point is woken by this waker; none when it is gone. `is_own`: the waker is the task's.
     pub(super) fn is_woken_by(&self, id: NonZeroU64, waker: &Waker, is_own: bool) -> Option<bool> {
-        if let Some((only, ..)) = &self.only {
-            return (*only == id).then_some(is_own);
+        if let Some(only) = self.only.id {
+            return (only == id).then_some(is_own);
         }
         let point = self.line.as_ref()?.get(id)?;
         let known = point.waker.as_ref();
@@ -165,29 +207,41 @@ impl Points {
         self.kind(id).is_some_and(|kind| kind != Kind::Frame)
     }
 
+    /// Takes the leaf out that has a place of its own, if it is this: gives what that passed a
+    /// cancellation on to, if it is to be dropped. That and what [`remove`](Self::remove) gives are to
+    /// be dropped where nothing is borrowed: a waker or a target may be the last reference to something
+    /// of the user's.
     #[inline]
-    pub(super) fn remove(&mut self, id: NonZeroU64) -> Option<Left> {
-        match &self.only {
-            Some((only, ..)) if *only == id => self.only.take().map(|(.., what)| Left::Only(what)),
-            Some(_) => None,
-            None => self.line.as_mut()?.remove(id).map(Left::Point),
+    pub(super) fn remove_only(&mut self, id: NonZeroU64) -> Option<Option<Target>> {
+        if self.only.id != Some(id) {
+            return None;
         }
+        self.only.id = None;
+        match self.only.what.target {
+            // That is no reference: it may stay where nobody looks any more.
+            None | Some(Target::Waiting(_)) => Some(None),
+            _ => Some(self.only.what.target.take()),
+        }
+    }
+
+    /// Takes any other point out.
+    pub(super) fn remove(&mut self, id: NonZeroU64) -> Option<Point> {
+        self.line.as_mut()?.remove(id)
     }
 
     pub(super) fn last_mut(&mut self) -> Option<&mut What> {
-        match (&mut self.only, &mut self.line) {
-            (Some((.., what)), _) => Some(what),
-            (None, Some(line)) => Some(&mut line.points.last_mut()?.what),
-            (None, None) => None,
+        if self.only.is_there() {
+            return Some(&mut self.only.what);
         }
+        Some(&mut self.line.as_mut()?.points.last_mut()?.what)
     }
 
     pub(super) fn top(&self) -> Option<Top<'_>> {
-        if let Some((id, _, what)) = &self.only {
+        if let Some((id, leaf)) = self.only.get() {
             return Some(Top {
-                id: *id,
+                id,
                 waker: None,
-                target: what.target(),
+                target: leaf.what.target(),
             });
         }
         let (id, point) = self.line.as_ref()?.top_down().next()?;
@@ -227,8 +281,8 @@ impl Points {
     /// Where what is awaited comes from, as far as the leaves know.
     #[inline]
     pub(super) fn waits(&self) -> Waits {
-        let (outside, leaves) = match (&self.only, &self.line) {
-            (Some((_, kind, _)), _) => (usize::from(*kind == Kind::Outside), 1),
+        let (outside, leaves) = match (self.only.get(), &self.line) {
+            (Some((_, leaf)), _) => (usize::from(leaf.kind == Kind::Outside), 1),
             (None, Some(line)) => (line.outside, line.leaves),
             (None, None) => (0, 0),
         };
@@ -241,7 +295,7 @@ impl Points {
 
     /// Whether there never was more than fits without memory of its own, and nothing is left.
     pub(super) fn is_unused(&self) -> bool {
-        self.only.is_none() && self.line.is_none()
+        !self.only.is_there() && self.line.is_none()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -250,22 +304,16 @@ impl Points {
 
     pub(super) fn len(&self) -> usize {
         let line = self.line.as_ref();
-        usize::from(self.only.is_some()) + line.map_or(0, |line| line.points.len())
+        usize::from(self.only.is_there()) + line.map_or(0, |line| line.points.len())
     }
 
     /// What is known of each, the innermost first.
     pub(super) fn top_down(&self) -> impl Iterator<Item = &What> {
         let line = self.line.iter().flat_map(|line| line.top_down());
         let line = line.map(|(_, point)| &point.what);
-        self.only.iter().map(|(.., what)| what).chain(line)
+        let only = self.only.get().map(|(_, leaf)| &leaf.what);
+        only.into_iter().chain(line)
     }
-}
-
-/// A point that has left. To be dropped where nothing is borrowed: a waker or a target in it may be
-/// the last reference to something of the user's.
-pub(super) enum Left {
-    Only(#[expect(dead_code, reason = "to be dropped")] What),
-    Point(#[expect(dead_code, reason = "to be dropped")] Point),
 }
 
 /// What is to be known of the innermost point.
