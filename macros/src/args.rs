@@ -1,11 +1,9 @@
 //! The arguments of the attributes.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
-use syn::Token;
-use syn::parse::{Parse, ParseStream, Parser};
-
 use crate::diagnostic::Mistake;
+use crate::token::{Span, TokenStream, TokenTree};
+use crate::types::{last_segment, split};
+use crate::write::{Tokens, quote_spanned, taken_apart};
 
 /// What `#[asyncio::coroutine(..)]` was told.
 #[derive(Default)]
@@ -21,14 +19,14 @@ pub(crate) struct Args {
     /// `virtual_clock`, of `#[asyncio::test]`.
     pub(crate) virtual_clock: bool,
     /// `crate = path`: where the crate `asyncio` is to be found.
-    path: Option<syn::Path>,
+    path: Option<Tokens>,
 }
 
 impl Args {
     /// The path of the runtime crate.
-    pub(crate) fn asyncio(&self) -> TokenStream {
+    pub(crate) fn asyncio(&self) -> Tokens {
         match &self.path {
-            Some(path) => path.to_token_stream(),
+            Some(path) => path.clone(),
             None => quote_spanned!(Span::mixed_site()=> ::asyncio),
         }
     }
@@ -58,67 +56,58 @@ impl Attribute {
 pub(crate) fn parse(attribute: Attribute, tokens: TokenStream) -> (Args, Vec<Mistake>) {
     let mut args = Args::default();
     let mut mistakes = Vec::new();
-    let parsed = (|input: ParseStream<'_>| {
-        while !input.is_empty() {
-            let argument: Argument = input.parse()?;
-            let span = argument.name.span();
-            match (
-                attribute,
-                argument.name.to_string().as_str(),
-                argument.value,
-            ) {
-                (_, "crate", Some(value)) if !value.is_empty() => {
-                    args.path = Some(syn::Path::parse_mod_style.parse2(value)?);
-                }
-                (_, "crate", _) => mistakes.push(Mistake::at(
-                    span,
-                    "say where the crate is: `crate = path::to::asyncio`",
-                )),
-                (Attribute::Coroutine, "generator", None) => args.generator = true,
-                (Attribute::Coroutine, "result", None) => args.result = true,
-                (Attribute::Coroutine, "boxed", None) => args.boxed = true,
-                (Attribute::Coroutine, "send", None) => args.send = true,
-                (Attribute::Test, "virtual_clock", None) => args.virtual_clock = true,
-                (_, name, _) => {
-                    mistakes.push(Mistake::at(
-                        span,
-                        format!("no argument `{name}` here: there are {}", attribute.takes()),
-                    ));
+    let trees = taken_apart(tokens);
+    for (argument, _) in split(&trees) {
+        let wrong = |at: usize, what: &str| {
+            let at = argument.get(at).or(argument.last());
+            let span = at.map_or_else(Span::call_site, TokenTree::span);
+            Mistake::at(
+                span,
+                format!("{what}; the arguments are {}", attribute.takes()),
+            )
+        };
+        let Some(TokenTree::Ident(name)) = argument.first() else {
+            mistakes.push(wrong(0, "expected identifier"));
+            continue;
+        };
+        let value = match argument.get(1) {
+            None => None,
+            Some(TokenTree::Punct(equals)) if equals.as_char() == '=' => Some(&argument[2..]),
+            Some(_) => {
+                mistakes.push(wrong(1, "expected `,`"));
+                continue;
+            }
+        };
+        let span = name.span();
+        match (attribute, name.to_string().as_str(), value) {
+            (_, "crate", Some(value)) if !value.is_empty() => {
+                if is_path(value) {
+                    args.path = Some(value.to_vec());
+                } else {
+                    mistakes.push(wrong(2, "expected a path"));
                 }
             }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
+            (_, "crate", _) => mistakes.push(Mistake::at(
+                span,
+                "say where the crate is: `crate = path::to::asyncio`",
+            )),
+            (Attribute::Coroutine, "generator", None) => args.generator = true,
+            (Attribute::Coroutine, "result", None) => args.result = true,
+            (Attribute::Coroutine, "boxed", None) => args.boxed = true,
+            (Attribute::Coroutine, "send", None) => args.send = true,
+            (Attribute::Test, "virtual_clock", None) => args.virtual_clock = true,
+            (_, name, _) => {
+                mistakes.push(Mistake::at(
+                    span,
+                    format!("no argument `{name}` here: there are {}", attribute.takes()),
+                ));
             }
         }
-        Ok(())
-    })
-    .parse2(tokens);
-    if let Err(error) = parsed {
-        mistakes.push(Mistake::at(
-            error.span(),
-            format!("{error}; the arguments are {}", attribute.takes()),
-        ));
     }
     (args, mistakes)
 }
 
-/// `name` or `name = value`.
-struct Argument {
-    name: Ident,
-    value: Option<TokenStream>,
-}
-
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        use syn::ext::IdentExt;
-        let name = input.call(Ident::parse_any)?;
-        let mut value = None;
-        if input.parse::<Option<Token![=]>>()?.is_some() {
-            let tokens = value.get_or_insert_with(TokenStream::new);
-            while !input.is_empty() && !input.peek(Token![,]) {
-                tokens.extend([input.parse::<proc_macro2::TokenTree>()?]);
-            }
-        }
-        Ok(Argument { name, value })
-    }
+/// Whether this is a path as that of a module: names, with `::` between them.
+fn is_path(trees: &[TokenTree]) -> bool {
+    last_segment(trees).is_some_and(|last| last.path.len() == trees.len() && !last.is_qualified)
 }

@@ -3,7 +3,6 @@
 //! Two rules hold everywhere. What has no word in it passes through untouched, group by group: a rebuilt group can mean something
 //! else (an invisible one loses its precedence). And valid code is never refused: where tokens alone cannot tell what something is,
 //! it is left for the compiler to judge, and the guard that every `yield_!` carries makes the compiler refuse what would be unsound.
-
 //!
 //! - `source`: what is in a body at all;
 //! - `words`: `await_!`, `yield_!`, `yield_from!`;
@@ -20,14 +19,12 @@ mod source;
 mod tokens;
 mod words;
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
-use syn::Lifetime;
-
 use self::shapes::{closure_body, has_attribute, is_async_closure, macro_arguments};
 use self::tokens::{Output, is_ident, is_punct, ours, visible};
 use self::words::Word;
 use crate::diagnostic::Mistake;
+use crate::token::{Delimiter, Group, Ident, Span, TokenTree};
+use crate::write::{Lifetime, Tokens, inside, quote_spanned};
 
 pub(crate) use self::qualify::qualify;
 pub(crate) use self::source::Source;
@@ -55,7 +52,7 @@ pub(crate) enum Shows {
 /// The names that the expansion uses in the body. They are hygienic: nothing the user writes can mean them.
 pub(crate) struct Names {
     /// The path of the hidden module that expansions call.
-    pub(crate) private: TokenStream,
+    pub(crate) private: Tokens,
 }
 
 /// The words of a generator.
@@ -75,13 +72,13 @@ pub(crate) fn way(span: Span) -> Ident {
 
 /// The label of a generator's body. A word that a macro moves out of the body is refused as a "use of unreachable label" by its name.
 pub(crate) fn label(span: Span) -> Lifetime {
-    Lifetime::new(&format!("'{LABEL}"), ours(span))
+    Lifetime::new(LABEL, ours(span))
 }
 
 const LABEL: &str = "yield_only_in_the_generators_own_body";
 
 impl Names {
-    pub(crate) fn new(asyncio: &TokenStream) -> Self {
+    pub(crate) fn new(asyncio: &Tokens) -> Self {
         let span = Span::mixed_site();
         Names {
             private: quote_spanned!(span=> #asyncio::__private),
@@ -89,7 +86,7 @@ impl Names {
     }
 
     /// The path for what stands at `span`, so that what goes wrong with it is told there.
-    fn private_at(&self, span: Span) -> TokenStream {
+    fn private_at(&self, span: Span) -> Tokens {
         crate::expand::located(&self.private, span)
     }
 }
@@ -114,7 +111,7 @@ pub(crate) struct Rewriter<'a> {
     /// What calls of the function give, if that is shown as no more than an `impl Trait`.
     shows: Option<Shows>,
     /// What the function returns, if that can be named in its body.
-    returns: Option<TokenStream>,
+    returns: Option<Tokens>,
     /// How many `#[async_with]` blocks there were.
     blocks: usize,
     /// The function's name, if calls of it in its own body are to be boxed.
@@ -155,7 +152,7 @@ impl<'a> Rewriter<'a> {
         language: Language,
         names: &'a Names,
         recursive: Option<&Ident>,
-        returns: Option<TokenStream>,
+        returns: Option<Tokens>,
     ) -> Self {
         Rewriter {
             language,
@@ -207,20 +204,17 @@ impl<'a> Rewriter<'a> {
 
     /// A group with the words in it rewritten; `None` if there are none.
     fn group(&mut self, group: &Group, place: Place) -> Option<Group> {
-        let stream = self.tokens(group.stream(), place)?;
+        let rewritten = self.tokens(&inside(group), place)?;
         let delimiter = match group.delimiter() {
-            Delimiter::None => visible(&stream),
+            Delimiter::None => visible(&rewritten),
             delimiter => delimiter,
         };
-        let mut rewritten = Group::new(delimiter, stream);
-        rewritten.set_span(group.span());
-        Some(rewritten)
+        Some(crate::write::group(delimiter, rewritten, group.span()))
     }
 
     /// Tokens with the words in them rewritten; `None` if there are none.
-    fn tokens(&mut self, tokens: TokenStream, outer: Place) -> Option<TokenStream> {
-        let trees: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut out = Output::new(&trees);
+    fn tokens(&mut self, trees: &[TokenTree], outer: Place) -> Option<Tokens> {
+        let mut out = Output::new(trees);
         let mut closure: Option<(usize, Inside)> = None;
         let mut at = 0;
         while let Some(tree) = trees.get(at) {
@@ -231,7 +225,7 @@ impl<'a> Rewriter<'a> {
             match tree {
                 TokenTree::Ident(ident) if self.has_keywords || may_be_more(trees.get(at + 1)) => {
                     let name = ident.to_string();
-                    if let Some(taken) = self.ident(&trees, at, &name, place, &mut out) {
+                    if let Some(taken) = self.ident(trees, at, &name, place, &mut out) {
                         at += taken;
                         continue;
                     }
@@ -239,7 +233,7 @@ impl<'a> Rewriter<'a> {
                 TokenTree::Punct(punct) => match punct.as_char() {
                     // An attribute.
                     '#' if matches!(trees.get(at + 1), Some(TokenTree::Group(_))) => {
-                        if let Some(taken) = self.attribute(&trees, at, place, &mut out) {
+                        if let Some(taken) = self.attribute(trees, at, place, &mut out) {
                             at += taken;
                             continue;
                         }
@@ -248,10 +242,10 @@ impl<'a> Rewriter<'a> {
                         continue;
                     }
                     '!' => {
-                        if let Some(arguments) = macro_arguments(&trees, at) {
+                        if let Some(arguments) = macro_arguments(trees, at) {
                             out.keep(at..arguments);
                             self.tree(
-                                &trees,
+                                trees,
                                 arguments,
                                 Place {
                                     in_macro: true,
@@ -264,8 +258,8 @@ impl<'a> Rewriter<'a> {
                         }
                     }
                     '|' if !matches!(closure, Some((end, _)) if at < end) => {
-                        if let Some((start, end)) = closure_body(&trees, at) {
-                            let inside = if is_async_closure(&trees, at) {
+                        if let Some((start, end)) = closure_body(trees, at) {
+                            let inside = if is_async_closure(trees, at) {
                                 Inside::Async
                             } else {
                                 Inside::Closure
@@ -280,7 +274,7 @@ impl<'a> Rewriter<'a> {
                 },
                 _ => {}
             }
-            self.tree(&trees, at, place, &mut out);
+            self.tree(trees, at, place, &mut out);
             at += 1;
         }
         out.finish()

@@ -1,6 +1,7 @@
 //! What the macros say to whoever made a mistake: what was written, why it cannot be, what to write instead.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use crate::token::{Delimiter, Ident, Literal, Spacing, Span, TokenTree};
+use crate::write::{Tokens, group, punct};
 
 /// One mistake, and the tokens it was made with.
 #[derive(Debug)]
@@ -32,26 +33,21 @@ impl Mistake {
     /// A `compile_error!` under the user's own tokens: good as an item, a statement or an expression, and of any type.
     ///
     /// The compiler takes the span of a macro call from its first token to its last, so only these two carry the user's.
-    pub(crate) fn into_tokens(self) -> TokenStream {
+    pub(crate) fn into_tokens(self) -> Tokens {
         self.delimited(Delimiter::Brace)
     }
 
     /// The same in the place of an expression, which may go on after it: what begins with braces is a statement of its own.
-    pub(crate) fn into_expression(self) -> TokenStream {
+    pub(crate) fn into_expression(self) -> Tokens {
         self.delimited(Delimiter::Parenthesis)
     }
 
-    fn delimited(self, delimiter: Delimiter) -> TokenStream {
-        let punct = |c, spacing| {
-            let mut punct = Punct::new(c, spacing);
-            punct.set_span(self.start);
-            TokenTree::Punct(punct)
-        };
+    fn delimited(self, delimiter: Delimiter) -> Tokens {
+        let punct = |char, spacing| punct(char, spacing, self.start);
         let mut message = Literal::string(&self.message);
         message.set_span(self.end);
-        let mut arguments = Group::new(delimiter, TokenTree::Literal(message).into());
-        arguments.set_span(self.end);
-        [
+        let message = vec![TokenTree::Literal(message)];
+        vec![
             punct(':', Spacing::Joint),
             punct(':', Spacing::Alone),
             Ident::new("core", self.start).into(),
@@ -59,15 +55,7 @@ impl Mistake {
             punct(':', Spacing::Alone),
             Ident::new("compile_error", self.start).into(),
             punct('!', Spacing::Alone),
-            arguments.into(),
+            group(delimiter, message, self.end).into(),
         ]
-        .into_iter()
-        .collect()
-    }
-}
-
-impl From<syn::Error> for Mistake {
-    fn from(error: syn::Error) -> Self {
-        Mistake::at(error.span(), error.to_string())
     }
 }

@@ -1,17 +1,15 @@
 //! The item that comes out.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
-use syn::{FnArg, Lifetime, Pat, ReceiverKind, ReturnType, Signature, Type, parse_quote_spanned};
-
 use crate::args::{self, Args, Attribute};
 use crate::body::{self, Language, Names, Needs, Rewriter, Shows, Source};
 use crate::diagnostic::Mistake;
 use crate::elided;
 use crate::fallback;
-use crate::item::{self, Body, Function};
+use crate::item::{self, Attribute as Written, Body, Function, InputKind, Signature};
 use crate::kind::{self, Coroutine, Exchanged, Generator, Kind, Shown};
+use crate::token::{Group, Ident, Span, TokenStream, TokenTree};
+use crate::types::Type;
+use crate::write::{Lifetime, Tokens, is_named, quote_spanned, taken_apart};
 
 /// `#[asyncio::coroutine]`.
 pub(crate) fn coroutine(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -20,17 +18,18 @@ pub(crate) fn coroutine(args: TokenStream, item: TokenStream) -> TokenStream {
         Ok(function) => expand(&args, function),
         Err(expansion) => expansion,
     };
-    with_mistakes(mistakes, expansion)
+    together(mistakes, expansion)
 }
 
 /// `#[asyncio::coroutines]`.
 pub(crate) fn coroutines(args: TokenStream, item: TokenStream) -> TokenStream {
     let (args, mistakes) = args::parse(Attribute::Coroutines, args);
     let asyncio = args.asyncio();
-    with_mistakes(
-        mistakes,
-        body::qualify(item.clone(), &asyncio).unwrap_or(item),
-    )
+    match body::qualify(item.clone(), &asyncio) {
+        Some(qualified) => together(mistakes, qualified),
+        None if mistakes.is_empty() => item,
+        None => together(mistakes, taken_apart(item)),
+    }
 }
 
 /// `#[asyncio::main]`.
@@ -42,13 +41,13 @@ pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
             runner(
                 &args,
                 function,
-                &quote!(),
+                &Tokens::new(),
                 |body| quote_spanned!(Span::mixed_site()=> #asyncio::__private::main(#body)),
             )
         }
         Err(expansion) => expansion,
     };
-    with_mistakes(mistakes, expansion)
+    together(mistakes, expansion)
 }
 
 /// `#[asyncio::test]`.
@@ -68,20 +67,21 @@ pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
         }
         Err(expansion) => expansion,
     };
-    with_mistakes(mistakes, expansion)
+    together(mistakes, expansion)
 }
 
-fn with_mistakes(mistakes: Vec<Mistake>, expansion: TokenStream) -> TokenStream {
-    mistakes
-        .into_iter()
-        .map(Mistake::into_tokens)
-        .chain([expansion])
-        .collect()
+fn together(mistakes: Vec<Mistake>, expansion: Tokens) -> TokenStream {
+    with_mistakes(mistakes, expansion).into_iter().collect()
+}
+
+fn with_mistakes(mistakes: Vec<Mistake>, expansion: Tokens) -> Tokens {
+    let mistakes = mistakes.into_iter().flat_map(Mistake::into_tokens);
+    mistakes.chain(expansion).collect()
 }
 
 /// The function that an attribute stands on, or what to give if it stands on something else.
-fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenStream> {
-    let function = Function::parse(item.clone()).map_err(|error| {
+fn function(item: TokenStream, attribute: Attribute) -> Result<Function, Tokens> {
+    let function = Function::parse(item.clone()).map_err(|mistake| {
         let (name, instead) = match attribute {
             Attribute::Main => ("main", ""),
             Attribute::Test => ("test", ""),
@@ -90,21 +90,20 @@ fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenSt
             }
         };
         let keyword = item.clone().into_iter().find_map(|tree| match tree {
-            TokenTree::Ident(ident) if ident != "pub" => Some(ident),
+            TokenTree::Ident(ident) if !is_named(&ident, "pub") => Some(ident),
             _ => None,
         });
         let mistake = match keyword {
-            Some(keyword) if !["fn", "async", "unsafe", "extern", "const"].iter().any(|word| keyword == word) => {
+            Some(keyword) if !["fn", "async", "unsafe", "extern", "const"].contains(&keyword.to_string().as_str()) => {
                 Mistake::at(keyword.span(), format!("`#[asyncio::{name}]` stands on a function{instead}"))
             }
-            _ => Mistake::from(error),
+            _ => mistake,
         };
         fallback::item(item, mistake)
     })?;
     match &function.body {
         Body::None(rest) if !item::is_semicolon(rest) => {
-            let after = rest.clone().into_iter().next();
-            let span = after.map_or(function.sig.ident.span(), |tree| tree.span());
+            let span = (rest.first()).map_or(function.sig.ident.span(), TokenTree::span);
             let mistake = Mistake::at(span, "here the function's body is missing: `{ .. }`");
             Err(fallback::signature(&function, mistake))
         }
@@ -113,17 +112,17 @@ fn function(item: TokenStream, attribute: Attribute) -> Result<Function, TokenSt
 }
 
 /// A coroutine or a generator function.
-fn expand(args: &Args, mut function: Function) -> TokenStream {
+fn expand(args: &Args, mut function: Function) -> Tokens {
     let mut mistakes = Vec::new();
     if let Some(constness) = function.sig.constness.take() {
         mistakes.push(Mistake::at(
-            constness.span,
+            constness.span(),
             "a coroutine cannot be a `const fn`: it runs when it is awaited, not when it is called",
         ));
     }
-    if let Some(variadic) = &function.sig.variadic {
+    if let Some(dots) = function.sig.variadic() {
         mistakes.push(Mistake::at(
-            variadic.dots.spans[0],
+            dots,
             "a coroutine cannot take C's variable arguments",
         ));
     }
@@ -151,11 +150,11 @@ fn expand(args: &Args, mut function: Function) -> TokenStream {
 
 /// What is the same in every expansion: the function around the block that its body became.
 struct Shell {
-    attrs: Vec<syn::Attribute>,
-    vis: syn::Visibility,
+    attrs: Vec<Written>,
+    vis: Tokens,
     sig: Signature,
     /// `let` statements that bring the parameters into the block, in order.
-    parameters: TokenStream,
+    parameters: Tokens,
 }
 
 impl Shell {
@@ -166,7 +165,7 @@ impl Shell {
         let parameters = if has_body {
             rebind(&mut sig)
         } else {
-            TokenStream::new()
+            Tokens::new()
         };
         Shell {
             attrs: function.attrs.clone(),
@@ -177,7 +176,7 @@ impl Shell {
     }
 
     /// The function, returning `output`, with `body` in it.
-    fn wrap(self, output: TokenStream, body: &TokenStream) -> TokenStream {
+    fn wrap(self, output: Tokens, body: &Tokens) -> Tokens {
         let Shell {
             attrs,
             vis,
@@ -185,7 +184,7 @@ impl Shell {
             ..
         } = self;
         let span = Span::mixed_site();
-        sig.output = ReturnType::Type(syn::Token![->](span), Box::new(Type::Verbatim(output)));
+        sig.output = Some((quote_spanned!(span=> ->), Type(output)));
         quote_spanned! {span=>
             #(#attrs)*
             #vis #sig #body
@@ -199,48 +198,38 @@ impl Shell {
 /// Input:  `(&self, mut a: A, (x, y): B, _: C)`
 /// Output: `(&self, a: A, arg1: B, arg2: C)` and
 /// `let _ = &self; let mut a = a; let arg1 = arg1; let (x, y) = arg1; let arg2 = arg2; let _ = arg2;`
-fn rebind(sig: &mut Signature) -> TokenStream {
+fn rebind(sig: &mut Signature) -> Tokens {
     let span = Span::mixed_site();
-    let mut statements = TokenStream::new();
+    let mut statements = Tokens::new();
     for (n, input) in sig.inputs.iter_mut().enumerate() {
-        match input {
-            FnArg::Receiver(receiver) => {
-                let this = &receiver.self_token;
+        match &mut input.kind {
+            InputKind::Receiver(receiver) => {
+                let this = &receiver.this;
                 // `self` cannot be rebound, but it is moved here all the same; as the first parameter, it drops last.
                 statements.extend(quote_spanned!(span=> let _ = &#this;));
             }
-            FnArg::Typed(parameter) => {
-                let attrs: Vec<_> = parameter.attrs.clone();
-                parameter.attrs.retain(|attr| !is_lint(attr));
-                match &mut *parameter.pat {
-                    Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                        let mutability = pat.mutability.take();
-                        let name = &pat.ident;
-                        statements.extend(
-                            quote_spanned!(span=> #(#attrs)* let #mutability #name = #name;),
-                        );
-                    }
-                    pat => {
-                        let name = Ident::new(&format!("arg{n}"), span);
-                        let cfgs: Vec<_> = attrs.iter().filter(|attr| !is_lint(attr)).collect();
-                        statements.extend(quote_spanned!(span=> #(#cfgs)* let #name = #name; #(#attrs)* let #pat = #name;));
-                        *pat = Pat::Verbatim(quote!(#name));
-                    }
+            InputKind::Typed(parameter) => {
+                let attrs = parameter.attrs.clone();
+                parameter.attrs.retain(|attr| !attr.is_lint());
+                if let Some((mutability, name)) = parameter.name() {
+                    statements
+                        .extend(quote_spanned!(span=> #(#attrs)* let #mutability #name = #name;));
+                    parameter.pattern = vec![name.into()];
+                } else {
+                    let name = Ident::new(&format!("arg{n}"), span);
+                    let (cfgs, pattern) = (&parameter.attrs, &parameter.pattern);
+                    statements.extend(quote_spanned!(span=> #(#cfgs)* let #name = #name; #(#attrs)* let #pattern = #name;));
+                    parameter.pattern = vec![name.into()];
                 }
             }
+            InputKind::Variadic(_) => {}
         }
     }
     statements
 }
 
-fn is_lint(attr: &syn::Attribute) -> bool {
-    ["allow", "expect", "warn", "deny", "forbid"]
-        .iter()
-        .any(|level| attr.path().is_ident(level))
-}
-
 /// Says what the block returns before the body does, so that the body's `return`, `?` and `todo!()` have an expected type.
-fn expect(output: &TokenStream, written: Span) -> TokenStream {
+fn expect(output: &Tokens, written: Span) -> Tokens {
     // Where the type is written is where the compiler is to point when something else is returned.
     quote_spanned! {Span::mixed_site().located_at(written)=>
         if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#output> {
@@ -253,34 +242,34 @@ fn expect(output: &TokenStream, written: Span) -> TokenStream {
 fn async_block(
     names: &Names,
     language: Language,
-    parameters: &TokenStream,
+    parameters: &Tokens,
     output: Option<&Type>,
     (body, source): (&Group, &Source<'_>),
     sig: &Signature,
     own: Option<&Ident>,
-) -> (TokenStream, Needs) {
+) -> Tokens {
     let name = &sig.ident;
     let span = Span::mixed_site();
     let returned = match output {
         None => Some(quote_spanned!(span=> ())),
         // An `impl` cannot be named in a body.
-        Some(ty) => kind::opaque(ty).is_none().then(|| quote!(#ty)),
+        Some(ty) => ty.opaque().is_none().then(|| ty.0.clone()),
     };
     let mut rewriter =
-        Rewriter::new(language, names, own, returned.clone()).of_method(sig.receiver().is_some());
+        Rewriter::new(language, names, own, returned.clone()).of_method(sig.has_receiver());
     let body = rewriter.body(body, source);
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
-    let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
+    let mistakes: Vec<_> = mistakes.into_iter().map(Mistake::into_tokens).collect();
     let traits = traits(names, &needs, None);
     let expected = returned.map(|returned| {
-        let written = output.map_or(name.span(), Spanned::span);
+        let written = output.map_or(name.span(), Type::span);
         expect(&returned, written)
     });
     let body = entered(names, &body);
     let asyncness = asyncness(name);
-    let block = quote_spanned! {span=>
+    quote_spanned! {span=>
         #asyncness {
             #traits
             #(#mistakes)*
@@ -288,8 +277,7 @@ fn async_block(
             #expected
             #body
         }
-    };
-    (block, needs)
+    }
 }
 
 /// What a generator exchanges. The compiler calls it by this name, at the place of the return type, when a value does not live as long as
@@ -299,28 +287,29 @@ fn return_type(written: Span) -> Ident {
 }
 
 /// A path of ours, for what stands at `span`.
-pub(crate) fn located(path: &TokenStream, span: Span) -> TokenStream {
-    let at_span = |mut tree: TokenTree| {
+pub(crate) fn located(path: &[TokenTree], span: Span) -> Tokens {
+    let at_span = |tree: &TokenTree| {
+        let mut tree = tree.clone();
         tree.set_span(tree.span().located_at(span));
         tree
     };
-    path.clone().into_iter().map(at_span).collect()
+    path.iter().map(at_span).collect()
 }
 
 /// What begins the block that a function's body becomes. What is wrong with all of it, as that it contains itself, is told at the name.
-fn asyncness(name: &Ident) -> TokenStream {
+fn asyncness(name: &Ident) -> Tokens {
     quote_spanned!(Span::mixed_site().located_at(name.span())=> async move)
 }
 
 /// The user's block, as the branch that is always taken. The other keeps the compiler from warning of unreachable code, in what is
 /// ours, after a block that never ends; and a branch drops its temporaries as a function's body does, in every edition.
-pub(crate) fn entered(names: &Names, block: &Group) -> TokenStream {
+pub(crate) fn entered(names: &Names, block: &Group) -> Tokens {
     let private = &names.private;
     quote_spanned!(Span::mixed_site()=> if true #block else { #private::never() })
 }
 
 /// The traits whose methods the rewritten body calls.
-fn traits(names: &Names, needs: &Needs, shows: Option<Shows>) -> TokenStream {
+fn traits(names: &Names, needs: &Needs, shows: Option<Shows>) -> Tokens {
     let span = Span::mixed_site();
     let private = &names.private;
     let calls = needs.recurses.then(|| match shows {
@@ -330,11 +319,11 @@ fn traits(names: &Names, needs: &Needs, shows: Option<Shows>) -> TokenStream {
     let delegates = needs
         .delegates
         .then(|| quote_spanned!(span=> use #private::Delegate as _;));
-    quote!(#calls #delegates)
+    quote_spanned!(span=> #calls #delegates)
 }
 
 /// What a coroutine knows of its function.
-fn about(names: &Names, name: &Ident) -> TokenStream {
+fn about(names: &Names, name: &Ident) -> Tokens {
     let span = Span::mixed_site();
     let private = &names.private;
     // With the user's own span, as these look where the macro was called that they come from: that would be the attribute.
@@ -348,12 +337,7 @@ fn about(names: &Names, name: &Ident) -> TokenStream {
 
 // Input:  async move { .. }
 // Output: private::fallible({ use ..; (&private::Output::<Result<T, E>>::new()).reports() }, async move { .. })
-fn fallible(
-    names: &Names,
-    output: Option<&Type>,
-    says_so: bool,
-    block: TokenStream,
-) -> TokenStream {
+fn fallible(names: &Names, output: Option<&Type>, says_so: bool, block: Tokens) -> Tokens {
     let Some(ty) = output.and_then(|ty| kind::result(ty, says_so)) else {
         return block;
     };
@@ -376,7 +360,7 @@ fn expand_coroutine(
     function: &Function,
     source: &Source<'_>,
     coroutine: &Coroutine,
-) -> TokenStream {
+) -> Tokens {
     let span = Span::mixed_site();
     let asyncio = args.asyncio();
     let names = Names::new(&asyncio);
@@ -386,24 +370,20 @@ fn expand_coroutine(
     let output = coroutine
         .output
         .clone()
-        .unwrap_or_else(|| Type::Verbatim(quote_spanned!(span=> ())));
+        .unwrap_or_else(|| Type(quote_spanned!(span=> ())));
     let send = args
         .send
         .then(|| quote_spanned!(span=> + ::core::marker::Send));
 
     // Where the type is written is where the compiler is to point when a trait asks for another.
-    let there = match &function.sig.output {
-        ReturnType::Default => span,
-        ReturnType::Type(_, ty) => span.located_at(ty.span()),
-    };
+    let written = function.sig.returned().map(Type::span);
+    let there = written.map_or(span, |written| span.located_at(written));
     let asyncio_there = located(&asyncio, there);
     let returned = if args.boxed {
-        let bound = Lifetimes::bind(&mut shell.sig, &output, span);
-        let output = &bound.output;
-        let lifetime = &bound.all;
+        let (output, lifetime) = Lifetimes::bind(&mut shell.sig, vec![output], span);
         quote_spanned! {there=>
             #asyncio_there::Coroutine<::core::pin::Pin<::std::boxed::Box<
-                dyn ::core::future::Future<Output = #output> #send + #lifetime
+                dyn ::core::future::Future<Output = #(#output)*> #send + #lifetime
             >>>
         }
     } else {
@@ -419,7 +399,7 @@ fn expand_coroutine(
                 Language::Coroutine
             };
             let own = (!args.boxed).then_some(&name);
-            let (block, _) = async_block(
+            let block = async_block(
                 &names,
                 language,
                 &shell.parameters,
@@ -458,12 +438,12 @@ fn expand_generator(
     function: &Function,
     source: &Source<'_>,
     generator: &Generator,
-) -> TokenStream {
+) -> Tokens {
     let span = Span::mixed_site();
     let asyncio = args.asyncio();
     let names = Names::new(&asyncio);
     let private = &names.private;
-    let unit = quote_spanned!(span=> ());
+    let unit = || Type(quote_spanned!(span=> ()));
     let mut shell = Shell::new(function);
     let send = args
         .send
@@ -475,54 +455,49 @@ fn expand_generator(
             sent,
             returns,
         } => (
-            quote!(#yields),
-            sent.as_ref().map_or_else(|| unit.clone(), |ty| quote!(#ty)),
-            returns
-                .as_ref()
-                .map_or_else(|| unit.clone(), |ty| quote!(#ty)),
+            yields.clone(),
+            sent.clone().unwrap_or_else(unit),
+            returns.clone().unwrap_or_else(unit),
         ),
         Exchanged::Alias(ty) => {
             let of = |name: &str| {
                 let name = Ident::new(name, span);
-                quote_spanned!(span=> <#ty as #private::GeneratorTypes>::#name)
+                Type(quote_spanned!(span=> <#ty as #private::GeneratorTypes>::#name))
             };
             (of("Yielded"), of("Sent"), of("Returned"))
         }
         Exchanged::Items(item) => {
             let item = match item {
-                Some(ty) if kind::opaque(ty).is_none() => quote!(#ty),
-                _ => quote_spanned!(span=> _),
+                Some(ty) if ty.opaque().is_none() => ty.clone(),
+                _ => Type(quote_spanned!(span=> _)),
             };
-            (item, unit.clone(), unit.clone())
+            (item, unit(), unit())
         }
     };
 
     // As in a coroutine, all of the type stands where its name is written. A macro's `$crate` keeps its own way to be resolved.
     let there = match &generator.shown {
-        Shown::Generator(path) => span.located_at(path.span()),
+        Shown::Generator(path) => span.located_at(path[0].span()),
         _ => span,
     };
-    let at_its_place = |path: &syn::Path| -> TokenStream {
-        let ours = |mut tree: TokenTree| {
-            let is_crate = matches!(&tree, TokenTree::Ident(ident) if ident == "$crate");
+    let at_its_place = |path: &Tokens| -> Tokens {
+        let ours = |tree: &TokenTree| {
+            let mut tree = tree.clone();
+            let is_crate = matches!(&tree, TokenTree::Ident(ident) if is_named(ident, "$crate"));
             if !is_crate {
                 tree.set_span(span.located_at(tree.span()));
             }
             tree
         };
-        quote!(#path).into_iter().map(ours).collect()
+        path.iter().map(ours).collect()
     };
     let mut erase = None;
     let output = match &generator.shown {
         Shown::Generator(path) if args.boxed => {
-            let all: Type = parse_quote_spanned!(span=> (#yields, #sent, #returns));
-            let bound = Lifetimes::bind(&mut shell.sig, &all, span);
-            let Type::Tuple(types) = &bound.output else {
-                unreachable!("a tuple was made")
-            };
-            let mut types = types.elems.iter();
+            let types = vec![yields.clone(), sent.clone(), returns.clone()];
+            let (types, lifetime) = Lifetimes::bind(&mut shell.sig, types, span);
+            let mut types = types.into_iter();
             let (yields, sent) = (types.next(), types.next());
-            let lifetime = &bound.all;
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
             let erased = match (generator.is_async, args.send) {
                 (false, false) => "Erased",
@@ -551,22 +526,19 @@ fn expand_generator(
         }
         Shown::Erased(ty) => {
             erase = Some(if args.send { "boxed_send" } else { "boxed" });
-            quote!(#ty)
+            ty.0.clone()
         }
-        Shown::Bounds(Type::ImplTrait(shown)) => {
-            let bounds = &shown.bounds;
-            quote_spanned!(span=> impl #bounds #send)
-        }
-        Shown::Bounds(ty) => quote!(#ty),
+        Shown::Bounds(ty) => match ty.bounds() {
+            Some(bounds) => quote_spanned!(span=> impl #bounds #send),
+            None => ty.0.clone(),
+        },
     };
 
     let body = match &function.body {
         Body::None(semicolon) => semicolon.clone(),
         Body::Block(body) => {
-            let written = match &function.sig.output {
-                ReturnType::Type(_, ty) => ty.span(),
-                ReturnType::Default => function.sig.ident.span(),
-            };
+            let written = function.sig.returned().map(Type::span);
+            let written = written.unwrap_or_else(|| function.sig.ident.span());
             let own = erase.is_none().then_some(&function.sig.ident);
             let shows = match (&generator.shown, generator.is_async) {
                 (Shown::Bounds(_), false) => Some(Shows::Iterator),
@@ -578,12 +550,13 @@ fn expand_generator(
             } else {
                 Language::Generator
             };
-            let rewriter = Rewriter::new(language, &names, own, Some(returns.clone()))
-                .of_method(function.sig.receiver().is_some())
+            let rewriter = Rewriter::new(language, &names, own, Some(returns.0.clone()))
+                .of_method(function.sig.has_receiver())
                 .showing(shows);
             let place = (&function.sig.ident, written);
             let body = (body, source);
-            let block = generator_block(&names, rewriter, &shell.parameters, &returns, place, body);
+            let block =
+                generator_block(&names, rewriter, &shell.parameters, &returns.0, place, body);
             let GeneratorBlock { block, constructor } = block;
             let return_type = return_type(written);
             let name = function.sig.ident.to_string();
@@ -607,15 +580,15 @@ fn expand_generator(
 
 /// The body of a generator, and what makes a generator of it.
 struct GeneratorBlock {
-    block: TokenStream,
+    block: Tokens,
     constructor: Ident,
 }
 
 fn generator_block(
     names: &Names,
     mut rewriter: Rewriter<'_>,
-    parameters: &TokenStream,
-    returns: &TokenStream,
+    parameters: &Tokens,
+    returns: &Tokens,
     (name, written): (&Ident, Span),
     (body, source): (&Group, &Source<'_>),
 ) -> GeneratorBlock {
@@ -629,7 +602,7 @@ fn generator_block(
     let Rewriter {
         needs, mistakes, ..
     } = rewriter;
-    let mistakes = mistakes.into_iter().map(Mistake::into_tokens);
+    let mistakes: Vec<_> = mistakes.into_iter().map(Mistake::into_tokens).collect();
     let traits = traits(names, &needs, shows);
     let expected = expect(returns, written);
     let label = needs.label.then(|| quote_spanned!(span=> #label:));
@@ -650,7 +623,7 @@ fn generator_block(
         // SAFETY: awaited at the top of a generator's body, whose words all stand in it directly and which does not delegate.
         quote_spanned!(span=> let mut #way = unsafe { #words.straight() }.await;)
     } else {
-        TokenStream::new()
+        Tokens::new()
     };
     let return_type = return_type(written);
     let make_words = if is_async {
@@ -710,19 +683,19 @@ fn generator_block(
 fn runner(
     args: &Args,
     function: Function,
-    attribute: &TokenStream,
-    run: impl FnOnce(TokenStream) -> TokenStream,
-) -> TokenStream {
+    attribute: &Tokens,
+    run: impl FnOnce(Tokens) -> Tokens,
+) -> Tokens {
     let span = Span::mixed_site();
     let names = Names::new(&args.asyncio());
-    if let ReturnType::Type(_, ty) = &function.sig.output {
+    if let Some(ty) = function.sig.returned() {
         if kind::is_generator(ty) {
             let mistake = Mistake::at(
                 ty.span(),
                 "nobody asks this function for what it yields: it is a coroutine, and returns `()` or a `Result`; call the generator in it",
             );
             let mut function = function;
-            function.sig.output = ReturnType::Default;
+            function.sig.output = None;
             return fallback::signature(&function, mistake);
         }
     }
@@ -749,10 +722,6 @@ fn runner(
         body,
     } = function;
     let native = sig.asyncness.take().is_some();
-    let output = match &sig.output {
-        ReturnType::Default => None,
-        ReturnType::Type(_, ty) => Some(&**ty),
-    };
     let Body::Block(body) = body else {
         unreachable!("told above")
     };
@@ -761,10 +730,11 @@ fn runner(
     } else {
         Language::Coroutine
     };
-    let (block, _) = async_block(
+    let output = sig.returned();
+    let block = async_block(
         &names,
         language,
-        &TokenStream::new(),
+        &Tokens::new(),
         output,
         (&body, &Source::new(Some(&body))),
         &sig,
@@ -780,132 +750,89 @@ fn runner(
 
 /// The lifetimes of a signature, all of them named, for a return type that erases and so must say what it borrows.
 struct Lifetimes {
-    /// The output with its elided lifetimes named.
-    output: Type,
-    /// The lifetime that everything the function is given outlives.
-    all: Lifetime,
-}
-
-impl Lifetimes {
-    /// Names every lifetime in the parameters, and bounds each, and each type parameter, by one.
-    ///
-    /// Input:  `fn f<T>(&self, a: &A, t: T) -> &B`
-    /// Output: `fn f<'life0, 'life1, 'all, T>(&'life0 self, a: &'life1 A, t: T) -> &'life0 B where 'life0: 'all, 'life1: 'all, T: 'all`
-    fn bind(sig: &mut Signature, output: &Type, span: Span) -> Self {
-        let mut names = NameLifetimes {
-            named: Vec::new(),
-            span,
-        };
-        let mut receiver = None;
-        for input in &mut sig.inputs {
-            let before = names.named.len();
-            match input {
-                FnArg::Receiver(this) => match &mut this.kind {
-                    ReceiverKind::Reference(_, lifetime, _) => {
-                        let lifetime = lifetime.get_or_insert_with(|| names.fresh());
-                        if lifetime.ident == "_" {
-                            *lifetime = names.fresh();
-                        }
-                        receiver = Some(lifetime.clone());
-                    }
-                    ReceiverKind::Typed(_, ty) => {
-                        elided::replace(ty, &mut || names.fresh());
-                        receiver = names.named.get(before).cloned();
-                    }
-                    _ => {}
-                },
-                FnArg::Typed(parameter) => {
-                    elided::replace(&mut parameter.ty, &mut || names.fresh());
-                }
-            }
-        }
-        let elided =
-            receiver.or_else(
-                || match (names.named.as_slice(), sig.generics.lifetimes().count()) {
-                    ([one], _) => Some(one.clone()),
-                    ([], 1) => sig
-                        .generics
-                        .lifetimes()
-                        .next()
-                        .map(|parameter| parameter.lifetime.clone()),
-                    _ => None,
-                },
-            );
-        let mut output = output.clone();
-        if let Some(lifetime) = elided {
-            elided::replace(&mut output, &mut || lifetime.clone());
-        }
-        let borrows = !names.named.is_empty()
-            || !sig.generics.params.is_empty()
-            || sig.receiver().is_some()
-            || sig.inputs.iter().any(|input| matches!(input, FnArg::Typed(parameter) if kind::opaque(&parameter.ty).is_some()));
-        if !borrows {
-            return Lifetimes {
-                output,
-                all: Lifetime::new("'static", span),
-            };
-        }
-        let all = Lifetime::new("'all", span);
-        let mut outlive: Vec<TokenStream> = names
-            .named
-            .iter()
-            .map(|lifetime| quote!(#lifetime))
-            .collect();
-        for parameter in &sig.generics.params {
-            match parameter {
-                syn::GenericParam::Lifetime(parameter) => {
-                    let lifetime = &parameter.lifetime;
-                    outlive.push(quote!(#lifetime));
-                }
-                syn::GenericParam::Type(parameter) => {
-                    let ident = &parameter.ident;
-                    outlive.push(quote!(#ident));
-                }
-                _ => {}
-            }
-        }
-        if sig.receiver().is_some() {
-            outlive.push(quote_spanned!(span=> Self));
-        }
-        for input in &mut sig.inputs {
-            if let FnArg::Typed(parameter) = input {
-                if let Type::ImplTrait(ty) = &mut *parameter.ty {
-                    ty.bounds.push(parse_quote_spanned!(span=> #all));
-                }
-            }
-        }
-        let clause = sig.generics.make_where_clause();
-        for one in outlive {
-            clause
-                .predicates
-                .push(parse_quote_spanned!(span=> #one: #all));
-        }
-        for lifetime in names.named.into_iter().rev().chain([all.clone()]) {
-            sig.generics
-                .params
-                .insert(0, parse_quote_spanned!(span=> #lifetime));
-        }
-        if sig.generics.lt_token.is_none() {
-            sig.generics.lt_token = Some(syn::Token![<](span));
-            sig.generics.gt_token = Some(syn::Token![>](span));
-        }
-        Lifetimes { output, all }
-    }
-}
-
-/// Gives a name to each lifetime that has none.
-struct NameLifetimes {
+    /// Those that had no name.
     named: Vec<Lifetime>,
     span: Span,
 }
 
-impl NameLifetimes {
-    fn fresh(&mut self) -> Lifetime {
-        let name = format_ident!("life{}", self.named.len());
-        let lifetime = Lifetime {
-            apostrophe: self.span,
-            ident: Ident::new(&name.to_string(), self.span),
+impl Lifetimes {
+    /// Names every lifetime in the parameters, and bounds each, and each type parameter, by one. Gives the `outputs` with their elided
+    /// lifetimes named, and the lifetime that everything the function is given outlives.
+    ///
+    /// Input:  `fn f<T>(&self, a: &A, t: T) -> &B`
+    /// Output: `fn f<'life0, 'life1, 'all, T>(&'life0 self, a: &'life1 A, t: T) -> &'life0 B where 'life0: 'all, 'life1: 'all, T: 'all`
+    fn bind(sig: &mut Signature, mut outputs: Vec<Type>, span: Span) -> (Vec<Type>, Lifetime) {
+        let mut names = Lifetimes {
+            named: Vec::new(),
+            span,
         };
+        let mut receiver = None;
+        let mut borrows = !sig.generics.is_empty() || sig.has_receiver();
+        let all = Lifetime::new("all", span);
+        for input in &mut sig.inputs {
+            let before = names.named.len();
+            match &mut input.kind {
+                InputKind::Receiver(this) => {
+                    if let Some((_, lifetime)) = &mut this.reference {
+                        let has_name = |one: &Lifetime| !is_named(&one.0, "_");
+                        if !lifetime.as_ref().is_some_and(has_name) {
+                            *lifetime = Some(names.fresh());
+                        }
+                        receiver.clone_from(lifetime);
+                    } else if let Some((_, ty)) = &mut this.ty {
+                        elided::replace(ty, &mut || names.fresh());
+                        receiver = names.named.get(before).cloned();
+                    }
+                }
+                InputKind::Typed(parameter) => {
+                    let ty = &mut parameter.ty;
+                    elided::replace(ty, &mut || names.fresh());
+                    borrows |= ty.opaque().is_some();
+                }
+                InputKind::Variadic(_) => {}
+            }
+        }
+        let elided = receiver.or_else(|| {
+            let mut written = sig.generics.lifetimes();
+            match (names.named.as_slice(), written.next(), written.next()) {
+                ([one], _, _) | ([], Some(one), None) => Some(one.clone()),
+                _ => None,
+            }
+        });
+        if let Some(lifetime) = elided {
+            for output in &mut outputs {
+                elided::replace(output, &mut || lifetime.clone());
+            }
+        }
+        if !borrows && names.named.is_empty() {
+            return (outputs, Lifetime::new("static", span));
+        }
+        for input in &mut sig.inputs {
+            if let InputKind::Typed(parameter) = &mut input.kind {
+                if parameter.ty.bounds().is_some() {
+                    parameter.ty.0.extend(quote_spanned!(span=> + #all));
+                }
+            }
+        }
+        let mut outlive: Vec<Tokens> = Vec::new();
+        for lifetime in &names.named {
+            outlive.push(quote_spanned!(span=> #lifetime));
+        }
+        outlive.extend(sig.generics.names());
+        if sig.has_receiver() {
+            outlive.push(quote_spanned!(span=> Self));
+        }
+        for one in outlive {
+            sig.require(&quote_spanned!(span=> #one: #all), span);
+        }
+        for lifetime in names.named.iter().rev().chain([&all]) {
+            sig.generics.add_lifetime(lifetime, span);
+        }
+        (outputs, all)
+    }
+
+    fn fresh(&mut self) -> Lifetime {
+        let lifetime = Lifetime::new(&format!("life{}", self.named.len()), self.span);
         self.named.push(lifetime.clone());
         lifetime
     }

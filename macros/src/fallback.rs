@@ -3,15 +3,14 @@
 //! One mistake is to give one error. Were the function left out, each use of it would give one more; were it left as it was written,
 //! every word in its body would.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::{GenericArgument, PathArguments, ReturnType, Type, parse_quote};
-
 use crate::diagnostic::Mistake;
 use crate::item::Function;
+use crate::token::{Span, TokenStream};
+use crate::types::{Argument, Type, argument, split};
+use crate::write::{Tokens, quote_spanned, taken_apart};
 
 /// The function with nothing in it but the mistake.
-pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
+pub(crate) fn signature(function: &Function, mistake: Mistake) -> Tokens {
     let Function {
         attrs,
         vis,
@@ -20,7 +19,7 @@ pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
     } = function;
     let mut sig = sig.clone();
     sig.asyncness = None;
-    if let ReturnType::Type(_, ty) = &mut sig.output {
+    if let Some((_, ty)) = &mut sig.output {
         complete(ty);
     }
     let message = mistake.into_tokens();
@@ -32,34 +31,29 @@ pub(crate) fn signature(function: &Function, mistake: Mistake) -> TokenStream {
 
 /// Gives a `Generator` without its types some, and takes from it what is no type, so that the compiler does not find that too.
 fn complete(ty: &mut Type) {
-    let Type::Path(path) = ty else { return };
-    let Some(last) = path.path.segments.last_mut() else {
+    let Some(last) = ty.last_segment() else {
         return;
     };
-    if !["Generator", "AsyncGenerator"]
-        .iter()
-        .any(|name| last.ident == name)
-    {
+    if last.name != "Generator" && last.name != "AsyncGenerator" {
         return;
     }
-    let types: Vec<_> = match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => {
-            let is_type =
-                |argument: &&GenericArgument| matches!(argument, GenericArgument::Type(_));
-            arguments.args.iter().filter(is_type).cloned().collect()
+    let span = Span::mixed_site();
+    let mut types = Tokens::new();
+    for (written, _) in split(last.arguments.unwrap_or_default()) {
+        if argument(written) == Argument::Type {
+            types.extend(quote_spanned!(span=> #written,));
         }
-        _ => Vec::new(),
-    };
-    let types = if types.is_empty() {
-        vec![parse_quote!(())]
-    } else {
-        types
-    };
-    last.arguments = PathArguments::AngleBracketed(parse_quote!(<#(#types),*>));
+    }
+    if types.is_empty() {
+        types = quote_spanned!(span=> ());
+    }
+    let path = last.path;
+    ty.0 = quote_spanned!(span=> #path<#types>);
 }
 
 /// An item that is not what the attribute is for: it stands, and the message beside it.
-pub(crate) fn item(item: TokenStream, mistake: Mistake) -> TokenStream {
-    let message = mistake.into_tokens();
-    quote_spanned!(Span::mixed_site()=> #item #message)
+pub(crate) fn item(item: TokenStream, mistake: Mistake) -> Tokens {
+    let mut tokens = taken_apart(item);
+    tokens.extend(mistake.into_tokens());
+    tokens
 }

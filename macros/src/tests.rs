@@ -76,6 +76,45 @@ fn one_mistake_is_one_error() {
     }
 }
 
+/// Whatever its parts are, wherever they end.
+#[test]
+fn a_signature_comes_out_as_it_was_written() {
+    for (head, clause) in [
+        (
+            "fn f(x: ::std::string::String, m::P { a, .. }: m::P, n::N::<u8>::C: u8)",
+            "",
+        ),
+        (
+            "pub(in a::b) unsafe extern \"C\" fn f(self: &Self, mut x: fn(u8) -> u8,)",
+            "where",
+        ),
+        (
+            "fn f<'a: 'b, 'b, T: Fn(A) -> B + 'a, const N: usize>(x: [T; N], _: &'a str)",
+            "where T: Into<[u8; { N }]>, A: B,",
+        ),
+        (
+            "fn f<T>(x: impl for<'x> Fn(&'x A) -> Box<dyn B + 'x>)",
+            "where T: Fn() -> u8",
+        ),
+        (
+            "#[a] #[b = \"c\"] fn f(#[cfg(x)] x: <T as A>::B, #[allow(d)] &y: &Y)",
+            "",
+        ),
+    ] {
+        let tokens = |text: String| text.parse::<TokenStream>().expect("it is tokens");
+        // A mistake is told in the function as it was written.
+        let item = tokens(format!("{head} -> Generator {clause} {{}}"));
+        let expansion = expand::coroutine(TokenStream::new(), item).to_string();
+        let kept = tokens(format!("{head} -> Generator<()> {clause} {{") + "}").to_string();
+        let without_spaces = |text: &str| text.replace(' ', "");
+        let kept = without_spaces(kept.trim_end_matches('}'));
+        assert!(
+            without_spaces(&expansion).starts_with(&kept),
+            "{kept}: {expansion}"
+        );
+    }
+}
+
 /// The group of the user's body in an expansion: the one that holds `mark`, and nothing around it.
 fn group_with(tokens: TokenStream, mark: &str) -> Option<TokenStream> {
     for tree in tokens {

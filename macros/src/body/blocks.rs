@@ -1,26 +1,23 @@
 //! The words that stand before a block: `#[async_for]` and `#[async_with]`.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
-use syn::parse::Parser;
-use syn::punctuated::Punctuated;
-use syn::{Pat, Token};
-
-use super::shapes::closure_body;
+use super::shapes::{body_after, closure_body, commas, is_assignment};
 use super::tokens::{Output, is_ident, is_punct, ours};
 use super::{Inside, Language, Place, Rewriter, label};
 use crate::diagnostic::Mistake;
+use crate::item;
+use crate::token::{Delimiter, Group, Ident, Span, TokenTree};
+use crate::write::{Tokens, group, inside, quote_spanned};
 
 /// The attribute's name and the tokens after it.
-fn name_of(attribute: &Group) -> Option<(Ident, TokenStream)> {
+fn name_of(attribute: &Group) -> Option<(Ident, Tokens)> {
     let mut trees = attribute.stream().into_iter();
     let mut name = None;
     loop {
         match trees.next() {
             Some(TokenTree::Ident(ident)) => name = Some(ident),
             Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => {}
-            Some(TokenTree::Group(arguments)) => return Some((name?, arguments.stream())),
-            None => return Some((name?, TokenStream::new())),
+            Some(TokenTree::Group(arguments)) => return Some((name?, inside(&arguments))),
+            None => return Some((name?, Tokens::new())),
             _ => return None,
         }
     }
@@ -48,7 +45,7 @@ impl Rewriter<'_> {
         let rewritten = match self.cannot_wait(&name, place) {
             Some(message) => Err(Mistake::between(name.span(), attribute.span(), message)),
             None if is_for => self.async_for(&name, rest, place),
-            None => self.async_with(&name, arguments, rest, place),
+            None => self.async_with(&name, &arguments, rest, place),
         };
         let (tokens, taken) = rewritten.unwrap_or_else(|mistake| {
             // What it stands on goes too: without the attribute it would be one more mistake.
@@ -87,7 +84,7 @@ impl Rewriter<'_> {
         name: &Ident,
         rest: &[TokenTree],
         place: Place,
-    ) -> Result<(TokenStream, usize), Mistake> {
+    ) -> Result<(Tokens, usize), Mistake> {
         let misplaced = || {
             Mistake::at(
                 name.span(),
@@ -100,7 +97,7 @@ impl Rewriter<'_> {
         {
             at += 2;
         }
-        let attrs: TokenStream = rest[..at].iter().cloned().collect();
+        let attrs = &rest[..at];
         let start = at;
         if is_punct(rest.get(at), &['\'']) {
             at += 3;
@@ -108,7 +105,7 @@ impl Rewriter<'_> {
         if !is_ident(rest.get(at), "for") {
             return Err(misplaced());
         }
-        let loop_label: TokenStream = rest[start..at].iter().cloned().collect();
+        let loop_label = &rest[start..at];
         let pattern_start = at + 1;
         let of = (pattern_start..rest.len())
             .find(|&i| is_ident(rest.get(i), "in"))
@@ -116,10 +113,10 @@ impl Rewriter<'_> {
         let body = body_after(rest, of + 1)
             .filter(|&body| body > of + 1)
             .ok_or_else(misplaced)?;
-        let pattern: TokenStream = rest[pattern_start..of].iter().cloned().collect();
-        let operand: TokenStream = rest[of + 1..body].iter().cloned().collect();
+        let pattern = &rest[pattern_start..of];
+        let operand = &rest[of + 1..body];
         let operand_span = rest[of + 1].span();
-        let operand = self.tokens(operand.clone(), place).unwrap_or(operand);
+        let operand = (self.tokens(operand, place)).unwrap_or_else(|| operand.to_vec());
         let TokenTree::Group(group) = &rest[body] else {
             return Err(misplaced());
         };
@@ -166,22 +163,17 @@ impl Rewriter<'_> {
     fn async_with(
         &mut self,
         name: &Ident,
-        arguments: TokenStream,
+        arguments: &[TokenTree],
         rest: &[TokenTree],
         place: Place,
-    ) -> Result<(TokenStream, usize), Mistake> {
+    ) -> Result<(Tokens, usize), Mistake> {
         let Some(TokenTree::Group(block)) = rest.first() else {
             return Err(on_a_block(name));
         };
         if block.delimiter() != Delimiter::Brace {
             return Err(on_a_block(name));
         }
-        let managers = managers(arguments).map_err(|error| {
-            Mistake::at(
-                error.span(),
-                format!("{error}; write `#[async_with(x = expression)] {{ .. }}`, with several managers separated by commas"),
-            )
-        })?;
+        let managers = managers(arguments)?;
         if managers.is_empty() {
             return Err(Mistake::at(
                 name.span(),
@@ -191,10 +183,9 @@ impl Rewriter<'_> {
         let mut block = self.group(block, place).unwrap_or_else(|| block.clone());
         for manager in managers.into_iter().rev() {
             let tokens = self.guarded_block(name, manager, &block, place)?;
-            block = Group::new(Delimiter::Brace, tokens);
-            block.set_span(ours(name.span()));
+            block = group(Delimiter::Brace, tokens, ours(name.span()));
         }
-        Ok((TokenTree::Group(block).into(), 1))
+        Ok((vec![block.into()], 1))
     }
 
     fn guarded_block(
@@ -203,7 +194,7 @@ impl Rewriter<'_> {
         manager: Manager,
         block: &Group,
         place: Place,
-    ) -> Result<TokenStream, Mistake> {
+    ) -> Result<Tokens, Mistake> {
         let span = ours(name.span());
         let private = self.names.private_at(name.span());
         let leave = Ident::new(&format!("leave{}", self.blocks), span);
@@ -213,7 +204,7 @@ impl Rewriter<'_> {
             found: Vec::new(),
             mistakes: Vec::new(),
         };
-        let stream = escapes.rewrite(block.stream(), false, &mut Vec::new());
+        let stream = escapes.rewrite(&inside(block), false, &mut Vec::new());
         let Escapes {
             found, mistakes, ..
         } = escapes;
@@ -222,23 +213,16 @@ impl Rewriter<'_> {
         }
         let block = stream.map_or_else(
             || block.clone(),
-            |stream| {
-                let mut rewritten = Group::new(Delimiter::Brace, stream);
-                rewritten.set_span(block.span());
-                rewritten
-            },
+            |rewritten| group(Delimiter::Brace, rewritten, block.span()),
         );
         // The jumps are numbered from two: one is the block's own end.
-        let ways = (2usize..)
+        let ways: Vec<Tokens> = (2usize..)
             .zip(&found)
-            .map(|(way, jump)| quote_spanned!(span=> #private::Ended::Left(#way) => #jump,));
+            .map(|(way, jump)| quote_spanned!(span=> #private::Ended::Left(#way) => #jump,))
+            .collect();
         let operand = manager.operand;
-        let manager_span = operand
-            .clone()
-            .into_iter()
-            .next()
-            .map_or(span, |tree| tree.span());
-        let operand = self.tokens(operand.clone(), place).unwrap_or(operand);
+        let manager_span = operand.first().map_or(span, TokenTree::span);
+        let operand = self.tokens(&operand, place).unwrap_or(operand);
         let is_yielding = matches!(
             self.language,
             Language::Generator | Language::AsyncGenerator
@@ -255,7 +239,7 @@ impl Rewriter<'_> {
                     return returned;
                 }
             },
-            _ => TokenStream::new(),
+            _ => Tokens::new(),
         };
         let variable = manager
             .variable
@@ -299,52 +283,49 @@ fn on_a_block(name: &Ident) -> Mistake {
 /// `x = expression` or `expression`.
 struct Manager {
     variable: Option<Ident>,
-    operand: TokenStream,
+    operand: Tokens,
 }
 
-fn managers(arguments: TokenStream) -> syn::Result<Vec<Manager>> {
-    let manager = |input: syn::parse::ParseStream<'_>| {
-        let mut variable = None;
-        let ahead = input.fork();
-        if Pat::parse_single(&ahead).is_ok() && ahead.peek(Token![=]) && !ahead.peek(Token![==]) {
-            variable = match Pat::parse_single(input)? {
-                Pat::Wild(_) => None,
-                Pat::Ident(pattern) if pattern.subpat.is_none() && pattern.by_ref.is_none() => {
-                    Some(pattern.ident)
-                }
-                other => {
-                    return Err(syn::Error::new_spanned(
-                        other,
-                        "a manager has a name of its own, not a pattern",
-                    ));
-                }
-            };
-            input.parse::<Token![=]>()?;
+fn managers(arguments: &[TokenTree]) -> Result<Vec<Manager>, Mistake> {
+    let mut start = 0;
+    let ends: Vec<usize> = commas(arguments).chain([arguments.len()]).collect();
+    let mut managers = Vec::new();
+    for end in ends {
+        let written = &arguments[start..end];
+        start = end + 1;
+        if written.is_empty() && end == arguments.len() {
+            break;
         }
-        let operand: syn::Expr = input.parse()?;
-        Ok(Manager {
-            variable,
-            operand: quote!(#operand),
-        })
-    };
-    let parse = |input: syn::parse::ParseStream<'_>| {
-        Punctuated::<Manager, Token![,]>::parse_terminated_with(input, manager)
-    };
-    Ok(parse.parse2(arguments)?.into_iter().collect())
+        managers.push(manager(written).map_err(|wrong| {
+            let at = written.first().or(arguments.get(end)).or(arguments.last());
+            Mistake::at(
+                at.map_or_else(Span::call_site, TokenTree::span),
+                format!("{wrong}; write `#[async_with(x = expression)] {{ .. }}`, with several managers separated by commas"),
+            )
+        })?);
+    }
+    Ok(managers)
 }
 
-/// Where the block is that follows the condition, or the iterable, which begins at `start`: the first with a whole expression before it.
-fn body_after(trees: &[TokenTree], start: usize) -> Option<usize> {
-    let mut blocks = (start..trees.len()).filter(
-        |&at| matches!(&trees[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),
-    );
-    let first = blocks.clone().next();
-    blocks
-        .find(|&at| {
-            let before: TokenStream = trees[start..at].iter().cloned().collect();
-            syn::parse2::<syn::Expr>(before).is_ok()
-        })
-        .or(first)
+fn manager(written: &[TokenTree]) -> Result<Manager, &'static str> {
+    let assignment = (0..written.len())
+        .take_while(|&at| !is_ident(written.get(at), "let"))
+        .find(|&at| is_assignment(written, at));
+    let (variable, operand) = match assignment.map(|at| written.split_at(at)) {
+        None => (None, written),
+        Some((pattern, operand)) => match (pattern, item::name(pattern)) {
+            (_, Some((_, name))) => (Some(name), &operand[1..]),
+            ([TokenTree::Ident(_)], None) => (None, &operand[1..]),
+            _ => return Err("a manager has a name of its own, not a pattern"),
+        },
+    };
+    if operand.is_empty() {
+        return Err("expected an expression");
+    }
+    Ok(Manager {
+        variable,
+        operand: operand.to_vec(),
+    })
 }
 
 /// The `break`s and `continue`s that leave a block for a loop around it. They cannot cross the `async` block that it becomes, so they
@@ -352,7 +333,7 @@ fn body_after(trees: &[TokenTree], start: usize) -> Option<usize> {
 struct Escapes<'a> {
     leave: &'a Ident,
     /// The jumps, as written; each once.
-    found: Vec<TokenStream>,
+    found: Vec<Tokens>,
     mistakes: Vec<Mistake>,
 }
 
@@ -360,12 +341,12 @@ impl Escapes<'_> {
     /// Rewrites the jumps; `None` if there are none. `labels` are those of the loops inside the block.
     fn rewrite(
         &mut self,
-        tokens: TokenStream,
+        tokens: &[TokenTree],
         in_loop: bool,
         labels: &mut Vec<String>,
-    ) -> Option<TokenStream> {
-        let trees: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut out: Vec<TokenTree> = Vec::with_capacity(trees.len());
+    ) -> Option<Tokens> {
+        let trees = tokens;
+        let mut out = Tokens::with_capacity(trees.len());
         let mut changed = false;
         // Where the body of the loop stands that was begun last.
         let mut loop_body = None;
@@ -376,15 +357,15 @@ impl Escapes<'_> {
             match tree {
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
                     "loop" => loop_body = Some(at + 1),
-                    "while" => loop_body = body_after(&trees, at + 1),
+                    "while" => loop_body = body_after(trees, at + 1),
                     "for" => of_for = true,
                     "in" if of_for => {
                         of_for = false;
-                        loop_body = body_after(&trees, at + 1);
+                        loop_body = body_after(trees, at + 1);
                     }
                     keyword @ ("break" | "continue") => {
                         if let Some(taken) =
-                            self.jump(&trees, at, keyword, in_loop, labels, &mut out)
+                            self.jump(trees, at, keyword, in_loop, labels, &mut out)
                         {
                             changed = true;
                             at += taken;
@@ -414,20 +395,18 @@ impl Escapes<'_> {
                     }
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '|' => {
-                    if let Some((start, end)) = closure_body(&trees, at) {
+                    if let Some((start, end)) = closure_body(trees, at) {
                         let _ = start;
                         out.extend_from_slice(&trees[at..end]);
                         at = end;
                         continue;
                     }
                 }
-                TokenTree::Group(group) => {
+                TokenTree::Group(written) => {
                     let is_body = loop_body == Some(at);
-                    let rewritten = self.rewrite(group.stream(), in_loop || is_body, labels);
-                    if let Some(stream) = rewritten {
-                        let mut rewritten = Group::new(group.delimiter(), stream);
-                        rewritten.set_span(group.span());
-                        out.push(rewritten.into());
+                    let rewritten = self.rewrite(&inside(written), in_loop || is_body, labels);
+                    if let Some(rewritten) = rewritten {
+                        out.push(group(written.delimiter(), rewritten, written.span()).into());
                         changed = true;
                         at += 1;
                         continue;
@@ -439,7 +418,7 @@ impl Escapes<'_> {
             at += 1;
         }
         labels.truncate(depth);
-        changed.then(|| out.into_iter().collect())
+        changed.then_some(out)
     }
 
     /// One `break` or `continue`, if it leaves; gives how many tokens it took.
@@ -476,14 +455,15 @@ impl Escapes<'_> {
             ));
             return None;
         }
-        let jump: TokenStream = trees[at..end].iter().cloned().collect();
-        let written = jump.to_string();
-        let known = self
-            .found
-            .iter()
-            .position(|known| known.to_string() == written);
+        let jump = &trees[at..end];
+        let is_same = |known: &Tokens| {
+            let texts = |trees: &[TokenTree]| trees.iter().map(ToString::to_string).collect();
+            let (known, jump): (Vec<String>, Vec<String>) = (texts(known), texts(jump));
+            known == jump
+        };
+        let known = self.found.iter().position(is_same);
         let way = 2 + known.unwrap_or_else(|| {
-            self.found.push(jump);
+            self.found.push(jump.to_vec());
             self.found.len() - 1
         });
         let leave = self.leave;

@@ -1,11 +1,10 @@
 //! The call of a function inside itself, which goes in a box.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::quote_spanned;
-
 use super::shapes::call_arguments;
 use super::tokens::{Output, is_ident, is_punct, ours};
 use super::{Inside, Place, Rewriter, Shows};
+use crate::token::{Delimiter, TokenTree};
+use crate::write::quote_spanned;
 
 impl Rewriter<'_> {
     /// The call of the function inside itself: what it gives contains, or would contain, itself, so it goes in a box.
@@ -47,7 +46,6 @@ impl Rewriter<'_> {
                 .unwrap_or_else(|| group.clone())
                 .into(),
         );
-        let call: TokenStream = call.into_iter().collect();
         let written = trees[at].span();
         let span = ours(written);
         let private = self.names.private_at(written);

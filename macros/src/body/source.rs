@@ -5,7 +5,7 @@
 
 use std::cell::OnceCell;
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use crate::token::{Group, TokenStream, TokenTree};
 
 /// A function's body, if it has one, and what was found in it.
 pub(crate) struct Source<'a> {

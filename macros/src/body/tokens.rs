@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use proc_macro2::{Delimiter, Group, Spacing, Span, TokenStream, TokenTree};
+use crate::token::{Delimiter, Group, Spacing, Span, TokenTree};
+use crate::write::Tokens;
+use crate::write::is_named;
 
 /// Tokens on their way out. What stays as it is is only counted: most groups turn out to have nothing to rewrite in them, and to copy a
 /// token is to ask the compiler for it.
@@ -39,7 +41,7 @@ impl<'a> Output<'a> {
             .push(rewritten.map_or(Piece::Kept(at), |group| Piece::New(group.into())));
     }
 
-    pub(super) fn rewrite(&mut self, tokens: TokenStream) {
+    pub(super) fn rewrite(&mut self, tokens: Tokens) {
         self.pieces.extend(tokens.into_iter().map(Piece::New));
         self.changed = true;
     }
@@ -52,7 +54,7 @@ impl<'a> Output<'a> {
     }
 
     /// Takes back the last `count` tokens; `None` if there are not so many.
-    pub(super) fn take_back(&mut self, count: usize) -> Option<Vec<TokenTree>> {
+    pub(super) fn take_back(&mut self, count: usize) -> Option<Tokens> {
         let kept = self.pieces.len().checked_sub(count)?;
         let taken = self.pieces.split_off(kept).into_iter();
         Some(
@@ -84,7 +86,7 @@ impl<'a> Output<'a> {
     }
 
     /// The tokens, if any of them was rewritten.
-    pub(super) fn finish(self) -> Option<TokenStream> {
+    pub(super) fn finish(self) -> Option<Tokens> {
         let trees = self.trees;
         let pieces = self.pieces.into_iter();
         self.changed.then(|| {
@@ -104,7 +106,7 @@ pub(super) fn ours(span: Span) -> Span {
 }
 
 pub(super) fn is_ident(tree: Option<&TokenTree>, name: &str) -> bool {
-    matches!(tree, Some(TokenTree::Ident(ident)) if ident == name)
+    matches!(tree, Some(TokenTree::Ident(ident)) if is_named(ident, name))
 }
 
 pub(super) fn is_punct(tree: Option<&TokenTree>, any: &[char]) -> bool {
@@ -121,15 +123,14 @@ const BEFORE_EXPRESSION: &[&str] = &[
 ];
 
 pub(super) fn is_before_expression(tree: &TokenTree) -> bool {
-    matches!(tree, TokenTree::Ident(ident) if BEFORE_EXPRESSION.iter().any(|keyword| ident == keyword))
+    matches!(tree, TokenTree::Ident(ident) if BEFORE_EXPRESSION.contains(&ident.to_string().as_str()))
 }
 
 /// The delimiter of an invisible group, `$e:expr` or the like, that had to be rebuilt: parentheses keep the precedence of an
 /// expression; anything else has none to lose.
-pub(super) fn visible(stream: &TokenStream) -> Delimiter {
-    let trees: Vec<TokenTree> = stream.clone().into_iter().collect();
+pub(super) fn visible(trees: &[TokenTree]) -> Delimiter {
     let is_statement = is_ident(trees.first(), "let") || is_punct(trees.last(), &[';']);
-    let is_block = matches!(trees.as_slice(), [TokenTree::Group(_)]);
+    let is_block = matches!(trees, [TokenTree::Group(_)]);
     if is_statement || is_block {
         Delimiter::None
     } else {

@@ -1,11 +1,11 @@
 //! The words that are macros: `await_!`, `yield_!` and `yield_from!`; what each becomes, and what is wrong with it where it stands.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
-
+use super::shapes::commas;
 use super::tokens::{Output, is_ident, is_punct, ours};
 use super::{Inside, Language, Place, Rewriter, checked, label, way, words};
 use crate::diagnostic::Mistake;
+use crate::token::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use crate::write::{Tokens, group, inside, quote_spanned};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Word {
@@ -56,10 +56,19 @@ impl Rewriter<'_> {
             return None;
         }
         out.drop_path();
-        let stream = group.stream();
-        let operand = self.tokens(stream.clone(), place).unwrap_or(stream);
-        let operand = without_trailing_comma(operand);
-        let rewritten = match self.mistake(word, &operand, place) {
+        let written = inside(group);
+        let has_comma = written.len() > 1 && is_punct(written.last(), &[',']);
+        let rewritten = self.tokens(&written, place);
+        let unchanged = (rewritten.is_none() && !has_comma).then(|| group.stream());
+        let mut operand = rewritten.unwrap_or(written);
+        if has_comma {
+            operand.pop();
+        }
+        let operand = Operand {
+            trees: operand,
+            unchanged,
+        };
+        let rewritten = match self.mistake(word, &operand.trees, place) {
             Some(message) => Mistake::between(start, group.span(), message).into_expression(),
             None => self.rewritten(word, start, group.span(), operand, place),
         };
@@ -140,7 +149,7 @@ impl Rewriter<'_> {
     }
 
     /// What is wrong with a word where it stands, if anything.
-    fn mistake(&self, word: Word, operand: &TokenStream, place: Place) -> Option<String> {
+    fn mistake(&self, word: Word, operand: &[TokenTree], place: Place) -> Option<String> {
         let name = word.name();
         match place.inside {
             Inside::Function => {
@@ -219,33 +228,27 @@ impl Rewriter<'_> {
         word: Word,
         start: Span,
         end: Span,
-        operand: TokenStream,
+        operand: Operand,
         place: Place,
-    ) -> TokenStream {
+    ) -> Tokens {
+        // Input:  await_!(x)
+        // Output: (x).await
+        if word == Word::Await || (word == Word::YieldFrom && self.language == Language::Coroutine)
+        {
+            let operand = operand.parenthesized(end);
+            return quote_spanned!(start=> #operand.await);
+        }
         let span = ours(start);
         let private = self.names.private_at(start);
         // The first token of each, and its last, is the user's: of an expression that begins with one of ours and goes on with one of the
         // user's, as with `?`, the compiler would tell at the attribute.
-        let grouped = |tokens, span| {
-            let mut group = Group::new(Delimiter::Parenthesis, tokens);
-            group.set_span(span);
-            group
-        };
-        let parenthesized = |tokens| grouped(tokens, start);
         let wait = quote_spanned!(end=> .await);
         match (self.language, word) {
             // Input:  yield_!()
             // Output: (private::turn()).await
-            (Language::Coroutine, Word::Yield) => {
-                let turn = parenthesized(quote_spanned!(span=> #private::turn()));
+            (Language::Coroutine, _) => {
+                let turn = parenthesized(quote_spanned!(span=> #private::turn()), start);
                 quote_spanned!(start=> #turn #wait)
-            }
-            // Input:  await_!(x)
-            // Output: (x).await
-            (_, Word::Await) | (Language::Coroutine, Word::YieldFrom) => {
-                let mut operand = Group::new(Delimiter::Parenthesis, operand);
-                operand.set_span(end);
-                quote_spanned!(start=> #operand.await)
             }
             // Input:  yield_!(x)
             // Output, in another macro's arguments:
@@ -259,40 +262,37 @@ impl Rewriter<'_> {
             //             resumed
             //         }).sent(words)
             (language, Word::Yield) => {
-                let guarded =
-                    parenthesized(self.guarded(span, &private, place, &TokenStream::new()));
+                let guarded = parenthesized(self.guarded(span, &private, place, &[]), start);
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
-                let operand = (!operand.is_empty()).then(|| quote_spanned!(span=> (#operand)));
+                let operand = (!operand.trees.is_empty()).then(|| operand.parenthesized(span));
                 if place.in_macro {
                     let operand = quote_spanned!(span=> ({ #operand }));
                     return quote_spanned!(start=> #guarded.yield_ #operand #wait);
                 }
-                if language != Language::Generator {
-                    let operand = quote_spanned!(span=> ({ #operand }));
-                    let resumed = quote_spanned!(start=> #guarded.yield_here #operand #wait);
-                    let words = words(span);
-                    let resumed = parenthesized(quote_spanned! {span=> {
-                        let resumed = #resumed;
-                        if resumed.closing(#words) {
-                            #private::exit().await;
-                        }
-                        resumed
-                    }});
-                    return quote_spanned!(end=> #resumed.sent(#words));
+                if language == Language::Generator {
+                    let way = way(span);
+                    let operand = quote_spanned!(span=> ({ #operand }, #way));
+                    let resumed = quote_spanned!(start=> #guarded.yield_ #operand #wait);
+                    let resumed = quote_spanned!(span=> { let resumed = #resumed; #way = resumed.way; resumed });
+                    let resumed = parenthesized(resumed, start);
+                    return quote_spanned!(end=> #resumed.sent());
                 }
-                let way = way(span);
-                let operand = quote_spanned!(span=> ({ #operand }, #way));
-                let resumed = quote_spanned!(start=> #guarded.yield_ #operand #wait);
-                let resumed = parenthesized(quote_spanned! {span=> {
+                let words = words(span);
+                let operand = quote_spanned!(span=> ({ #operand }));
+                let resumed = quote_spanned!(start=> #guarded.yield_here #operand #wait);
+                let resumed = quote_spanned! {span=> {
                     let resumed = #resumed;
-                    #way = resumed.way;
+                    if resumed.closing(#words) {
+                        #private::exit().await;
+                    }
                     resumed
-                }});
-                quote_spanned!(end=> #resumed.sent())
+                }};
+                let resumed = parenthesized(resumed, start);
+                quote_spanned!(end=> #resumed.sent(#words))
             }
             // Input:  yield_from!(x)
             // Output: (private::From(x)).delegate(guarded words).await
-            (_, Word::YieldFrom) => {
+            (_, Word::YieldFrom | Word::Await) => {
                 self.needs.delegates = true;
                 let delegate = Ident::new(
                     if place.in_macro {
@@ -302,10 +302,11 @@ impl Rewriter<'_> {
                     },
                     start,
                 );
-                let from = parenthesized(quote_spanned!(span=> #private::From(#operand)));
                 // An operand that does not fit is told of at the operand.
-                let words = self.guarded(span, &private, place, &operand);
-                let arguments = grouped(words, end);
+                let words = self.guarded(span, &private, place, &operand.trees);
+                let operand = operand.parenthesized(span);
+                let from = parenthesized(quote_spanned!(span=> #private::From #operand), start);
+                let arguments = parenthesized(words, end);
                 quote_spanned!(start=> #from.#delegate #arguments.await)
             }
         }
@@ -316,10 +317,10 @@ impl Rewriter<'_> {
     fn guarded(
         &mut self,
         span: Span,
-        private: &TokenStream,
+        private: &Tokens,
         place: Place,
-        place_of: &TokenStream,
-    ) -> TokenStream {
+        place_of: &[TokenTree],
+    ) -> Tokens {
         self.needs.label = true;
         self.needs.checked |= place.in_macro;
         let label = label(span);
@@ -328,46 +329,48 @@ impl Rewriter<'_> {
         } else {
             words(span)
         };
-        let mut trees = place_of.clone().into_iter();
-        let first = trees.next();
-        let end = trees.last().or_else(|| first.clone());
-        let (first, end) = match (first, end) {
-            (Some(first), Some(end)) => (first.span(), end.span()),
-            _ => (span, span),
-        };
+        let first = place_of.first().map_or(span, TokenTree::span);
+        let end = place_of.last().map_or(span, TokenTree::span);
+        let condition = Ident::new("if", first);
+        let words = group(Delimiter::Brace, vec![words.into()], end);
         // The loop is for the compiler: of a jump to a label out of reach it says so, and of one that is in no loop it says that, too.
-        let never = quote_spanned!(span=> if false { loop { break #label #private::never() } });
-        let mut never = never.into_iter();
-        let mut condition = never.next();
-        if let Some(condition) = &mut condition {
-            condition.set_span(first);
+        quote_spanned! {span=>
+            #condition false { loop { break #label #private::never() } } else #words
         }
-        let mut words = Group::new(Delimiter::Brace, quote_spanned!(span=> #words));
-        words.set_span(end);
-        quote_spanned!(span=> #condition #(#never)* else #words)
     }
+}
+
+/// What a word is given.
+struct Operand {
+    trees: Tokens,
+    /// The same as it was written: where nothing is rewritten, for what is put together again can mean something else.
+    unchanged: Option<TokenStream>,
+}
+
+impl Operand {
+    fn parenthesized(self, span: Span) -> TokenTree {
+        match self.unchanged {
+            Some(stream) => {
+                let mut group = Group::new(Delimiter::Parenthesis, stream);
+                group.set_span(span);
+                group.into()
+            }
+            None => parenthesized(self.trees, span),
+        }
+    }
+}
+
+fn parenthesized(trees: Tokens, span: Span) -> TokenTree {
+    group(Delimiter::Parenthesis, trees, span).into()
 }
 
 /// Whether what follows an expression is no part of anything that goes on with it.
 fn begins_a_statement(next: Option<&TokenTree>) -> bool {
     const GO_ON: [&str; 4] = ["as", "else", "if", "in"];
-    matches!(next, Some(TokenTree::Ident(ident)) if !GO_ON.iter().any(|word| ident == word))
-}
-
-fn without_trailing_comma(tokens: TokenStream) -> TokenStream {
-    let mut trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    if trees.len() > 1 && is_punct(trees.last(), &[',']) {
-        trees.pop();
-        return trees.into_iter().collect();
-    }
-    tokens
+    matches!(next, Some(TokenTree::Ident(ident)) if !GO_ON.contains(&ident.to_string().as_str()))
 }
 
 /// Whether an operand is several, separated by commas, and not one that has commas in it (`f::<A, B>()`).
-fn is_several(operand: &TokenStream) -> bool {
-    let has_comma = operand
-        .clone()
-        .into_iter()
-        .any(|tree| matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == ','));
-    has_comma && syn::parse2::<syn::Expr>(operand.clone()).is_err()
+fn is_several(operand: &[TokenTree]) -> bool {
+    commas(operand).next().is_some()
 }
