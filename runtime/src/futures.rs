@@ -485,11 +485,9 @@ impl<T> Promise<T> {
         };
         self.core.see();
         let context = ExceptionContext {
-            message: format!(
-                "Future exception was never retrieved\nfuture: <Future finished exception={exception}>"
-            ),
+            future: Some(format!("<Future finished exception={exception}>")),
             exception: Some(Panic::said(exception)),
-            task: None,
+            ..ExceptionContext::new("Future exception was never retrieved")
         };
         match self.core.event_loop().upgrade() {
             Some(event_loop) => event_loop.report(context),

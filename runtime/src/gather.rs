@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -21,8 +22,8 @@ use crate::tasks::{AnyTask, Task, TaskRef, ensure_future};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
 ///
-/// A handle to the outer future: dropping it leaves the children running; awaiting it gives the
-/// results.
+/// A handle to the outer future: a clone is the same gather, and so is equal to it; dropping it leaves
+/// the children running. Awaiting it moves the results out, once.
 ///
 /// # Cancellation
 ///
@@ -267,7 +268,10 @@ impl<O> Gather<O> {
     /// ```
     /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
     /// let both = asyncio::gather([asyncio::sleep(1), asyncio::sleep(2)]);
-    /// assert!(both.cancel());
+    /// let cancel = both.clone();
+    /// asyncio::get_running_loop().call_later(0.5, move || {
+    ///     cancel.cancel();
+    /// });
     /// assert!(asyncio::catch_cancelled(both).await.is_err());
     /// # });
     /// ```
@@ -333,6 +337,31 @@ impl<O> Unpin for Gather<O> {}
 impl<O> Drop for Gather<O> {
     fn drop(&mut self) {
         self.awaiting.abandon(&self.state.future);
+    }
+}
+
+impl<O> Clone for Gather<O> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            collect: self.collect.clone(),
+            tasks: self.tasks.clone(),
+            awaiting: Awaiting::default(),
+        }
+    }
+}
+
+impl<O> PartialEq for Gather<O> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl<O> Eq for Gather<O> {}
+
+impl<O> Hash for Gather<O> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.state).hash(state);
     }
 }
 

@@ -89,10 +89,11 @@ fn a_panic_leaves_nothing_of_the_tasks_frames() {
 
 #[test]
 fn a_panic_in_call_soon_is_logged_and_the_rest_of_the_iteration_runs() {
-    let trace = Trace::default();
+    let (trace, soon) = (Trace::default(), Cell::new(0));
     let ((), messages) = logged(|| {
         run(async {
             let event_loop = get_running_loop();
+            soon.set(line!() + 1);
             event_loop.call_soon(|| panic!("soon"));
             event_loop.call_later(0, || panic!("later"));
             let other = trace.clone();
@@ -101,8 +102,11 @@ fn a_panic_in_call_soon_is_logged_and_the_rest_of_the_iteration_runs() {
         });
     });
     assert_eq!(trace.take(), ["ran"]);
-    let expected = ["soon", "later"];
-    let expected = expected.map(|text| format!("Exception in callback\nexception: {text}"));
+    let (file, line) = (file!(), soon.get());
+    let expected = [("soon", line), ("later", line + 1)].map(|(text, line)| {
+        let handle = format!("<Handle created at {file}:{line}>");
+        format!("Exception in callback\nhandle: {handle}\nexception: {text}")
+    });
     assert_eq!(messages, expected);
 }
 
@@ -120,9 +124,17 @@ fn a_panic_in_a_done_callback_is_logged_and_the_other_callbacks_are_called() {
         });
     });
     assert_eq!(trace.take(), ["ran"]);
-    assert_eq!(
-        messages,
-        ["Exception in callback\nexception: in a callback"]
+    let [message] = &messages[..] else {
+        panic!("{messages:?}")
+    };
+    let handle = format!(
+        "Exception in callback\nhandle: <Handle created at {}:",
+        file!()
+    );
+    assert!(message.starts_with(&handle), "{message}");
+    assert!(
+        message.ends_with(">\nexception: in a callback"),
+        "{message}"
     );
 }
 

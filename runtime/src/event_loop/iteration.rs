@@ -210,15 +210,16 @@ impl LoopState {
 
     fn call(self: &Rc<Self>, callback: Box<dyn FnOnce()>) {
         let _no_task = context::Entered::task(None);
+        diagnostics::runs_callback();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
             let panic = Panic::new(payload);
             if panic.is::<KeyboardInterrupt>() {
                 self.interrupt(panic);
             } else {
                 self.report(ExceptionContext {
-                    message: "Exception in callback".to_owned(),
                     exception: Some(panic),
-                    task: None,
+                    handle: Some(diagnostics::callback_repr()),
+                    ..ExceptionContext::new("Exception in callback")
                 });
             }
         }

@@ -25,8 +25,12 @@ pub struct ExceptionContext {
     /// The panic, if there is one; for a task that ended with an `Err`, one that says what that
     /// says.
     pub exception: Option<Panic>,
-    /// The task that it happened to.
+    /// The task that it happened to, if that is still there.
     pub task: Option<AnyTask>,
+    /// The repr of the task or future that it happened to.
+    pub future: Option<String>,
+    /// The repr of the callback that it happened in.
+    pub handle: Option<String>,
 }
 
 impl ExceptionContext {
@@ -45,6 +49,8 @@ impl ExceptionContext {
             message: message.into(),
             exception: None,
             task: None,
+            future: None,
+            handle: None,
         }
     }
 }
@@ -82,7 +88,7 @@ impl LoopState {
                         context.message
                     ),
                     exception: Some(panic),
-                    task: context.task,
+                    ..context
                 });
             }
             None => default_exception_handler(&context),
@@ -101,9 +107,8 @@ pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
         return event_loop.interrupt(panic);
     }
     let context = ExceptionContext {
-        message: message.to_owned(),
         exception: Some(panic),
-        task: None,
+        ..ExceptionContext::new(message)
     };
     match running {
         Some(event_loop) => event_loop.report(context),
@@ -129,7 +134,12 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
 pub(crate) fn default_exception_handler(context: &ExceptionContext) {
     use std::fmt::Write as _;
     let mut text = context.message.clone();
-    if let Some(task) = &context.task {
+    if let Some(handle) = &context.handle {
+        let _ = write!(text, "\nhandle: {handle}");
+    }
+    if let Some(future) = &context.future {
+        let _ = write!(text, "\nfuture: {future}");
+    } else if let Some(task) = &context.task {
         let _ = write!(text, "\nfuture: {task:?}");
     }
     if let Some(panic) = &context.exception {

@@ -73,9 +73,9 @@ impl EventLoop {
             };
             if let Some(panic) = panic {
                 self.inner.report(ExceptionContext {
-                    message: "unhandled exception during asyncio.run() shutdown".to_owned(),
                     exception: Some(panic),
                     task: Some(task),
+                    ..ExceptionContext::new("unhandled exception during asyncio.run() shutdown")
                 });
             }
         }

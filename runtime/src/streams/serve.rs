@@ -152,9 +152,9 @@ fn look_after<T: 'static>(
         connection.close();
         if let Some(event_loop) = event_loop.upgrade() {
             event_loop.report(ExceptionContext {
-                message: "Unhandled exception in client_connected_cb".to_owned(),
                 exception: Some(failure),
                 task: Some(task.any()),
+                ..ExceptionContext::new("Unhandled exception in client_connected_cb")
             });
         }
     });

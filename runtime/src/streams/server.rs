@@ -459,6 +459,7 @@ impl Server {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "sockets")]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.state.listeners.borrow();
         let listeners = listeners.iter().flatten();

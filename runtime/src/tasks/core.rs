@@ -578,9 +578,8 @@ impl TaskRef {
         }
         if !self.flags().has(flags::MAIN) {
             default_exception_handler(&ExceptionContext {
-                message: "Task was destroyed but it is pending!".to_owned(),
-                exception: None,
                 task: Some(super::AnyTask(self.clone())),
+                ..ExceptionContext::new("Task was destroyed but it is pending!")
             });
         }
         let core = self.core();

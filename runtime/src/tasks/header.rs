@@ -589,13 +589,15 @@ impl TaskRef {
             _ => return,
         };
         let name = self.core().name();
+        let (file, line) = self.core().comes_from();
         let context = ExceptionContext {
-            message: format!(
-                "Task exception was never retrieved\nfuture: <Task finished name='{name}' coro=<{}() done> exception={shown}>",
-                self.coroutine_name()
-            ),
             exception: Some(panic),
-            task: None,
+            future: Some(format!(
+                "<Task finished name={} coro=<{}() done, defined at {file}:{line}> exception={shown}>",
+                repr::quoted(&name),
+                self.coroutine_name()
+            )),
+            ..ExceptionContext::new("Task exception was never retrieved")
         };
         match future.event_loop().upgrade() {
             Some(event_loop) => event_loop.report(context),
