@@ -119,10 +119,12 @@ impl GroupState {
 
     fn abort(&self) {
         self.aborting.set(true);
-        let tasks: Vec<_> = self.tasks.borrow().values().cloned().collect();
-        for task in tasks {
-            task.0.cancel(CancelledError::new());
-        }
+        Onward::from(&CancelledError::new(), |onward| {
+            for task in self.tasks.borrow().values() {
+                onward.push(&task.0);
+            }
+            true
+        });
     }
 
     /// Cancels the children and the block, once.

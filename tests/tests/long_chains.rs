@@ -89,14 +89,58 @@ fn a_loop_is_dropped_with_a_long_chain_in_it() {
     }
 }
 
-/// As in CPython each task is cancelled, and each passes that on: not so long a chain.
+/// As in CPython each task is cancelled, and each passes that on, so that it is counted by all that are
+/// awaited beneath; but here nobody goes all the way down for each.
 #[test]
-fn a_run_shuts_a_chain_down() {
+fn a_run_shuts_a_long_chain_down() {
     let counter = Counter::default();
-    run(async {
-        drop(chain(2_000, &Future::new(), &counter).await);
-    });
+    let tasks = run(async { chain(LENGTH, &Future::new(), &counter).await });
     assert_eq!(counter.alive(), 0);
+    assert!(tasks.iter().all(Task::cancelled));
+    let counts = tasks.iter().map(|task| task.cancelling() as usize);
+    assert!(counts.eq((1..=LENGTH).rev()));
+}
+
+/// What is awaited in several ways is cancelled once for each of them, by each that is cancelled.
+#[test]
+fn what_is_awaited_by_many_counts_the_ways_to_it() {
+    for seed in 0..200 {
+        let mut random = seed;
+        let mut random = move |below: usize| {
+            random = u64::wrapping_add(
+                u64::wrapping_mul(random, 6_364_136_223_846_793_005),
+                1_442_695_040_888_963_407,
+            );
+            (random >> 33) as usize % below
+        };
+        // Each awaits some of those before it, one of them maybe twice.
+        let awaits: Vec<Vec<usize>> = (0..12)
+            .map(|task| (0..random(4).min(task)).map(|_| random(task)).collect())
+            .collect();
+        let mut ways = vec![1_u32; awaits.len()];
+        for task in (0..awaits.len()).rev() {
+            for beneath in &awaits[task] {
+                ways[*beneath] += ways[task];
+            }
+        }
+        let tasks = run(async {
+            let mut tasks: Vec<Task<()>> = Vec::new();
+            for awaited in &awaits {
+                let awaited: Vec<_> = awaited.iter().map(|task| tasks[*task].clone()).collect();
+                tasks.push(create_task(async move {
+                    match &awaited[..] {
+                        [] => Future::new().await,
+                        [only] => only.await,
+                        _ => drop(gather(&awaited).await),
+                    }
+                }));
+            }
+            turns(2).await;
+            tasks
+        });
+        let counts: Vec<_> = tasks.iter().map(Task::cancelling).collect();
+        assert_eq!(counts, ways, "{awaits:?}");
+    }
 }
 
 #[test]

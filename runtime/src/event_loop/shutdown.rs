@@ -3,6 +3,7 @@
 use super::{EventLoop, ExceptionContext};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::handle_of;
+use crate::tasks::cancellation::Onward;
 use crate::tasks::{AnyTask, Main, TaskRef};
 
 /// Which tasks are cancelled and awaited when the loop is interrupted while a main task runs, before
@@ -57,9 +58,12 @@ impl EventLoop {
 
     /// Cancels the tasks; what this gives is done when they have ended.
     fn cancelled(&self, tasks: &[TaskRef]) -> crate::Gather<()> {
-        for task in tasks {
-            task.cancel(CancelledError::new());
-        }
+        Onward::from(&CancelledError::new(), |onward| {
+            for task in tasks {
+                onward.push(task);
+            }
+            true
+        });
         let tasks = tasks.iter().cloned().map(AnyTask).collect();
         crate::gather::all_done(self, tasks)
     }

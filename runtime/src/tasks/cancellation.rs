@@ -58,8 +58,8 @@ use crate::futures::Cancel;
 pub(crate) struct Cancellation {
     /// `Task.cancelling()`.
     requested: Cell<u32>,
-    /// Whether a cancellation is on its way down through this task.
-    is_passing_on: Cell<bool>,
+    /// While a cancellation is on its way that has come through this task: by which step of it, and one.
+    step: Cell<u32>,
     marks: Marks,
     points: RefCell<Points>,
     /// The frame that is polled right now.
@@ -103,22 +103,23 @@ impl Cancellation {
         is_running: bool,
         onward: &mut Onward,
     ) {
-        if self.is_passing_on.get() {
-            // It has come back, through tasks that await each other: it goes no further.
-            let point = self.top_id(wish.scope);
-            if !self.raise_at(point, task, event_loop, &wish) {
-                self.marks.wish(wish);
-            }
-            return;
-        }
-        self.requested.set(self.requested.get() + 1);
-        let first = onward.len();
+        self.count(1);
         if is_running || !self.deliver(task, event_loop, &wish, onward) {
             self.marks.wish(wish);
         }
-        if onward.len() > first {
-            self.is_passing_on.set(true);
-            onward.told(task);
+    }
+
+    /// Counts requests, which leave everything else as it is.
+    fn count(&self, more: u32) {
+        self.requested
+            .set(self.requested.get().saturating_add(more));
+    }
+
+    /// A cancellation that went through this task has come back to it.
+    fn come_back(&self, task: &TaskRef, event_loop: &LoopState, wish: Wish) {
+        let point = self.top_id(wish.scope);
+        if !self.raise_at(point, task, event_loop, &wish) {
+            self.marks.wish(wish);
         }
     }
 

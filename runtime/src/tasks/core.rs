@@ -546,7 +546,9 @@ impl TaskRef {
 
     /// Cancels what the task waits for beneath one of its frames.
     pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
-        Onward::from(&error, |onward| self.cancel_here(scope, &error, onward))
+        Onward::from_task(self, &error, |onward| {
+            self.cancel_here(scope, &error, onward)
+        })
     }
 
     /// Cancels this task alone; those that it waits for are left to `onward`.
