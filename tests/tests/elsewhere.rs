@@ -143,3 +143,68 @@ fn a_cancelled_task_awaited_off_the_loop_panics_with_the_error() {
     event_loop.run_until_complete(sleep(0));
     assert_eq!(message_of(|| block_on(task)), "CancelledError(\"enough\")");
 }
+
+#[cfg(unix)]
+mod async_io_inside {
+    use std::os::unix::net::UnixStream;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::{self, ThreadId};
+
+    use super::run;
+
+    /// Notes which thread wakes.
+    struct Woken {
+        waker: Waker,
+        by: Mutex<Option<ThreadId>>,
+    }
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            *self.by.lock().unwrap() = Some(thread::current().id());
+            self.waker.wake_by_ref();
+        }
+    }
+
+    /// What woke a task that waited for a socket of async-io's.
+    async fn waits_for_async_io() -> ThreadId {
+        let (ours, theirs) = async_io::Async::<UnixStream>::pair().unwrap();
+        let mut woken = None;
+        let mut has_written = false;
+        std::future::poll_fn(|cx| {
+            let woken = woken.get_or_insert_with(|| {
+                Arc::new(Woken {
+                    waker: cx.waker().clone(),
+                    by: Mutex::new(None),
+                })
+            });
+            if let Some(by) = *woken.by.lock().unwrap() {
+                return Poll::Ready(by);
+            }
+            let waker = Waker::from(woken.clone());
+            let polled = ours.poll_readable(&mut Context::from_waker(&waker));
+            if !std::mem::replace(&mut has_written, true) {
+                assert!(polled.is_pending());
+                assert_eq!(
+                    std::io::Write::write(&mut theirs.get_ref(), b"x").unwrap(),
+                    1
+                );
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    #[test]
+    fn a_loop_that_async_ios_own_thread_wakes_goes_on_to_drive_the_reactor_itself() {
+        run(async {
+            let own = thread::current().id();
+            for _ in 0..10_000 {
+                if waits_for_async_io().await == own {
+                    return;
+                }
+            }
+            panic!("it was always another thread");
+        });
+    }
+}

@@ -27,7 +27,7 @@ impl LoopState {
         let _running = context::Running::enter(self);
         let _unpark = Unparking(self);
         let mut main = main;
-        driver::drive(|cx| self.drive(cx, &mut main));
+        driver::drive(&self.alarm, |cx| self.drive(cx, &mut main));
         self.stopping.set(false);
     }
 
@@ -71,7 +71,7 @@ impl LoopState {
         let next = self.timers.borrow_mut().next_deadline();
         *self.parked.borrow_mut() = Some(cx.waker().clone());
         self.is_parked.set(true);
-        driver::rest(cx.waker());
+        driver::rest(&self.alarm, cx.waker());
         // A timer that is never due is not waited for.
         let Some(when) = next.filter(|when| when.is_finite()) else {
             return Poll::Pending;

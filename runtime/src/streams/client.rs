@@ -47,8 +47,7 @@ macro_rules! client_methods {
             #[track_caller]
             fn into_future(self) -> Self::IntoFuture {
                 let connected = async move {
-                    let socket = Socket::adopt(self.place.connect().await?)?;
-                    let connection = connection(socket, self.options.limit);
+                    let connection = connection(self.place.connect().await?, self.options.limit);
                     self.options.finish(connection).await
                 };
                 Box::pin(crate::tasks::called(

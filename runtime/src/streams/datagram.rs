@@ -200,7 +200,6 @@ fn open(
             context(&error, doing)
         })?;
     }
-    socket.set_nonblocking(true)?;
     Socket::new(socket)
 }
 

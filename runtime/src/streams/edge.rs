@@ -5,17 +5,18 @@
 //! costs its own system calls and its share of one `epoll_wait`.
 //!
 //! There is one epoll per thread that runs loops. The loop [polls](poll_here) it when it has
-//! nothing else to do. It is itself a source of async-io's, whose reactor looks after it while the
-//! loop [sleeps](rest), and from then on for good when a socket is waited for anywhere else, on
-//! another thread or without a loop. So a stream works wherever it is taken.
+//! nothing else to do, and [sleeps](Home::sleep) in it, where a [bell](super::bell) ends its sleep
+//! from other threads. When it sleeps [in async-io](rest) instead, the epoll becomes a source of
+//! that, whose reactor looks after it meanwhile, and so it does for good when a socket is waited for
+//! anywhere else, on another thread or without a loop. So a stream works wherever it is taken.
 //!
 //! What must stay true:
 //!
 //! - An event is never lost: it sets the bit first and takes the waker then; who waits leaves the
 //!   waker first and looks at the bit then, under the same lock. Who tries the socket takes the bit
 //!   *before* the try after which it waits.
-//! - A loop does not sleep unless async-io looks after the epoll: what has async-io look no more wakes
-//!   the loop, which has it look again before it sleeps on.
+//! - A loop does not sleep in async-io unless that looks after the epoll: what has async-io look no
+//!   more wakes the loop, which has it look again before it sleeps on.
 //! - The end of the input sets a bit that stays, since what comes before it may be read short.
 //! - A descriptor leaves the epoll before it is closed, and its key is not used again, so that what
 //!   was reported for one socket does not reach another one that got its number.
@@ -31,8 +32,12 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use async_io::Async;
 use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use slab::Slab;
 
+use super::bell::Bell;
 use crate::event_loop::context;
 
 /// How many events one call takes in.
@@ -80,13 +85,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// An epoll and those that are registered with it.
 struct Edge {
-    epoll: Async<OwnedFd>,
+    epoll: Arc<OwnedFd>,
+    /// It as a source of async-io's, since that was first to look after it.
+    outer: Mutex<Option<Async<Arc<OwnedFd>>>>,
+    /// Ends a sleep in it.
+    bell: Arc<Bell>,
     watched: Mutex<Table>,
     /// How many there are.
     count: AtomicUsize,
     /// What async-io wakes.
     nested: Waker,
-    /// Wakes the loop that sleeps.
+    /// Wakes the loop that sleeps in async-io.
     sleeper: Mutex<Option<Waker>>,
     /// async-io looks after it.
     is_armed: AtomicBool,
@@ -129,7 +138,8 @@ impl Wake for Nested {
             edge.is_armed.store(false, Ordering::SeqCst);
             edge.dispatch();
             if edge.is_roaming.load(Ordering::SeqCst) {
-                edge.arm();
+                // It was registered before, which is what may fail.
+                let _ = edge.arm();
             }
             // It may be that nobody waited for what came, or that the loop had seen it. So that async-io
             // looks again, the loop lies down again.
@@ -159,8 +169,49 @@ pub(crate) fn rest(waker: &Waker) {
     with_used(|edge| {
         let old = lock(&edge.sleeper).replace(waker.clone());
         drop(old);
-        edge.arm();
+        if edge.arm().is_err() {
+            // Rather than that it sleeps through what comes, it looks again and again.
+            waker.wake_by_ref();
+        }
     });
+}
+
+/// Where the loop of this thread sleeps.
+pub(crate) struct Home(Arc<Edge>);
+
+impl Home {
+    /// # Errors
+    ///
+    /// When there is no epoll to be had.
+    pub(crate) fn new() -> io::Result<Self> {
+        let edge = Edge::here()?;
+        edge.disarm();
+        Ok(Self(edge))
+    }
+
+    /// Ends the sleep, or keeps the next one from beginning.
+    pub(crate) fn waker(&self) -> Waker {
+        self.0.bell.clone().into()
+    }
+
+    /// What has been rung for up to now is about to be seen to.
+    pub(crate) fn get_up(&self) {
+        self.0.bell.get_up();
+    }
+
+    /// Takes in what comes, or has come, unless the bell was rung since the loop [got
+    /// up](Self::get_up); for ever without a `timeout`.
+    pub(crate) fn sleep(&self, timeout: Option<Timespec>) {
+        if self.0.bell.lie_down() {
+            // Whom it wakes rings on this thread too, and need not end a sleep for that.
+            self.0.take_in(timeout.as_ref(), || self.0.bell.get_up());
+        }
+    }
+
+    /// Whether async-io's own thread has ended a sleep since this was asked last.
+    pub(crate) fn is_woken_by_reactor(&self) -> bool {
+        self.0.bell.is_rung_by_reactor()
+    }
 }
 
 /// This thread's, if it has sockets.
@@ -182,9 +233,14 @@ impl Edge {
         if let Some(edge) = known {
             return Ok(edge);
         }
-        let epoll = Async::new_nonblocking(epoll::create(epoll::CreateFlags::CLOEXEC)?)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = Arc::new(Bell::new()?);
+        let rung = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), rung)?;
         let edge = Arc::new_cyclic(|edge| Self {
-            epoll,
+            epoll: Arc::new(epoll),
+            outer: Mutex::default(),
+            bell,
             watched: Mutex::default(),
             count: AtomicUsize::new(0),
             nested: Waker::from(Arc::new(Nested(edge.clone()))),
@@ -199,24 +255,59 @@ impl Edge {
     }
 
     /// Has async-io look after it.
-    fn arm(&self) {
+    fn arm(&self) -> io::Result<()> {
+        let mut outer = lock(&self.outer);
         if self.is_armed.swap(true, Ordering::SeqCst) {
-            return;
+            return Ok(());
         }
+        let armed = self.arm_outer(&mut outer);
+        if armed.is_err() {
+            self.is_armed.store(false, Ordering::SeqCst);
+        }
+        armed
+    }
+
+    fn arm_outer(&self, outer: &mut Option<Async<Arc<OwnedFd>>>) -> io::Result<()> {
+        let source = match outer {
+            Some(source) => source,
+            none => none.insert(Async::new_nonblocking(self.epoll.clone())?),
+        };
         let mut cx = Context::from_waker(&self.nested);
         // Ready means that it was reported before: the second time registers.
-        while let Poll::Ready(Ok(())) = self.epoll.poll_readable(&mut cx) {}
+        while let Poll::Ready(reported) = source.poll_readable(&mut cx) {
+            reported?;
+        }
+        Ok(())
+    }
+
+    /// The loop of this thread looks after it alone, unless somebody waits elsewhere: to tell an
+    /// epoll around it of all that comes would cost as much again as what comes.
+    fn disarm(&self) {
+        let mut outer = lock(&self.outer);
+        if !self.is_roaming.load(Ordering::SeqCst) {
+            // Before another can be made, which would be the same to the reactor's epoll.
+            *outer = None;
+            self.is_armed.store(false, Ordering::SeqCst);
+        }
     }
 
     /// Wakes who waits for what has come; whether anything has.
     fn dispatch(&self) -> bool {
-        let mut room = [const { MaybeUninit::uninit() }; BATCH];
         let now = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
+        self.take_in(Some(&now), || ())
+    }
+
+    /// The same of what comes before the time is over, if it ever is; `waited` is called when that
+    /// was waited for, and nobody woken yet.
+    fn take_in(&self, timeout: Option<&Timespec>, waited: impl FnOnce()) -> bool {
+        let mut room = [const { MaybeUninit::uninit() }; BATCH];
+        let came = epoll::wait(&self.epoll, &mut room, timeout);
+        waited();
         // It fails only when it is interrupted.
-        let Ok((events, _)) = epoll::wait(self.epoll.get_ref(), &mut room, Some(&now)) else {
+        let Ok((events, _)) = came else {
             return false;
         };
         if events.is_empty() {
@@ -252,7 +343,10 @@ impl Edge {
     }
 }
 
-/// There are fewer than 2^32 descriptors in a process.
+/// The key of the bell, which is no socket's.
+const BELL: u64 = u64::MAX;
+
+/// There are fewer than 2^32 - 1 descriptors in a process.
 fn key_of(slot: usize, number: u32) -> u64 {
     (slot as u64) << 32 | u64::from(number)
 }
@@ -288,6 +382,17 @@ impl Readiness {
     }
 }
 
+/// Begins to connect a stream.
+pub(super) fn begin(family: AddressFamily, address: &impl SocketAddrArg) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    match connect(&socket, address) {
+        // With the latter nothing goes on; there is no peer then.
+        Ok(()) | Err(Errno::INPROGRESS | Errno::AGAIN) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A socket in this thread's epoll. It must not block.
 pub(super) struct Watched<T: AsFd> {
     edge: Arc<Edge>,
@@ -306,19 +411,24 @@ const INPUT: epoll::EventFlags = epoll::EventFlags::IN
 
 impl<T: AsFd> Watched<T> {
     pub(super) fn new(io: T) -> io::Result<Self> {
-        let edge = Edge::here()?;
         // Whoever comes first tries; what has come already is reported too.
+        Self::register(io, bits::READ | bits::WRITE, INPUT)
+    }
+
+    /// One that is being connected: there is room in it when it is, or when it cannot be.
+    pub(super) fn connecting(io: T) -> io::Result<Self> {
+        Self::register(io, bits::READ, INPUT | epoll::EventFlags::OUT)
+    }
+
+    fn register(io: T, known: u8, asked: epoll::EventFlags) -> io::Result<Self> {
+        let edge = Edge::here()?;
         let readiness = Arc::new(Readiness {
-            bits: AtomicU8::new(bits::READ | bits::WRITE),
+            bits: AtomicU8::new(known),
             waiting: Mutex::default(),
         });
         let key = edge.insert(readiness.clone());
-        if let Err(error) = epoll::add(
-            edge.epoll.get_ref(),
-            &io,
-            epoll::EventData::new_u64(key),
-            INPUT,
-        ) {
+        let data = epoll::EventData::new_u64(key);
+        if let Err(error) = epoll::add(&edge.epoll, &io, data, asked) {
             edge.remove(key);
             return Err(error.into());
         }
@@ -348,7 +458,7 @@ impl<T: AsFd> Watched<T> {
         let mut takes_bit = direction == Direction::Read;
         loop {
             if bits.load(Ordering::SeqCst) & direction.ready() == 0
-                && self.wait(direction, cx.waker())
+                && self.wait(direction, cx.waker())?
             {
                 return Poll::Pending;
             }
@@ -381,10 +491,10 @@ impl<T: AsFd> Watched<T> {
     }
 
     /// Leaves a waker; false when there is no need to wait any more.
-    fn wait(&self, direction: Direction, waker: &Waker) -> bool {
+    fn wait(&self, direction: Direction, waker: &Waker) -> io::Result<bool> {
         let is_home = context::thread_number() == self.edge.thread && context::running().is_some();
         if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
-            self.edge.arm();
+            self.edge.arm()?;
         }
         let mut waiting = lock(&self.readiness.waiting);
         let place = &mut waiting[direction as usize];
@@ -400,17 +510,22 @@ impl<T: AsFd> Watched<T> {
             // Somebody else's, who would wait for ever.
             old.wake();
         }
-        !is_ready
+        Ok(!is_ready)
     }
 
     /// The epoll tells at once if there is room already.
     fn watch_for_room(&self) -> io::Result<()> {
-        epoll::modify(
-            self.edge.epoll.get_ref(),
-            &self.io,
-            epoll::EventData::new_u64(self.key),
-            INPUT | epoll::EventFlags::OUT,
-        )?;
+        self.ask(INPUT | epoll::EventFlags::OUT)
+    }
+
+    /// Until there was none once.
+    pub(super) fn expect_room(&self) -> io::Result<()> {
+        self.ask(INPUT)
+    }
+
+    fn ask(&self, asked: epoll::EventFlags) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(self.key);
+        epoll::modify(&self.edge.epoll, &self.io, data, asked)?;
         Ok(())
     }
 }
@@ -418,7 +533,7 @@ impl<T: AsFd> Watched<T> {
 impl<T: AsFd> Drop for Watched<T> {
     fn drop(&mut self) {
         // A descriptor of which there are duplicates stays in the epoll when it is closed.
-        let _ = epoll::delete(self.edge.epoll.get_ref(), &self.io);
+        let _ = epoll::delete(&self.edge.epoll, &self.io);
         self.edge.remove(self.key);
     }
 }

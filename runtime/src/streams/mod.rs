@@ -6,10 +6,13 @@
 //! - [`tcp`], [`unix`]: the two kinds of addresses; [`resolve`]: names and addresses;
 //! - [`datagram`]: sockets that have messages instead of streams;
 //! - `tls`: encryption of any connection;
-//! - [`socket`]: how sockets are waited for; `edge`: the fast way.
+//! - [`socket`]: how sockets are waited for; `edge`: the fast way, and where the loop sleeps; `bell`:
+//!   what ends that.
 //!
 //! Mirrors `asyncio/streams.py`.
 
+#[cfg(target_os = "linux")]
+mod bell;
 mod client;
 mod connection;
 mod datagram;
@@ -33,7 +36,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 
 pub use datagram::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
@@ -116,8 +118,8 @@ fn ends(connection: &Arc<Connection>) -> (StreamReader, StreamWriter) {
 }
 
 /// A socket that listens, or the error with where it was to.
-fn bound<T: Io>(socket: io::Result<Async<T>>, at: impl Display) -> io::Result<Socket<T>> {
-    socket.and_then(Socket::adopt).map_err(|error| {
+fn bound<T: Io>(socket: io::Result<T>, at: impl Display) -> io::Result<Socket<T>> {
+    socket.and_then(Socket::new).map_err(|error| {
         let doing = format!("error while attempting to bind on address {at}");
         context(&error, doing)
     })

@@ -28,22 +28,26 @@ pub(super) enum Socket<T: Io> {
 }
 
 impl<T: Io> Socket<T> {
-    /// Takes one that does not block already.
+    /// Has it block no more.
     pub(super) fn new(io: T) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
-        if crate::event_loop::context::running().is_some() {
+        if crate::event_loop::context::is_running() {
+            rustix::io::ioctl_fionbio(&io, true)?;
             return Watched::new(io).map(Socket::Edge);
         }
-        Async::new_nonblocking(io).map(Socket::Plain)
+        Async::new(io).map(Socket::Plain)
     }
 
-    /// Takes one from async-io, on whose reactor it was connected or bound.
-    pub(super) fn adopt(io: Async<T>) -> io::Result<Self> {
-        #[cfg(target_os = "linux")]
-        if crate::event_loop::context::running().is_some() {
-            return Watched::new(io.into_inner()?).map(Socket::Edge);
-        }
-        Ok(Socket::Plain(io))
+    /// Waits for one that is being connected, and does not block; `outcome` says what has come of it.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn connected(
+        io: T,
+        outcome: impl Fn(&T) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let watched = Watched::connecting(io)?;
+        std::future::poll_fn(|cx| watched.poll(Direction::Write, cx, &outcome, |()| true)).await?;
+        watched.expect_room()?;
+        Ok(Socket::Edge(watched))
     }
 
     pub(super) fn get_ref(&self) -> &T {

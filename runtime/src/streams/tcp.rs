@@ -9,9 +9,13 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use async_io::Async;
+#[cfg(target_os = "linux")]
+use rustix::net::AddressFamily;
 
 use super::client::{ClientOptions, client_methods};
 use super::connection::Names;
+#[cfg(target_os = "linux")]
+use super::edge;
 use super::resolve::resolve;
 use super::serve::{HandlerOutput, ServeOptions, server_methods};
 use super::server::{Listen, Listener, Listening, Server};
@@ -41,7 +45,6 @@ impl Listener for TcpListener {
 
     fn accept(&self) -> io::Result<TcpStream> {
         let (socket, _) = self.accept()?;
-        socket.set_nonblocking(true)?;
         Ok(socket)
     }
 
@@ -110,16 +113,32 @@ impl OpenConnection {
 }
 
 impl Destination {
-    async fn connect(self) -> io::Result<Async<TcpStream>> {
+    async fn connect(self) -> io::Result<Socket<TcpStream>> {
         let mut addresses = resolve(self.host, self.port).await?;
         if self.happy_eyeballs_delay.is_some() {
             addresses = in_turn(addresses);
         }
         let socket = first_to_answer(addresses, self.happy_eyeballs_delay, |address| {
-            outside_future(Async::<TcpStream>::connect(address))
+            outside_future(connect(address))
         });
         socket.await
     }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
+    #[cfg(target_os = "linux")]
+    if crate::event_loop::context::is_running() {
+        let family = match address {
+            SocketAddr::V4(_) => AddressFamily::INET,
+            SocketAddr::V6(_) => AddressFamily::INET6,
+        };
+        let socket = TcpStream::from(edge::begin(family, &address)?);
+        let outcome = |socket: &TcpStream| socket.take_error()?.map_or(Ok(()), Err);
+        return Socket::connected(socket, outcome).await;
+    }
+    Async::<TcpStream>::connect(address)
+        .await
+        .map(Socket::Plain)
 }
 
 /// One family after the other, beginning with the first address's. Mirrors `_interleave_addrinfos`.
@@ -353,7 +372,7 @@ fn bind_each(addresses: &[SocketAddr]) -> io::Result<Vec<(Socket<TcpListener>, (
 }
 
 fn bind(address: SocketAddr) -> io::Result<Socket<TcpListener>> {
-    bound(Async::<TcpListener>::bind(address), address)
+    bound(TcpListener::bind(address), address)
 }
 
 /// One socket for both families where there are both.

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -11,8 +13,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use async_io::Async;
+#[cfg(target_os = "linux")]
+use rustix::net::{AddressFamily, SocketAddrUnix};
 
 use super::client::{ClientOptions, client_methods};
+#[cfg(target_os = "linux")]
+use super::edge;
 use super::serve::{HandlerOutput, ServeOptions, server_methods};
 use super::server::{Listen, Listener, Listening, Server};
 use super::socket::Socket;
@@ -31,7 +37,6 @@ impl Listener for UnixListener {
 
     fn accept(&self) -> io::Result<UnixStream> {
         let (socket, _) = self.accept()?;
-        socket.set_nonblocking(true)?;
         Ok(socket)
     }
 
@@ -78,13 +83,26 @@ client_methods!(OpenUnixConnection);
 struct SocketPath(PathBuf);
 
 impl SocketPath {
-    async fn connect(self) -> io::Result<Async<UnixStream>> {
-        let socket = outside_future(Async::<UnixStream>::connect(&self.0)).await;
+    async fn connect(self) -> io::Result<Socket<UnixStream>> {
+        let socket = outside_future(connect(&self.0)).await;
         socket.map_err(|error| {
             let doing = format!("Connect call failed {}", self.0.display());
             context(&error, doing)
         })
     }
+}
+
+async fn connect(path: &Path) -> io::Result<Socket<UnixStream>> {
+    #[cfg(target_os = "linux")]
+    if crate::event_loop::context::is_running() {
+        let address = match path.as_os_str().as_bytes().strip_prefix(b"\0") {
+            Some(name) => SocketAddrUnix::new_abstract_name(name),
+            None => SocketAddrUnix::new(path),
+        };
+        let socket = UnixStream::from(edge::begin(AddressFamily::UNIX, &address?)?);
+        return Socket::connected(socket, |socket| socket.peer_addr().map(drop)).await;
+    }
+    Async::<UnixStream>::connect(path).await.map(Socket::Plain)
 }
 
 /// Listens at a path, and starts a task of `handler` for each connection that comes; on Unix. A
@@ -143,7 +161,7 @@ impl Listened {
             cleanup_socket,
         } = self;
         let file = SocketFile::replace(&path)?;
-        let socket = bound(Async::<UnixListener>::bind(&path), path.display())?;
+        let socket = bound(UnixListener::bind(&path), path.display())?;
         if cleanup_socket {
             file.note();
         }
