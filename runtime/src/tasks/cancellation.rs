@@ -23,6 +23,7 @@
 //!
 //! - [`marks`]: the mark;
 //! - [`points`]: what is suspended in a task;
+//! - [`suspension`]: all of that, of a task of which there is little to be known;
 //! - [`onward`]: how a cancellation goes from task to task;
 //! - [`leaf`]: how what is suspended raises;
 //! - [`catch`]: how what is raised is caught.
@@ -32,6 +33,7 @@ mod leaf;
 mod marks;
 mod onward;
 mod points;
+mod suspension;
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
@@ -48,6 +50,7 @@ pub(super) use self::marks::Wish;
 pub(crate) use self::onward::Onward;
 pub(crate) use self::points::Frame;
 use self::points::{Kind, Point, Points, What};
+pub(crate) use self::suspension::Suspension;
 use super::{Called, TaskRef, Waits, called};
 use crate::event_loop::{LoopState, wake};
 use crate::exceptions::CancelledError;
@@ -64,6 +67,8 @@ pub(crate) struct Cancellation {
     points: RefCell<Points>,
     /// The frame that is polled right now.
     frame: Cell<Option<Frame>>,
+    /// Where the task gave up its turn in its last step, if it did.
+    turn: Cell<Option<Called>>,
 }
 
 /// What is left of a mark after a step that suspended.

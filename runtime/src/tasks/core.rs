@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::about;
-use super::cancellation::{Cancellation, Frame, Leftover, Onward, Wish};
+use super::cancellation::{Cancellation, Frame, Leftover, Onward, Suspension, Wish};
 use super::chain::{self, Chain};
 use super::errors::Errors;
 use super::flags::{self, Flags};
@@ -31,10 +31,8 @@ pub(crate) struct TaskCore {
     /// The header's.
     pub(super) wakers: Cell<u8>,
     pub(super) flags: Flags,
-    /// Where it gave up its turn in its last step, if it did.
-    turn: Cell<Option<&'static Location<'static>>>,
-    /// There once it was suspended at something of asyncio's, or cancelled.
-    pub(crate) cancellation: Lazy<Cancellation>,
+    /// Where it is suspended, and how it is cancelled.
+    pub(crate) cancellation: Suspension,
     /// Its context variables, unless it was given a context to run in.
     own_values: Cell<Values>,
     /// What few tasks have.
@@ -111,8 +109,7 @@ impl TaskCore {
             number_above: Cell::new(0),
             wakers: Cell::new(0),
             flags: Flags::new(flags::COROUTINE | if is_main { flags::MAIN } else { 0 }),
-            turn: Cell::new(None),
-            cancellation: Lazy::new(),
+            cancellation: Suspension::new(),
             own_values: Cell::new(contextvars::copy()),
             extra: Lazy::new(),
         };
@@ -263,7 +260,7 @@ impl TaskCore {
         let _values = self.own_values.take();
         let _extra = Clear(&self.extra);
         // SAFETY: as the caller promises.
-        unsafe { self.cancellation.clear() };
+        unsafe { self.cancellation.empty() };
     }
 }
 
@@ -271,20 +268,19 @@ impl TaskCore {
     /// Whether it was never cancelled: then nothing is raised in it or held back.
     #[inline]
     pub(crate) fn is_calm(&self) -> bool {
-        self.cancellation.peek().is_none_or(Cancellation::is_calm)
+        self.cancellation.is_calm()
     }
 
     /// Where what it is suspended at comes from.
     pub(crate) fn waits_for(&self) -> Waits {
-        let cancellation = self.cancellation.peek();
-        cancellation.map_or(Waits::Unknown, Cancellation::waits)
+        self.cancellation.waits()
     }
 
     /// The task gives up its turn here: it is to be queued again, as in CPython once it has suspended.
     #[inline]
     pub(crate) fn turn_at(&self, location: &'static Location<'static>) {
         chain::leaf(Some(location));
-        self.turn.set(Some(location));
+        self.cancellation.turn_at(location);
         if !self.is_scheduled() {
             self.flags.set(flags::SCHEDULED | flags::AGAIN);
         }
@@ -292,16 +288,13 @@ impl TaskCore {
 
     /// Where it stands in the program, as far as the leaves know that are suspended.
     pub(super) fn stands_at(&self) -> Option<&'static Location<'static>> {
-        let turn = self.turn.get();
-        turn.or_else(|| self.cancellation.peek()?.location())
+        self.cancellation.location()
     }
 
     /// There is nothing more to be cancelled.
     #[inline]
     fn clear(&self) {
-        if let Some(cancellation) = self.cancellation.peek() {
-            cancellation.clear();
-        }
+        self.cancellation.clear();
     }
 
     pub(super) fn has_started(&self) -> bool {
@@ -409,7 +402,7 @@ impl TaskRef {
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();
         core.flags.clear(flags::SCHEDULED);
-        core.turn.set(None);
+        core.cancellation.end_turn();
         let is_plain = !core.flags.has(flags::MAIN | flags::HAS_CONTEXT) && core.is_calm();
         if !is_plain || self.future().is_done() {
             return self.step_any(event_loop, main);

@@ -109,7 +109,7 @@ impl Drop for Beneath {
 /// The innermost frame of the current task that is polled right now: what is cancelled within it is
 /// what runs here.
 pub(crate) fn current_frame() -> Option<Frame> {
-    context::with_current_task(|task| task.core().cancellation.frame.get()).flatten()
+    context::with_current_task(|task| task.core().cancellation.peek()?.frame.get()).flatten()
 }
 
 /// Awaits `future`; gives an error when a cancellation was raised in it.

@@ -38,7 +38,11 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
 
 /// Whether a cancellation is on its way up through the current task.
 pub(crate) fn in_flight() -> bool {
-    context::with_current_task(|task| task.core().cancellation.marks.is_in_flight()) == Some(true)
+    let is_in_flight = |task: &TaskRef| {
+        let cancellation = task.core().cancellation.peek();
+        cancellation.is_some_and(|all| all.marks.is_in_flight())
+    };
+    context::with_current_task(is_in_flight) == Some(true)
 }
 
 /// Whether a cancellation is on its way up through the current task: then what is polled returns
@@ -242,9 +246,7 @@ impl Suspended {
         match self.registered.take_if(|(key, _)| key.is_of(task)) {
             Some((key, id)) => {
                 task.take_back(key);
-                if let Some(cancellation) = task.core().cancellation.peek() {
-                    cancellation.forget(id);
-                }
+                task.core().cancellation.forget(id);
             }
             None => self.leave(),
         }
