@@ -122,8 +122,8 @@ impl LoopState {
             return;
         }
         let now = self.time();
-        while let Some(key) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
-            self.ready.push_back(Ready::Timer(key));
+        while let Some(timer) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
+            self.ready.push_back(Ready::Timer(timer));
         }
     }
 
@@ -172,8 +172,8 @@ impl LoopState {
             Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Call(callback) => Some(callback),
             Ready::Handle(handle) => handle.take(),
-            Ready::Timer(key) => {
-                let callback = self.timers.borrow_mut().remove(key);
+            Ready::Timer(timer) => {
+                let callback = self.timers.borrow_mut().take_due(timer);
                 match callback {
                     Some(Callback::Wake(wake)) => return wake.wake(),
                     Some(Callback::Call(callback)) => Some(callback),

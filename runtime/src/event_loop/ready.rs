@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
 
 use super::LoopState;
-use super::timers::TimerKey;
+use super::timers::{Due, TimerKey};
 use crate::tasks::{TaskRef, Wake};
 
 /// What a timer or a finished future calls.
@@ -66,7 +66,7 @@ pub(crate) enum Ready {
     Handle(Rc<HandleState>),
     /// A done-callback, or a call from another thread: nobody holds a handle to cancel it by.
     Call(Box<dyn FnOnce()>),
-    Timer(TimerKey),
+    Timer(Due),
     Notify(Rc<dyn Notified>, u32),
 }
 

@@ -271,8 +271,8 @@ impl LoopState {
 
     /// A timer that is due by itself: it runs in the next iteration, as by `call_soon`.
     pub(crate) fn insert_due_timer(&self, callback: Callback) -> TimerKey {
-        let key = self.timers.borrow_mut().insert_due(callback);
-        self.push(Ready::Timer(key));
+        let (key, due) = self.timers.borrow_mut().insert_due(callback);
+        self.push(Ready::Timer(due));
         key
     }
 
