@@ -50,6 +50,8 @@ pub(crate) trait Cancel {
 pub(crate) enum Target {
     Task(TaskRef),
     Waiting(Waiting),
+    /// What was a waiter: the loop is gone, and so may that be. This is how it was shown.
+    Gone(&'static str),
     Other(Rc<dyn Cancel>),
 }
 
@@ -58,6 +60,7 @@ impl Cancel for Target {
         match self {
             Target::Task(task) => task.cancel_onward(error, onward),
             Target::Waiting(waiter) => waiter.cancel(error),
+            Target::Gone(_) => false,
             Target::Other(other) => other.cancel_onward(error, onward),
         }
     }
@@ -65,7 +68,7 @@ impl Cancel for Target {
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         match self {
             Target::Task(task) => name(task),
-            Target::Waiting(_) => {}
+            Target::Waiting(_) | Target::Gone(_) => {}
             Target::Other(other) => other.each_awaited(name),
         }
     }
@@ -73,7 +76,8 @@ impl Cancel for Target {
     fn repr(&self) -> Option<String> {
         match self {
             Target::Task(task) => task.repr(),
-            Target::Waiting(waiter) => Some(waiter.repr()),
+            Target::Waiting(waiter) => Some(waiter.repr().to_owned()),
+            Target::Gone(shown) => Some((*shown).to_owned()),
             Target::Other(other) => other.repr(),
         }
     }

@@ -76,6 +76,11 @@ impl<T> Sequence<T> {
         all.filter_map(|(number, thing)| Some((*number, thing.as_ref()?)))
     }
 
+    /// All of them, to be changed.
+    pub(crate) fn things_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.all.iter_mut().filter_map(|(_, thing)| thing.as_mut())
+    }
+
     /// All of them, the first first.
     pub(crate) fn into_things(self) -> impl DoubleEndedIterator<Item = T> {
         self.all.into_iter().filter_map(|(_, thing)| thing)

@@ -91,7 +91,7 @@ impl Cancel for Exit {
     }
 
     fn repr(&self) -> Option<String> {
-        Some(self.waiter.repr())
+        Some(self.waiter.repr().to_owned())
     }
 }
 

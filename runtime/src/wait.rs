@@ -227,7 +227,7 @@ impl<W: Waitable> Cancel for WaitState<W> {
     }
 
     fn repr(&self) -> Option<String> {
-        Some(self.waiter.repr())
+        Some(self.waiter.repr().to_owned())
     }
 }
 

@@ -92,13 +92,12 @@ impl Waiter {
     }
 
     /// As `wait_for=` of a task's repr shows it.
-    pub(crate) fn repr(&self) -> String {
-        let state = match self.state.get() {
-            Stage::Pending => "pending",
-            Stage::Cancelled => "cancelled",
-            Stage::Woken => "finished result=None",
-        };
-        format!("<Future {state}>")
+    pub(crate) fn repr(&self) -> &'static str {
+        match self.state.get() {
+            Stage::Pending => "<Future pending>",
+            Stage::Cancelled => "<Future cancelled>",
+            Stage::Woken => "<Future finished result=None>",
+        }
     }
 
     /// Suspends until it is woken; raises when it is cancelled. `begin` is called when it begins to
@@ -234,7 +233,8 @@ pub(crate) struct Waiting(NonNull<Waiter>);
 impl Waiting {
     /// # Safety
     ///
-    /// To be kept among the points of a task only, and as long as it is there, the waiter is.
+    /// To be kept among the points of a task only, and as long as it is there, the waiter is: until that
+    /// leaves, or the task's loop goes, which [lets go](cancellation::Cancellation::let_go) of it.
     unsafe fn new(waiter: &Waiter) -> Self {
         Self(NonNull::from(waiter))
     }
@@ -249,7 +249,7 @@ impl Waiting {
         cancel(self.0, error)
     }
 
-    pub(crate) fn repr(&self) -> String {
+    pub(crate) fn repr(&self) -> &'static str {
         self.waiter().repr()
     }
 }

@@ -19,6 +19,7 @@ use super::LoopState;
 use super::context;
 use super::mailbox::Mailbox;
 use super::remote::Message;
+use super::report::dropped;
 
 /// What a loop leaves to the next one.
 #[derive(Default)]
@@ -208,7 +209,7 @@ impl Tenancy {
             return;
         }
         self.address.home().tenant.store(0, Ordering::Release);
-        drop(self.mailbox().close());
+        self.mailbox().close().into_iter().for_each(dropped);
         vacant().leave(self.address.0);
     }
 }

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::context;
 use super::ready::{Callback, Handle, HandleState, Ready, TimerHandle};
 use super::remote::RemoteLoop;
-use super::report::{ExceptionContext, default_exception_handler};
+use super::report::{ExceptionContext, default_exception_handler, dropped};
 use super::state::LoopState;
 use crate::contextvars;
 use crate::delay::{Delay, seconds};
@@ -116,13 +116,9 @@ impl EventLoop {
         if self.inner.closed.replace(true) {
             return;
         }
-        drop(self.inner.tenancy.mailbox().close());
-        let ready = self.inner.ready.take();
-        drop(ready);
-        let timers = std::mem::take(&mut *self.inner.timers.borrow_mut());
-        drop(timers);
-        let parked = std::mem::take(&mut *self.inner.parked_callbacks.borrow_mut());
-        drop(parked);
+        let mail = self.inner.tenancy.mailbox().close();
+        mail.into_iter().for_each(dropped);
+        self.inner.drop_callbacks();
         self.inner.unwatch_all();
         #[cfg(feature = "threads")]
         drop(self.inner.replace_default_executor(None));

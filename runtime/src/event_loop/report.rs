@@ -116,6 +116,11 @@ pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
     }
 }
 
+/// Drops something of the user's; its panic must keep nothing else from being dropped.
+pub(crate) fn dropped<T>(what: T) {
+    guarded("Exception ignored in a destructor", || drop(what));
+}
+
 const IN_WAKER: &str = "Exception in callback";
 
 /// Wakes; a waker may be anybody's, and its panic must keep nobody else from being woken.

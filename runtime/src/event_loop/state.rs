@@ -10,7 +10,7 @@ use super::address::{Address, Tenancy};
 use super::clock::Clock;
 use super::queue::Queue;
 use super::ready::{Callback, Ready};
-use super::report::ExceptionHandler;
+use super::report::{ExceptionHandler, dropped};
 use super::timers::{TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
 use crate::exceptions::Panic;
@@ -259,6 +259,17 @@ impl LoopState {
         self.tasks.all()
     }
 
+    /// Drops what was to be called.
+    pub(super) fn drop_callbacks(&self) {
+        // Each is taken in a statement of its own: what is dropped may look at the loop's state again.
+        let ready = self.ready.take();
+        ready.into_iter().for_each(dropped);
+        let timers = self.timers.borrow_mut().take();
+        timers.for_each(dropped);
+        let parked = std::mem::take(&mut *self.parked_callbacks.borrow_mut());
+        parked.into_iter().for_each(dropped);
+    }
+
     // Timers.
 
     pub(crate) fn time(&self) -> f64 {
@@ -312,12 +323,18 @@ impl ParkedKey {
 
 impl Drop for LoopState {
     fn drop(&mut self) {
+        // From here on nothing can tell them that it goes.
+        let tasks = self.tasks.take();
+        for task in &tasks {
+            if let Some(cancellation) = task.core().cancellation.peek() {
+                cancellation.let_go();
+            }
+        }
         self.tenancy.end();
-        // Each in a statement of its own: what is dropped may look at the loop's state again.
-        drop(self.ready.take());
-        drop(std::mem::take(&mut *self.timers.borrow_mut()));
-        for task in self.tasks.take() {
+        self.drop_callbacks();
+        for task in tasks {
             task.destroy();
+            dropped(task);
         }
     }
 }

@@ -246,6 +246,15 @@ impl Timers {
         (timer.stage.is_waiting() && timer.sequence() == key.sequence).then_some(timer)
     }
 
+    /// All callbacks, for the caller to drop.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Callback> + use<> {
+        let row = std::mem::take(self).row.into_iter();
+        row.filter_map(|timer| match timer.stage {
+            Stage::Waiting(callback) => Some(callback),
+            _ => None,
+        })
+    }
+
     /// Whether it has neither run nor been cancelled.
     #[inline]
     pub(crate) fn contains(&self, key: TimerKey) -> bool {

@@ -265,6 +265,11 @@ impl Cancellation {
         }
     }
 
+    /// The loop is about to go: what goes after it cannot say so here any more.
+    pub(crate) fn let_go(&self) {
+        self.points.borrow_mut().let_go();
+    }
+
     /// Where what is awaited comes from, as far as the leaves know that are suspended.
     pub(super) fn waits(&self) -> Waits {
         self.points.borrow().waits()

@@ -581,6 +581,7 @@ impl TaskRef {
         self.drop_guarded(|| core.in_context(|| self.drop_coroutine()));
         // Those that hold the task itself would keep it, and it them.
         self.drop_guarded(|| self.future().drop_callbacks());
+        core.clear();
     }
 
     /// Drops, as this task, something that it holds, outside of its steps: a panic is nobody's.

@@ -6,9 +6,11 @@
 //! is logged if nobody asks for it.
 
 use std::any::TypeId;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::TaskCore;
 use crate::event_loop::context;
+use crate::exceptions::Panic;
 
 /// How to look at the values of one type of `Result`.
 pub(crate) struct Errors {
@@ -52,7 +54,13 @@ impl Errors {
         let error = self.find(value)?;
         // SAFETY: it was found by what is for the same type, and lives as long as that can ask for,
         // as the caller promises.
-        Some(unsafe { (self.describe)(error) })
+        let describe = || unsafe { (self.describe)(error) };
+        let described = catch_unwind(AssertUnwindSafe(describe));
+        // It may be asked for while another panic unwinds, or a task is dropped.
+        Some(described.unwrap_or_else(|payload| {
+            drop(Panic::new(payload));
+            "<exception repr() failed>".to_owned()
+        }))
     }
 
     /// Whether `value` is an `Err` of the type.

@@ -564,19 +564,26 @@ impl TaskRef {
                 unsafe { self.0.empty() };
             }
         }
+        /// Drops the coroutine or the value, also when what it is reported to panics.
+        struct EmptyBody<'a>(&'a TaskRef);
+        impl Drop for EmptyBody<'_> {
+            fn drop(&mut self) {
+                let has_value = self.0.flags().has(flags::VALUE);
+                if !has_value {
+                    self.0.drop_coroutine();
+                }
+                if !has_value || self.0.header().vtable.value_needs_drop {
+                    self.0.drop_value();
+                }
+            }
+        }
         self.flags().set(flags::GONE);
         let _merge = Merge(self.header);
         let _future = EmptyFuture(self.future());
         let _core = EmptyCore(self.core());
+        let _body = EmptyBody(self);
         if self.future().is_unseen() {
             self.report_unseen();
-        }
-        let has_value = self.flags().has(flags::VALUE);
-        if !has_value {
-            self.drop_coroutine();
-        }
-        if !has_value || self.header().vtable.value_needs_drop {
-            self.drop_value();
         }
     }
 

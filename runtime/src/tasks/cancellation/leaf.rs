@@ -209,10 +209,9 @@ impl Suspended {
                     return;
                 }
             }
-            let what = What {
-                location,
-                target: target(),
-            };
+            // A task whose loop is gone hears no more of what goes: it may know of nothing that can.
+            let target = if task.is_owned() { target() } else { None };
+            let what = What { location, target };
             let id = task.core().cancellation.add(task, cx, kind, what);
             self.registered = Some((task.key(), id));
         });
@@ -232,7 +231,8 @@ impl Suspended {
         let is_plain = cancellation.frame.get().is_none() && task.is_woken_by(cx.waker());
         if is_plain && self.registered.is_none() {
             chain::leaf(location);
-            let target = Some(target());
+            // As in `register`.
+            let target = task.is_owned().then(target);
             let mut points = cancellation.points.borrow_mut();
             let id = points.add_plain(Kind::Leaf, location, target);
             forget_nothing(self.registered.replace((task.key(), id)));

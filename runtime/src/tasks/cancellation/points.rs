@@ -224,6 +224,20 @@ impl Points {
         }
     }
 
+    /// What is shown of the waiters is all that is kept of them.
+    pub(super) fn let_go(&mut self) {
+        let only = self.only.is_there().then_some(&mut self.only.what);
+        let line = self
+            .line
+            .iter_mut()
+            .flat_map(|line| line.points.things_mut());
+        for what in only.into_iter().chain(line.map(|point| &mut point.what)) {
+            if let Some(Target::Waiting(waiter)) = &what.target {
+                what.target = Some(Target::Gone(waiter.repr()));
+            }
+        }
+    }
+
     /// Takes any other point out.
     pub(super) fn remove(&mut self, id: NonZeroU64) -> Option<Point> {
         self.line.as_mut()?.remove(id)
