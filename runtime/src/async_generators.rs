@@ -103,6 +103,23 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
     /// # Cancellation
     ///
     /// Dropping the future leaves the generator where it is, in the middle of what it awaits; the next `anext` goes on from there.
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// #[asyncio::coroutine]
+    /// async fn ticks(n: u32) -> AsyncGenerator<u32> {
+    ///     for i in 0..n {
+    ///         asyncio::sleep(0).await;
+    ///         yield_!(i);
+    ///     }
+    /// }
+    ///
+    /// # asyncio::run(async {
+    /// let mut ticks = ticks(1);
+    /// assert_eq!(ticks.anext().await, Some(0));
+    /// assert_eq!(ticks.anext().await, None);
+    /// # });
+    /// ```
     pub fn anext(&mut self) -> ANext<'_, Y, S, B> {
         ANext {
             generator: self,
@@ -133,6 +150,10 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
     /// # Panics
     ///
     /// `can't send non-None value to a just-started async generator`.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`anext`](Self::anext).
     pub fn asend(&mut self, value: impl Into<Option<S>>) -> ANext<'_, Y, S, B> {
         let sent = value.into();
         if sent.is_some() && self.body.state() == State::Created {
@@ -185,6 +206,22 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
     }
 
     /// The same generator behind a box, its type erased.
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// #[asyncio::coroutine]
+    /// async fn ticks(n: u32) -> AsyncGenerator<u32> {
+    ///     for i in 0..n {
+    ///         asyncio::sleep(0).await;
+    ///         yield_!(i);
+    ///     }
+    /// }
+    ///
+    /// # asyncio::run(async {
+    /// let mut both: Vec<AsyncGenerator<u32>> = vec![ticks(1).boxed(), ticks(2).boxed()];
+    /// assert_eq!(both[1].anext().await, Some(0));
+    /// # });
+    /// ```
     pub fn boxed<'a>(self) -> BoxAsyncGenerator<'a, Y, S>
     where
         B: 'a,
@@ -196,6 +233,21 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
     }
 
     /// [`boxed`](Self::boxed), for a generator that may go to another thread.
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// #[asyncio::coroutine]
+    /// async fn ticks(n: u32) -> AsyncGenerator<u32> {
+    ///     for i in 0..n {
+    ///         asyncio::sleep(0).await;
+    ///         yield_!(i);
+    ///     }
+    /// }
+    ///
+    /// let mut ticks = ticks(1).boxed_send();
+    /// let first = std::thread::spawn(move || asyncio::run(ticks.anext()));
+    /// assert_eq!(first.join().unwrap(), Some(0));
+    /// ```
     pub fn boxed_send<'a>(self) -> BoxSendAsyncGenerator<'a, Y, S>
     where
         B: Send + 'a,
@@ -247,6 +299,31 @@ impl<Y, V, E, B: AsyncBody<Y, Result<V, E>>> AsyncGenerator<Y, Result<V, E>, B> 
     /// # Errors
     ///
     /// The error itself if the generator has not started or has finished: there is nobody to raise it in, and it is finished now.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`anext`](Self::anext).
+    ///
+    /// ```
+    /// # use asyncio::AsyncGenerator;
+    /// #[asyncio::coroutine]
+    /// async fn careful() -> AsyncGenerator<String, Result<(), &'static str>> {
+    ///     let mut said = "begun".to_owned();
+    ///     loop {
+    ///         said = match yield_!(said) {
+    ///             Some(Err(error)) => format!("caught: {error}"),
+    ///             Some(Ok(())) => "sent".to_owned(),
+    ///             None => "next".to_owned(),
+    ///         };
+    ///     }
+    /// }
+    ///
+    /// # asyncio::run(async {
+    /// let mut g = careful();
+    /// assert_eq!(g.anext().await.unwrap(), "begun");
+    /// assert_eq!(g.athrow("too dark").await, Ok(Some("caught: too dark".to_owned())));
+    /// # });
+    /// ```
     pub async fn athrow(&mut self, error: E) -> Result<Option<Y>, E> {
         if self.body.state() != State::Suspended {
             self.body.close();

@@ -14,7 +14,7 @@ use crate::tasks::{Task, ensure_future};
 /// }
 ///
 /// # asyncio::run(async {
-/// assert_eq!(all_of([async { 1 }, async { 1 }].map(Box::pin)).await, [1, 1]);
+/// assert_eq!(all_of([1, 2].map(async |n| n * n)).await, [1, 4]);
 /// # });
 /// ```
 #[diagnostic::on_unimplemented(

@@ -345,6 +345,22 @@ impl Panic {
     }
 
     /// Panics again: with the payload the first time, with its message after.
+    ///
+    /// # Panics
+    ///
+    /// Always.
+    ///
+    /// ```
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// let task = asyncio::create_task(async { panic!("a bad sum") });
+    /// asyncio::wait([task.clone()]).await;
+    /// let Some(asyncio::Exception::Panic(panic)) = task.exception() else {
+    ///     unreachable!()
+    /// };
+    /// let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| panic.resume()));
+    /// assert_eq!(*again.unwrap_err().downcast::<&str>().unwrap(), "a bad sum");
+    /// # });
+    /// ```
     pub fn resume(&self) -> ! {
         let payload = self
             .take_payload()

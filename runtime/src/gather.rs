@@ -388,6 +388,10 @@ impl<O> fmt::Debug for Gather<O> {
 /// assert_eq!(squares, [1, 4, 9]);
 /// # });
 /// ```
+///
+/// # Cancellation
+///
+/// Cancels every child, and raises when they have all ended; see [`Gather`].
 #[track_caller]
 pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
     let tasks = awaitables.into_tasks();
@@ -409,6 +413,10 @@ pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
 /// assert_eq!(asyncio::try_gather([half(2), half(3)]).await, Err("3 is odd".to_owned()));
 /// # });
 /// ```
+///
+/// # Cancellation
+///
+/// As of [`gather`].
 #[track_caller]
 pub fn try_gather<I, T, E>(awaitables: I) -> Gather<Result<Vec<T>, E>>
 where

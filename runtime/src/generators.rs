@@ -166,6 +166,27 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     ///
     /// `can't send non-None value to a just-started generator`: there is no `yield_!` yet to receive it. Call `next` or `send(None)`
     /// first, or [`primed`](Self::primed).
+    ///
+    /// Mirrors `generator.send`.
+    ///
+    /// ```
+    /// use asyncio::{Generator, StopIteration};
+    ///
+    /// #[asyncio::coroutine]
+    /// fn adding() -> Generator<u32, u32, &'static str> {
+    ///     let mut sum = 0;
+    ///     while let Some(number) = yield_!(sum) {
+    ///         sum += number;
+    ///     }
+    ///     "enough"
+    /// }
+    ///
+    /// let mut sum = adding();
+    /// assert_eq!(sum.send(None), Ok(0));
+    /// assert_eq!(sum.send(40), Ok(40));
+    /// assert_eq!(sum.send(2), Ok(42));
+    /// assert_eq!(sum.send(None), Err(StopIteration { value: Some("enough") }));
+    /// ```
     #[inline]
     pub fn send(&mut self, value: impl Into<Option<S>>) -> Result<Y, StopIteration<R>> {
         match self.body.frame().resume(value.into()) {
@@ -178,6 +199,24 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// Ends the generator: its destructors run, those of a generator it delegates to first.
     ///
     /// That is what dropping it does; `close` is for when the variable lives on. Afterwards it is finished.
+    ///
+    /// Mirrors `generator.close`, which may also run `except GeneratorExit` and give a value: here destructors are `finally`, and nothing
+    /// else runs.
+    ///
+    /// ```
+    /// # use asyncio::Generator;
+    /// #[asyncio::coroutine]
+    /// fn numbers() -> Generator<u32> {
+    ///     for n in 0.. {
+    ///         yield_!(n);
+    ///     }
+    /// }
+    ///
+    /// let mut numbers = numbers();
+    /// assert_eq!(numbers.next(), Some(0));
+    /// numbers.close();
+    /// assert_eq!(numbers.next(), None);
+    /// ```
     pub fn close(&mut self) {
         self.body.close();
     }
@@ -236,6 +275,24 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// The same generator behind a box, its type erased: to be stored beside others that exchange the same types.
     ///
     /// Erase once: a generator that is erased already is given back as it is.
+    ///
+    /// ```
+    /// # use asyncio::Generator;
+    /// #[asyncio::coroutine]
+    /// fn up() -> Generator<u32> {
+    ///     yield_!(1);
+    ///     yield_!(2);
+    /// }
+    ///
+    /// #[asyncio::coroutine]
+    /// fn down() -> Generator<u32> {
+    ///     yield_!(2);
+    ///     yield_!(1);
+    /// }
+    ///
+    /// let both: Vec<Generator<u32>> = vec![up().boxed(), down().boxed()];
+    /// assert_eq!(both.into_iter().flatten().collect::<Vec<_>>(), [1, 2, 2, 1]);
+    /// ```
     pub fn boxed<'a>(self) -> BoxGenerator<'a, Y, S, R>
     where
         B: 'a,
@@ -247,6 +304,19 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     }
 
     /// [`boxed`](Self::boxed), for a generator that may go to another thread.
+    ///
+    /// ```
+    /// # use asyncio::Generator;
+    /// #[asyncio::coroutine]
+    /// fn up() -> Generator<u32> {
+    ///     yield_!(1);
+    ///     yield_!(2);
+    /// }
+    ///
+    /// let up = up().boxed_send();
+    /// let sum = std::thread::spawn(move || up.sum::<u32>());
+    /// assert_eq!(sum.join().unwrap(), 3);
+    /// ```
     pub fn boxed_send<'a>(self) -> BoxSendGenerator<'a, Y, S, R>
     where
         B: Send + 'a,

@@ -51,6 +51,10 @@ use crate::tasks::outside::outside_future;
 /// # #[cfg(not(unix))]
 /// # fn main() {}
 /// ```
+///
+/// # Cancellation
+///
+/// The process is started in one step, which no cancellation comes between.
 pub fn create_subprocess_exec<I>(program: impl AsRef<OsStr>, args: I) -> CreateSubprocess
 where
     I: IntoIterator,
@@ -80,6 +84,10 @@ where
 /// # #[cfg(not(unix))]
 /// # fn main() {}
 /// ```
+///
+/// # Cancellation
+///
+/// As of [`create_subprocess_exec`].
 pub fn create_subprocess_shell(command: impl AsRef<OsStr>) -> CreateSubprocess {
     let (shell, flag) = if cfg!(windows) {
         ("cmd", "/C")

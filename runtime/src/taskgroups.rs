@@ -296,6 +296,10 @@ impl TaskGroup {
     /// assert_eq!(failed.unwrap_err().exceptions, ["no such file"]);
     /// # });
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`run`](Self::run); with errors, the group of these is given.
     #[track_caller]
     pub fn try_run<T, E: 'static>(
         block: impl AsyncBlock<TaskGroup<Results<E>>, Result<T, E>>,
@@ -349,6 +353,17 @@ impl TaskGroup {
     /// # Panics
     ///
     /// `TaskGroup <...> is finished`, and `is shutting down` once it is being cancelled.
+    ///
+    /// Mirrors `TaskGroup.create_task`.
+    ///
+    /// ```
+    /// use asyncio::TaskGroup;
+    ///
+    /// # asyncio::run(async {
+    /// let answer = TaskGroup::run(async |tg| tg.create_task(async { 6 * 7 })).await;
+    /// assert_eq!(*answer.result(), 42); // it has ended with the group
+    /// # });
+    /// ```
     #[track_caller]
     pub fn create_task<F: IntoFuture>(&self, future: F) -> Task<F::Output>
     where
@@ -371,6 +386,22 @@ impl<E: 'static> TaskGroup<Results<E>> {
     /// # Panics
     ///
     /// `TaskGroup <...> is finished`, and `is shutting down` once it is being cancelled.
+    ///
+    /// Mirrors `TaskGroup.create_task`.
+    ///
+    /// ```
+    /// use asyncio::TaskGroup;
+    ///
+    /// # asyncio::run(async {
+    /// let failed = TaskGroup::try_run(async |tg| {
+    ///     tg.create_task(async { "forty-two".parse::<u32>() });
+    ///     tg.create_task(async { Ok(asyncio::sleep(3600).await) }); // is cancelled
+    ///     Ok(())
+    /// })
+    /// .await;
+    /// assert_eq!(failed.unwrap_err().exceptions.len(), 1);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn create_task<F, T>(&self, future: F) -> Task<Result<T, E>>
     where

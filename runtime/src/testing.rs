@@ -32,6 +32,14 @@ pub fn block(delay: impl Delay) {
 /// # Panics
 ///
 /// `no running event loop`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let before = asyncio::testing::iteration();
+/// asyncio::sleep(0).await;
+/// assert_eq!(asyncio::testing::iteration(), before + 1);
+/// # });
+/// ```
 #[track_caller]
 pub fn iteration() -> u64 {
     crate::get_running_loop().iteration()

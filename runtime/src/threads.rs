@@ -189,6 +189,10 @@ impl ThreadPoolExecutor {
     /// let answer = pool.submit(|| 6 * 7);
     /// assert_eq!(answer.result(None::<u32>), Ok(42));
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Of the future that this gives: a function that has not started is not called.
     #[track_caller]
     pub fn submit<F, T>(&self, function: F) -> ConcurrentFuture<T>
     where

@@ -63,6 +63,13 @@ macro_rules! client_methods {
             /// # Panics
             ///
             /// `Limit cannot be <= 0`.
+            ///
+            /// ```no_run
+            /// # async fn fetch() -> std::io::Result<()> {
+            /// let (reader, writer) = asyncio::open_connection("example.org", 80).limit(1 << 20).await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[track_caller]
             pub fn limit(mut self, limit: usize) -> Self {
                 self.options.limit = super::check_limit(limit);
@@ -71,6 +78,13 @@ macro_rules! client_methods {
 
             /// Encrypts the connection by TLS. Python's `ssl=`; with the feature `tls`. See
             /// [`StreamWriter::start_tls`](crate::StreamWriter::start_tls) for an example.
+            ///
+            /// ```no_run
+            /// # async fn fetch(config: std::sync::Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
+            /// let (reader, writer) = asyncio::open_connection("example.org", 443).ssl(config).await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(feature = "tls")]
             pub fn ssl(
                 mut self,
@@ -81,6 +95,16 @@ macro_rules! client_methods {
             }
 
             /// Whom the certificate has to name: the host that is connected to unless set.
+            ///
+            /// ```no_run
+            /// # async fn fetch(config: std::sync::Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
+            /// let (reader, writer) = asyncio::open_connection("192.0.2.1", 443)
+            ///     .ssl(config)
+            ///     .server_hostname("example.org")
+            ///     .await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(feature = "tls")]
             pub fn server_hostname(mut self, name: impl Into<String>) -> Self {
                 self.options.tls.server_hostname = Some(name.into());
@@ -88,6 +112,16 @@ macro_rules! client_methods {
             }
 
             /// How long the handshake may take: 60 seconds unless set.
+            ///
+            /// ```no_run
+            /// # async fn fetch(config: std::sync::Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
+            /// let (reader, writer) = asyncio::open_connection("example.org", 443)
+            ///     .ssl(config)
+            ///     .ssl_handshake_timeout(5)
+            ///     .await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(feature = "tls")]
             pub fn ssl_handshake_timeout(mut self, timeout: impl crate::Delay) -> Self {
                 self.options.tls.handshake_timeout = timeout.as_seconds();

@@ -411,6 +411,10 @@ impl DatagramEndpoint {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; the datagram is sent or not, but never a part of it.
     #[track_caller]
     pub fn send(&self, data: impl AsRef<[u8]>) -> impl Future<Output = io::Result<()>> {
         called(Location::caller(), async move {

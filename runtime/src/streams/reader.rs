@@ -146,6 +146,10 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn read(&self, n: usize) -> impl Future<Output = io::Result<Vec<u8>>> {
         called(Location::caller(), self.reading(n))
@@ -210,6 +214,10 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn readexactly(&self, n: usize) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
         called(Location::caller(), self.reading_exactly(n))
@@ -252,6 +260,10 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn readline(&self) -> impl Future<Output = io::Result<Vec<u8>>> {
         called(Location::caller(), self.reading_line())
@@ -300,6 +312,10 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn readuntil(
         &self,
@@ -332,6 +348,10 @@ impl StreamReader {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn readuntil_any<I>(
         &self,

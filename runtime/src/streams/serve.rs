@@ -207,6 +207,15 @@ macro_rules! server_methods {
             /// # Panics
             ///
             /// `Limit cannot be <= 0`.
+            ///
+            /// ```
+            /// # #[asyncio::main]
+            /// # async fn main() -> std::io::Result<()> {
+            /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+            /// let server = asyncio::start_server(greet, "127.0.0.1", 0).limit(1 << 20).await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[track_caller]
             pub fn limit(mut self, limit: usize) -> Self {
                 self.options.limit = super::check_limit(limit);
@@ -215,6 +224,15 @@ macro_rules! server_methods {
 
             /// How many connections the system keeps until they are accepted: 1024 unless set, and no
             /// more than the system allows. Python's `backlog=`; on Unix.
+            ///
+            /// ```
+            /// # #[asyncio::main]
+            /// # async fn main() -> std::io::Result<()> {
+            /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+            /// let server = asyncio::start_server(greet, "127.0.0.1", 0).backlog(100).await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(unix)]
             pub fn backlog(mut self, backlog: u32) -> Self {
                 self.options.backlog = backlog;
@@ -222,6 +240,18 @@ macro_rules! server_methods {
             }
 
             /// Whether it accepts at once, or when it is told to.
+            ///
+            /// ```
+            /// # #[asyncio::main]
+            /// # async fn main() -> std::io::Result<()> {
+            /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+            /// let server = asyncio::start_server(greet, "127.0.0.1", 0).start_serving(false).await?;
+            /// assert!(!server.is_serving());
+            /// server.start_serving();
+            /// assert!(server.is_serving());
+            /// # Ok(())
+            /// # }
+            /// ```
             pub fn start_serving(mut self, start_serving: bool) -> Self {
                 self.options.start_serving = start_serving;
                 self
@@ -231,6 +261,14 @@ macro_rules! server_methods {
             /// that fails closes the connection, and is told in the log, for debugging. Python's
             /// `ssl=`; with the feature `tls`. See
             /// [`StreamWriter::start_tls`](crate::StreamWriter::start_tls) for an example.
+            ///
+            /// ```no_run
+            /// # async fn serve(config: std::sync::Arc<asyncio::rustls::ServerConfig>) -> std::io::Result<()> {
+            /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+            /// let server = asyncio::start_server(greet, "127.0.0.1", 8443).ssl(config).await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(feature = "tls")]
             pub fn ssl(
                 mut self,
@@ -241,6 +279,17 @@ macro_rules! server_methods {
             }
 
             /// How long a handshake may take: 60 seconds unless set.
+            ///
+            /// ```no_run
+            /// # async fn serve(config: std::sync::Arc<asyncio::rustls::ServerConfig>) -> std::io::Result<()> {
+            /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+            /// let server = asyncio::start_server(greet, "127.0.0.1", 8443)
+            ///     .ssl(config)
+            ///     .ssl_handshake_timeout(5)
+            ///     .await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             #[cfg(feature = "tls")]
             pub fn ssl_handshake_timeout(mut self, timeout: impl crate::Delay) -> Self {
                 self.options.tls.handshake_timeout = timeout.as_seconds();

@@ -106,6 +106,15 @@ impl OpenConnection {
     /// Tries a host's next address when the one before has not answered for so long, and takes the
     /// first that does, the two families in turn: "Happy Eyeballs", RFC 8305, which recommends a
     /// quarter of a second. Unless set, an address is tried when the one before has failed.
+    ///
+    /// ```no_run
+    /// # async fn fetch() -> std::io::Result<()> {
+    /// let (reader, writer) = asyncio::open_connection("example.org", 80)
+    ///     .happy_eyeballs_delay(0.25)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn happy_eyeballs_delay(mut self, delay: impl Delay) -> Self {
         self.place.happy_eyeballs_delay = Some(delay.as_seconds());
         self
@@ -302,6 +311,10 @@ impl<T: ToString, const N: usize> Hosts for [T; N] {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Cancellation
+///
+/// Raises, and nothing listens.
 pub fn start_server<H, F>(handler: H, host: impl Hosts, port: u16) -> StartServer<H>
 where
     H: Fn(StreamReader, StreamWriter) -> F + 'static,

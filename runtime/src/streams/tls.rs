@@ -381,6 +381,30 @@ impl StreamWriter {
 
     /// Encrypts a connection that is open, as its server: Python's `start_tls` in a server's
     /// handler. As [`start_tls`](Self::start_tls) otherwise.
+    ///
+    /// # Cancellation
+    ///
+    /// Raises, and the connection is closed at once.
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # async fn serve(config: Arc<asyncio::rustls::ServerConfig>) -> std::io::Result<()> {
+    /// use asyncio::{StreamReader, StreamWriter};
+    ///
+    /// let handler = move |reader: StreamReader, writer: StreamWriter| {
+    ///     let config = Arc::clone(&config);
+    ///     async move {
+    ///         reader.readline().await?; // STARTTLS
+    ///         writer.write("OK\r\n");
+    ///         writer.accept_tls(config).await?;
+    ///         writer.write("nobody else reads this\r\n");
+    ///         std::io::Result::Ok(())
+    ///     }
+    /// };
+    /// let server = asyncio::start_server(handler, "127.0.0.1", 2525).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn accept_tls(&self, config: impl Into<Arc<ServerConfig>>) -> StartTls {
         StartTls {
             writer: self.clone(),
@@ -393,6 +417,16 @@ impl StreamWriter {
 
     /// What was agreed on, when the connection is encrypted. Mirrors
     /// `get_extra_info('ssl_object')`, `'cipher'` and `'peercert'`.
+    ///
+    /// ```no_run
+    /// # async fn fetch(config: std::sync::Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
+    /// let (_, writer) = asyncio::open_connection("example.org", 443).ssl(config).await?;
+    /// if let Some(info) = writer.tls_info() {
+    ///     println!("{:?}, {:?}", info.version, info.cipher);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tls_info(&self) -> Option<TlsInfo> {
         self.connection().with(|state| state.tls_info())
     }
@@ -413,6 +447,14 @@ enum Side {
 impl StartTls {
     /// How long the handshake may take: 60 seconds unless set. Python's
     /// `ssl_handshake_timeout=`.
+    ///
+    /// ```no_run
+    /// # async fn fetch(config: std::sync::Arc<asyncio::rustls::ClientConfig>) -> std::io::Result<()> {
+    /// let (_, writer) = asyncio::open_connection("example.org", 25).await?;
+    /// writer.start_tls(config, "example.org").handshake_timeout(5).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn handshake_timeout(mut self, timeout: impl crate::Delay) -> Self {
         let seconds = match &mut self.side {
             Side::Client(client) => &mut client.handshake_timeout,

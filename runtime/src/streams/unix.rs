@@ -62,6 +62,10 @@ impl Listener for UnixListener {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Cancellation
+///
+/// Raises, and the attempt is given up.
 pub fn open_unix_connection(path: impl Into<PathBuf>) -> OpenUnixConnection {
     OpenUnixConnection {
         place: SocketPath(path.into()),
@@ -111,6 +115,22 @@ async fn connect(path: &Path) -> io::Result<Socket<UnixStream>> {
 ///
 /// As [`start_server`](crate::start_server) otherwise; see [`open_unix_connection`] for an
 /// example.
+///
+/// # Cancellation
+///
+/// Raises, and nothing listens.
+///
+/// ```
+/// # #[asyncio::main]
+/// # async fn main() -> std::io::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("asyncio-doc-unix-{}", std::process::id()));
+/// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+/// let server = asyncio::start_unix_server(greet, &path).await?;
+/// let (reader, _writer) = asyncio::open_unix_connection(&path).await?;
+/// assert_eq!(reader.readline().await?, b"hello\n");
+/// # Ok(())
+/// # }
+/// ```
 pub fn start_unix_server<H, F>(handler: H, path: impl Into<PathBuf>) -> StartUnixServer<H>
 where
     H: Fn(StreamReader, StreamWriter) -> F + 'static,
@@ -142,6 +162,19 @@ server_methods!(StartUnixServer);
 impl<H> StartUnixServer<H> {
     /// Whether the server removes its socket when it is closed: yes, unless set. One that another
     /// has replaced meanwhile stays in any case.
+    ///
+    /// ```
+    /// # #[asyncio::main]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("asyncio-doc-kept-{}", std::process::id()));
+    /// let greet = |_, writer: asyncio::StreamWriter| async move { writer.write("hello\n") };
+    /// let server = asyncio::start_unix_server(greet, &path).cleanup_socket(false).await?;
+    /// server.close();
+    /// assert!(path.exists());
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup_socket(mut self, cleanup_socket: bool) -> Self {
         self.place.cleanup_socket = cleanup_socket;
         self
