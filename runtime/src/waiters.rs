@@ -234,7 +234,7 @@ impl Waiting {
     /// # Safety
     ///
     /// To be kept among the points of a task only, and as long as it is there, the waiter is: until that
-    /// leaves, or the task's loop goes, which [lets go](cancellation::Cancellation::let_go) of it.
+    /// leaves, or the task's loop goes, which [lets go](crate::tasks::TaskRef::let_go) of it.
     unsafe fn new(waiter: &Waiter) -> Self {
         Self(NonNull::from(waiter))
     }

@@ -326,9 +326,7 @@ impl Drop for LoopState {
         // From here on nothing can tell them that it goes.
         let tasks = self.tasks.take();
         for task in &tasks {
-            if let Some(cancellation) = task.core().cancellation.peek() {
-                cancellation.let_go();
-            }
+            task.let_go();
         }
         self.tenancy.end();
         self.drop_callbacks();

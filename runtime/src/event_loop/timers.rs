@@ -249,10 +249,7 @@ impl Timers {
     /// All callbacks, for the caller to drop.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Callback> + use<> {
         let row = std::mem::take(self).row.into_iter();
-        row.filter_map(|timer| match timer.stage {
-            Stage::Waiting(callback) => Some(callback),
-            _ => None,
-        })
+        row.filter_map(|timer| timer.stage.callback())
     }
 
     /// Whether it has neither run nor been cancelled.

@@ -265,8 +265,8 @@ impl Cancellation {
         }
     }
 
-    /// The loop is about to go: what goes after it cannot say so here any more.
-    pub(crate) fn let_go(&self) {
+    /// See [`TaskRef::let_go`].
+    pub(super) fn let_go(&self) {
         self.points.borrow_mut().let_go();
     }
 

@@ -566,6 +566,13 @@ impl TaskRef {
         true
     }
 
+    /// The loop is about to go: what the task waits for may go after it, and cannot say so then.
+    pub(crate) fn let_go(&self) {
+        if let Some(cancellation) = self.core().cancellation.peek() {
+            cancellation.let_go();
+        }
+    }
+
     /// Drops the coroutine of a task whose loop is gone.
     pub(crate) fn destroy(&self) {
         if self.future().is_done() {
