@@ -8,8 +8,7 @@ use slab::Slab;
 
 use super::address::{Address, Tenancy};
 use super::clock::Clock;
-use super::queue::Queue;
-use super::ready::{Callback, Ready};
+use super::ready::{Callback, Ready, ReadyQueue};
 use super::report::{ExceptionHandler, dropped};
 use super::timers::{TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
@@ -25,7 +24,7 @@ const SLOW_CALLBACK: f64 = 0.1;
 pub(crate) struct LoopState {
     pub(crate) id: u64,
     pub(crate) clock: Clock,
-    pub(super) ready: Queue<Ready>,
+    pub(super) ready: ReadyQueue,
     pub(super) timers: RefCell<Timers>,
     /// Every task that is not done: the loop owns them.
     pub(super) tasks: Owned,
@@ -68,7 +67,7 @@ impl LoopState {
         let state = Rc::new(Self {
             id: tenancy.number(),
             clock,
-            ready: Queue::default(),
+            ready: ReadyQueue::default(),
             timers: RefCell::default(),
             tasks: Owned::default(),
             blocks: blocks::Blocks::default(),

@@ -26,7 +26,9 @@ const CHILDREN: usize = 4;
 /// How many deadlines the heap takes from a pile, if it can; at twice as many it makes a new pile.
 const FEW: usize = 4096;
 
+/// Packed, as every sleeping task has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(4))]
 pub(crate) struct TimerKey {
     slot: u32,
     sequence: u64,
@@ -35,6 +37,20 @@ pub(crate) struct TimerKey {
 /// Stands for a timer that is due, and that only its entry of the ready queue takes away: the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due(u32);
+
+impl Due {
+    #[inline]
+    pub(super) fn slot(self) -> u32 {
+        self.0
+    }
+
+    /// One whose slot was asked for.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "it was a slot")]
+    pub(super) fn of(slot: usize) -> Self {
+        Self(slot as u32)
+    }
+}
 
 /// A slot of the row.
 struct Timer {
@@ -554,7 +570,8 @@ mod tests {
             stays
         });
         all.sort_by(|(a, a_key), (b, b_key)| {
-            a.total_cmp(b).then(a_key.sequence.cmp(&b_key.sequence))
+            a.total_cmp(b)
+                .then({ a_key.sequence }.cmp(&{ b_key.sequence }))
         });
         for (when, key) in all {
             assert_eq!(timers.next_deadline(), Some(when));

@@ -34,16 +34,52 @@ impl<T> Lazy<T> {
     }
 }
 
-impl<T: Default> Lazy<T> {
-    #[inline(never)]
-    fn make(&self) -> &T {
-        let value = T::default();
+impl<T> Lazy<T> {
+    /// With this already made.
+    pub(crate) fn of(value: T) -> Self {
+        let lazy = Self::new();
+        lazy.put(value);
+        lazy
+    }
+
+    /// Where there is nothing.
+    fn put(&self, value: T) -> &T {
         let block = blocks::take_here(Self::LAYOUT).cast::<T>();
         // SAFETY: the block is for a `T`, and is this one's own.
         unsafe {
             block.write(value);
             self.made.set(Some(block));
             block.as_ref()
+        }
+    }
+}
+
+impl<T: Default> Lazy<T> {
+    #[inline(never)]
+    fn make(&self) -> &T {
+        self.put(T::default())
+    }
+}
+
+impl<T> Lazy<T> {
+    /// What there is, if it was made.
+    #[inline]
+    pub(crate) fn peek_mut(&mut self) -> Option<&mut T> {
+        // SAFETY: as for `peek`, and there is no other reference to what this one alone leads to.
+        self.made.get().map(|mut made| unsafe { made.as_mut() })
+    }
+}
+
+impl<T: Default> Lazy<T> {
+    /// Made, if it is not there.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        if self.made.get().is_none() {
+            self.make();
+        }
+        match self.peek_mut() {
+            Some(made) => made,
+            None => unreachable!("it was made"),
         }
     }
 }
@@ -110,5 +146,15 @@ mod tests {
         drop(lazy);
         assert_eq!(Rc::strong_count(&counted), 1);
         drop(Lazy::<RefCell<Option<Rc<()>>>>::new());
+    }
+
+    #[test]
+    fn what_was_made_can_be_changed() {
+        let mut lazy = Lazy::<Option<Rc<()>>>::new();
+        assert!(lazy.peek_mut().is_none());
+        let counted = Rc::new(());
+        *lazy.get_mut() = Some(counted.clone());
+        assert!(lazy.get_mut().is_some());
+        assert_eq!(lazy.peek_mut().and_then(Option::take), Some(counted));
     }
 }

@@ -59,6 +59,7 @@ pub(crate) use self::cancellation::Suspended;
 pub(crate) use self::core::{Body, Main, TaskCore, Waits};
 pub use self::eager::{create_eager_task, eager_task_factory};
 pub(crate) use self::header::{TaskKey, TaskRef};
+use self::lazy::Lazy;
 pub(crate) use self::owned::Owned;
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
@@ -97,9 +98,23 @@ use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, current_loop, 
 /// ```
 pub struct Task<T> {
     task: TaskRef,
+    /// Of a handle that waits, or whose await clones the value.
+    more: Lazy<More<T>>,
+}
+
+struct More<T> {
     awaiting: Awaiting,
     /// How awaiting it reads the value: moved out, or cloned.
     read: Read<T>,
+}
+
+impl<T> Default for More<T> {
+    fn default() -> Self {
+        Self {
+            awaiting: Awaiting::default(),
+            read: Read::moved(),
+        }
+    }
 }
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
@@ -243,15 +258,7 @@ impl<T: 'static> Task<T> {
     {
         let task = TaskRef::new::<F, N>(event_loop, created_at, future, is_main);
         event_loop.insert_task(&task);
-        Self::of(task, Read::moved())
-    }
-
-    fn of(task: TaskRef, read: Read<T>) -> Self {
-        Self {
-            task,
-            awaiting: Awaiting::default(),
-            read,
-        }
+        Self::of(task, None)
     }
 
     pub(crate) fn erased(&self) -> TaskRef {
@@ -326,7 +333,7 @@ impl<T: 'static> Task<T> {
     /// ```
     #[track_caller]
     pub fn add_done_callback<F: FnOnce(&Self) + 'static>(&self, callback: F) {
-        let (task, read) = (self.task.key(), self.read);
+        let (task, read) = (self.task.key(), self.read());
         let callback = contextvars::bound_to(callback);
         let callback = Binding::<F, _>::callback(move || {
             let this = Self::of(task.upgrade()?, read);
@@ -617,9 +624,27 @@ impl<T> Task<T> {
         }
     }
 
+    fn of(task: TaskRef, read: Option<Read<T>>) -> Self {
+        let more = |read| {
+            Lazy::of(More {
+                awaiting: Awaiting::default(),
+                read,
+            })
+        };
+        Self {
+            task,
+            more: read.map_or_else(Lazy::new, more),
+        }
+    }
+
+    /// How awaiting it reads the value, if anything is known of that.
+    fn read(&self) -> Option<Read<T>> {
+        self.more.peek().map(|more| more.read)
+    }
+
     fn read_value(&self) -> T {
         self.task.future().see();
-        self.read.value(self.value())
+        self.read().unwrap_or_else(Read::moved).value(self.value())
     }
 
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
@@ -650,15 +675,17 @@ impl<T: 'static> Future for Task<T> {
         let this = self.get_mut();
         // One that is done, and was not waited for, has nothing to be told or taken back.
         if this.task.future().has_value()
-            && this.awaiting.is_idle()
+            && this.more.peek().is_none_or(|more| more.awaiting.is_idle())
             && !cancellation::is_in_trouble()
         {
             return Poll::Ready(this.read_value());
         }
         check_not_self(&this.task);
-        this.awaiting
-            .poll(cx, this.task.future(), || Target::Task(this.task.clone()))
-            .map(|()| this.read_value())
+        let task = &this.task;
+        let target = || Target::Task(task.clone());
+        let awaiting = &mut this.more.get_mut().awaiting;
+        let polled = awaiting.poll(cx, task.future(), target);
+        polled.map(|()| this.read_value())
     }
 }
 
@@ -678,7 +705,7 @@ impl<T: Clone + 'static> IntoFuture for &Task<T> {
     /// A handle to the same task whose await clones the value.
     fn into_future(self) -> Task<T> {
         let mut task = self.clone();
-        task.read = Read::cloned();
+        task.more.get_mut().read = Read::cloned();
         task
     }
 }
@@ -687,17 +714,15 @@ impl<T> Unpin for Task<T> {}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.awaiting.abandon(self.task.future());
+        if let Some(more) = self.more.peek_mut() {
+            more.awaiting.abandon(self.task.future());
+        }
     }
 }
 
 impl<T> Clone for Task<T> {
     fn clone(&self) -> Self {
-        Self {
-            task: self.task.clone(),
-            awaiting: Awaiting::default(),
-            read: self.read,
-        }
+        Self::of(self.task.clone(), self.read())
     }
 }
 

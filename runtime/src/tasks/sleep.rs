@@ -67,6 +67,7 @@ impl Future for Turn {
 #[must_use = "a sleep does nothing until it is awaited: write `await_!(asyncio::sleep(..))`"]
 #[derive(Debug)]
 pub struct Sleep {
+    /// For how long; once there is a timer on a real clock, when that is due.
     delay: f64,
     state: State,
     point: Suspended,
@@ -82,8 +83,7 @@ enum State {
     Timer {
         address: Address,
         key: TimerKey,
-        /// When it ends on the real clock, if it goes by that.
-        real: Option<f64>,
+        is_real: bool,
     },
     /// On another executor.
     Elsewhere(Box<async_io::Timer>),
@@ -100,10 +100,14 @@ impl Sleep {
         if let Some(event_loop) = context::running() {
             let when = event_loop.time() + self.delay;
             let key = event_loop.insert_timer(when, Callback::Wake(Wake::of(cx)));
+            let is_real = !event_loop.clock.is_virtual();
+            if is_real {
+                self.delay = when;
+            }
             self.state = State::Timer {
                 address: event_loop.address(),
                 key,
-                real: (!event_loop.clock.is_virtual()).then_some(when),
+                is_real,
             };
             return Poll::Pending;
         }
@@ -118,7 +122,11 @@ impl Sleep {
             State::New => self.start(cx),
             State::Turned | State::Done => Poll::Ready(()),
             State::Elsewhere(timer) => Pin::new(&mut **timer).poll(cx).map(|_| ()),
-            State::Timer { address, key, real } => match address.upgrade() {
+            State::Timer {
+                address,
+                key,
+                is_real,
+            } => match address.upgrade() {
                 Some(event_loop) if event_loop.has_timer(*key) => {
                     event_loop.rewake_timer(*key, cx);
                     Poll::Pending
@@ -127,8 +135,8 @@ impl Sleep {
                 None => {
                     // It moved to another thread, or its loop is gone: sleep the rest there. A
                     // virtual clock's rest means nothing elsewhere: then it begins anew.
-                    if let Some(when) = *real {
-                        self.delay = (when - Clock::real().time()).max(f64::MIN_POSITIVE);
+                    if *is_real {
+                        self.delay = (self.delay - Clock::real().time()).max(f64::MIN_POSITIVE);
                     }
                     self.state = State::New;
                     self.start(cx)
