@@ -426,6 +426,14 @@ impl AwaitedHandle<'_> {
     }
 }
 
+/// The task that `future` is, if it is one.
+#[inline]
+pub(crate) fn task_of<F: std::future::Future>(future: &F) -> Option<&Task<F::Output>> {
+    // SAFETY: a task, if `F` is one, has `F::Output` itself as its parameter, lifetimes included, since
+    // that is how its `Future` is implemented.
+    unsafe { downcast::<F, Task<F::Output>>(future) }
+}
+
 /// The handle inside `future`, when that is a [`Task`], a [`Future`] or a
 /// [`Gather`](crate::Gather).
 pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHandle<'_>> {

@@ -46,10 +46,10 @@ pub(crate) use self::leaf::{
     Suspended, Trouble, forget_nothing, in_flight, is_held_back, overtaken_by_panic, raise, trouble,
 };
 use self::marks::Marks;
-pub(super) use self::marks::Wish;
+use self::marks::Wish;
 pub(crate) use self::onward::Onward;
 pub(crate) use self::points::Frame;
-use self::points::{Kind, Point, Points, What};
+use self::points::{Kind, Point, Points, Raising, What};
 pub(crate) use self::suspension::Suspension;
 use super::{Called, TaskRef, Waits, called};
 use crate::event_loop::{LoopState, wake};
@@ -69,6 +69,22 @@ pub(crate) struct Cancellation {
     frame: Cell<Option<Frame>>,
     /// Where the task gave up its turn in its last step, if it did.
     turn: Cell<Option<Called>>,
+}
+
+/// A cancellation, and the frame beneath which it is meant.
+#[derive(Clone, Copy)]
+pub(super) struct Cancelled<'a> {
+    pub(super) error: &'a CancelledError,
+    pub(super) scope: Option<Frame>,
+}
+
+impl Cancelled<'_> {
+    fn wish(self) -> Wish {
+        Wish {
+            error: self.error.clone(),
+            scope: self.scope,
+        }
+    }
 }
 
 /// What is left of a mark after a step that suspended.
@@ -104,13 +120,13 @@ impl Cancellation {
         &self,
         task: &TaskRef,
         event_loop: &LoopState,
-        wish: Wish,
+        cancelled: Cancelled<'_>,
         is_running: bool,
         onward: &mut Onward,
     ) {
         self.count(1);
-        if is_running || !self.deliver(task, event_loop, &wish, onward) {
-            self.marks.wish(wish);
+        if is_running || !self.deliver(task, event_loop, cancelled, onward) {
+            self.marks.wish(cancelled.wish());
         }
     }
 
@@ -121,10 +137,15 @@ impl Cancellation {
     }
 
     /// A cancellation that went through this task has come back to it.
-    fn come_back(&self, task: &TaskRef, event_loop: &LoopState, wish: Wish) {
-        let point = self.top_id(wish.scope);
-        if !self.raise_at(point, task, event_loop, &wish) {
-            self.marks.wish(wish);
+    fn come_back(&self, task: &TaskRef, event_loop: &LoopState, error: &CancelledError) {
+        let cancelled = Cancelled { error, scope: None };
+        let top = self
+            .points
+            .borrow()
+            .top_within(None)
+            .map(|top| top.raising());
+        if !self.raise_at(top, task, event_loop, cancelled) {
+            self.marks.wish(cancelled.wish());
         }
     }
 
@@ -145,11 +166,14 @@ impl Cancellation {
             }
             return;
         };
-        let error = wish.error.clone();
-        Onward::from(&error, |onward| {
-            let is_delivered = self.deliver(task, event_loop, &wish, onward);
+        let cancelled = Cancelled {
+            error: &wish.error,
+            scope: wish.scope,
+        };
+        Onward::from(&wish.error, |onward| {
+            let is_delivered = self.deliver(task, event_loop, cancelled, onward);
             if !is_delivered {
-                self.marks.wish(wish);
+                self.marks.wish(cancelled.wish());
             }
             is_delivered
         });
@@ -160,32 +184,42 @@ impl Cancellation {
         &self,
         task: &TaskRef,
         event_loop: &LoopState,
-        wish: &Wish,
+        cancelled: Cancelled<'_>,
         onward: &mut Onward,
     ) -> bool {
-        let (point, target) = match self.points.borrow().top_within(wish.scope) {
-            Some(top) => (Some(top.id), top.target.cloned()),
+        let (target, top) = match self.points.borrow().top_within(cancelled.scope) {
+            Some(top) => match top.target {
+                Some(target) => (Some(target.clone()), None),
+                None => (None, Some(top.raising())),
+            },
             None => (None, None),
         };
-        if let Some(target) = target {
-            return target.cancel_onward(&wish.error, onward);
+        match target {
+            Some(target) => target.cancel_onward(cancelled.error, onward),
+            None => self.raise_at(top, task, event_loop, cancelled),
         }
-        self.raise_at(point, task, event_loop, wish)
     }
 
-    /// Has the suspended task raise it itself; false when it is about to step anyway.
+    /// Has the suspended task raise it itself, at this point; false when it is about to step anyway.
     fn raise_at(
         &self,
-        point: Option<NonZeroU64>,
+        point: Option<Raising>,
         task: &TaskRef,
         event_loop: &LoopState,
-        wish: &Wish,
+        cancelled: Cancelled<'_>,
     ) -> bool {
         if task.core().is_scheduled() || !self.marks.is_clear() {
             return false;
         }
-        self.marks.to_raise(wish.clone(), point);
-        self.wake_top(wish.scope);
+        let (id, waker) = match point {
+            Some(point) => (Some(point.id), point.waker),
+            None => (None, None),
+        };
+        let error = cancelled.error.clone();
+        self.marks.to_raise(error, cancelled.scope, id);
+        if let Some(waker) = waker {
+            wake(waker);
+        }
         event_loop.schedule(task);
         true
     }
@@ -217,7 +251,7 @@ impl Cancellation {
         let wish = self.marks.take_wish();
         if let Some(wish) = wish.filter(|_| self.marks.is_clear()) {
             let point = self.top_id(wish.scope);
-            self.marks.to_raise(wish, point);
+            self.marks.to_raise(wish.error, wish.scope, point);
         }
     }
 

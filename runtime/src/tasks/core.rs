@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::about;
-use super::cancellation::{Cancellation, Frame, Leftover, Onward, Suspension, Wish};
+use super::cancellation::{Cancellation, Cancelled, Frame, Leftover, Onward, Suspension};
 use super::chain::{self, Chain};
 use super::errors::Errors;
 use super::flags::{self, Flags};
@@ -560,8 +560,8 @@ impl TaskRef {
             let is_running = self.core().is_stepping()
                 || context::with_current_task(|current| current.is(self)) == Some(true);
             let cancellation = &self.core().cancellation;
-            let wish = Wish::new(error, scope);
-            cancellation.request(self, event_loop, wish, is_running, onward);
+            let cancelled = Cancelled { error, scope };
+            cancellation.request(self, event_loop, cancelled, is_running, onward);
         });
         true
     }

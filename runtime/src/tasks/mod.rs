@@ -642,6 +642,31 @@ impl<T> Task<T> {
         self.more.peek().map(|more| more.read)
     }
 
+    /// Whether this handle has not begun to wait for it.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        let more = self.more.peek();
+        more.is_none_or(|more| more.awaiting.is_idle())
+    }
+
+    /// What awaiting it gives at once, if that is a value or a cancellation.
+    pub(crate) fn take_done(&self) -> Option<Result<T, CancelledError>> {
+        let future = self.task.future();
+        if !future.is_done() || !self.is_idle() || cancellation::is_in_trouble() {
+            return None;
+        }
+        if future.has_value() {
+            return Some(Ok(self.read_value()));
+        }
+        match future.peek_failure()? {
+            Exception::CancelledError(error) => {
+                future.see();
+                Some(Err(error))
+            }
+            Exception::Panic(_) => None,
+        }
+    }
+
     fn read_value(&self) -> T {
         self.task.future().see();
         self.read().unwrap_or_else(Read::moved).value(self.value())
@@ -674,10 +699,7 @@ impl<T: 'static> Future for Task<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         // One that is done, and was not waited for, has nothing to be told or taken back.
-        if this.task.future().has_value()
-            && this.more.peek().is_none_or(|more| more.awaiting.is_idle())
-            && !cancellation::is_in_trouble()
-        {
+        if this.task.future().has_value() && this.is_idle() && !cancellation::is_in_trouble() {
             return Poll::Ready(this.read_value());
         }
         check_not_self(&this.task);

@@ -8,9 +8,9 @@ use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
 use super::points::{Frame, Kind};
 use crate::event_loop::context;
 use crate::exceptions::CancelledError;
-use crate::futures::Target;
-use crate::tasks::Called;
+use crate::futures::{Target, task_of};
 use crate::tasks::chain::Entered;
+use crate::tasks::{Called, Task};
 
 /// A frame that catches what is raised beneath it.
 #[derive(Default)]
@@ -26,6 +26,10 @@ impl Catch {
             point: Suspended::default(),
             called: Some(called),
         }
+    }
+
+    fn is_registered(&self) -> bool {
+        self.point.is_suspended()
     }
 
     /// It is called there, if that is not known yet.
@@ -174,6 +178,14 @@ impl<F: Future, A: FnMut() -> Option<Target>> Future for CatchCancelled<F, A> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("`catch_cancelled` was polled after it was done");
         };
+        if !this.catch.is_registered() {
+            // Most often it is a task's end that is looked at, when that has come already: what it raises is
+            // caught here, and nothing is beneath that could be cancelled.
+            if let Some(ended) = task_of(&*future).and_then(Task::take_done) {
+                this.future.set(None);
+                return Poll::Ready(ended);
+            }
+        }
         let awaited = &mut *this.awaited;
         let polled = this.catch.poll_naming(cx, awaited, |cx| future.poll(cx));
         if polled.is_ready() {

@@ -17,19 +17,9 @@ use super::points::Frame;
 use crate::exceptions::CancelledError;
 
 /// A cancellation, and the frame that it is meant for what is beneath of.
-#[derive(Clone)]
-pub(in crate::tasks) struct Wish {
+pub(super) struct Wish {
     pub(super) error: CancelledError,
     pub(super) scope: Option<Frame>,
-}
-
-impl Wish {
-    pub(in crate::tasks) fn new(error: &CancelledError, scope: Option<Frame>) -> Self {
-        Self {
-            error: error.clone(),
-            scope,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +161,13 @@ impl Marks {
         self.up.get().stage() == Stage::InFlight
     }
 
-    pub(super) fn to_raise(&self, wish: Wish, point: Option<NonZeroU64>) {
-        self.put(Stage::ToRaise, wish.error, wish.scope);
+    pub(super) fn to_raise(
+        &self,
+        error: CancelledError,
+        scope: Option<Frame>,
+        point: Option<NonZeroU64>,
+    ) {
+        self.put(Stage::ToRaise, error, scope);
         self.point.set(point);
     }
 

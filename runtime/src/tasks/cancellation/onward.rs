@@ -13,7 +13,6 @@
 use std::ops::Range;
 
 use super::super::TaskRef;
-use super::Wish;
 use crate::exceptions::CancelledError;
 
 /// A cancellation on its way. It allocates nothing until it is passed on.
@@ -236,6 +235,6 @@ impl Step {
 fn come_back(task: &TaskRef, error: &CancelledError) {
     task.event_loop().with_kept(|event_loop| {
         let cancellation = &task.core().cancellation;
-        cancellation.come_back(task, event_loop, Wish::new(error, None));
+        cancellation.come_back(task, event_loop, error);
     });
 }

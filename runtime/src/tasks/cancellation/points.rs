@@ -339,7 +339,20 @@ pub(super) struct Top<'a> {
     pub(super) target: Option<&'a Target>,
 }
 
+/// The point that is to raise.
+pub(super) struct Raising {
+    pub(super) id: NonZeroU64,
+    pub(super) waker: Option<Waker>,
+}
+
 impl<'a> Top<'a> {
+    pub(super) fn raising(&self) -> Raising {
+        Raising {
+            id: self.id,
+            waker: self.waker.cloned(),
+        }
+    }
+
     fn of(id: NonZeroU64, point: &'a Point) -> Self {
         Self {
             id,
