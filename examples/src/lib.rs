@@ -12,3 +12,8 @@ pub mod recordings;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So do those of the page for porters.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/porting-from-python.md")]
+struct Porting;
