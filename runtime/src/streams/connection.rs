@@ -56,6 +56,9 @@ pub(super) struct Connection {
     state: Mutex<State>,
     /// The pump was woken and has not run yet.
     is_woken: AtomicBool,
+    /// `drain` has nothing to wait for and nothing to tell: for it to see without the lock. Whoever
+    /// releases that sees to it.
+    is_drained: AtomicBool,
     pub(super) limit: usize,
     pub(super) names: Names,
 }
@@ -109,7 +112,7 @@ pub(super) struct Received {
 thread_local! {
     /// Where reads go first, so that a connection that is idle has no room of its own, and none is
     /// cleared before each read.
-    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static ROOM: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
 impl Received {
@@ -131,7 +134,10 @@ impl Received {
     }
 
     pub(super) fn take(&mut self, n: usize) -> Vec<u8> {
-        if n == self.bytes.len() && self.bytes.capacity() > KEPT {
+        // All of what came last, as a rule, which is then as long as its room; and no more than this
+        // is kept in any case.
+        let is_all = n == self.bytes.len() && self.start == 0;
+        if is_all && (n == self.bytes.capacity() || self.bytes.capacity() > KEPT) {
             return std::mem::take(&mut self.bytes);
         }
         let taken = self.bytes()[..n].to_vec();
@@ -144,17 +150,22 @@ impl Received {
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let mut room = ROOM.try_with(Cell::take).unwrap_or_default();
-        room.resize(CHUNK, 0);
+        let room = ROOM.try_with(Cell::take).ok().flatten();
+        let mut room = room.unwrap_or_else(|| vec![0; CHUNK].into());
         let polled = read(&mut room);
         if let Poll::Ready(Ok(n)) = polled {
-            if self.start > 0 {
-                self.bytes.drain(..self.start);
-                self.start = 0;
+            let came = &room[..n];
+            if self.bytes.capacity() == 0 {
+                self.bytes = came.to_vec();
+            } else {
+                if self.start > 0 {
+                    self.bytes.drain(..self.start);
+                    self.start = 0;
+                }
+                self.bytes.extend_from_slice(came);
             }
-            self.bytes.extend_from_slice(&room[..n]);
         }
-        let _ = ROOM.try_with(|kept| kept.set(room));
+        let _ = ROOM.try_with(|kept| kept.set(Some(room)));
         polled
     }
 }
@@ -230,11 +241,13 @@ impl Connection {
                 to_drop: (None, None),
             }),
             is_woken: AtomicBool::new(false),
+            is_drained: AtomicBool::new(true),
             limit,
             names,
         })
     }
 
+    #[inline]
     pub(super) fn with<R>(self: &Arc<Self>, f: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut state);
@@ -242,26 +255,41 @@ impl Connection {
         result
     }
 
-    fn release(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    /// Whether `drain` is done at once, as far as what was done on this thread goes.
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_drained.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn release(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+        let is_drained = !state.is_paused && !state.is_closing();
+        if self.is_drained.load(Ordering::Relaxed) != is_drained {
+            self.is_drained.store(is_drained, Ordering::Release);
+        }
         if state.has_aftermath() {
-            let to_wake = std::mem::take(&mut state.to_wake);
-            let to_drop = std::mem::take(&mut state.to_drop);
-            let detached = if state.is_lost {
-                state.attached.take()
-            } else {
-                None
-            };
-            drop(state);
-            drop(to_drop);
-            drop(detached);
-            for waker in to_wake {
-                waker.wake();
-            }
+            Self::release_with_aftermath(state);
         } else {
             drop(state);
         }
         if self.is_woken.load(Ordering::SeqCst) {
             self.pump();
+        }
+    }
+
+    #[cold]
+    fn release_with_aftermath(mut state: MutexGuard<'_, State>) {
+        let to_wake = std::mem::take(&mut state.to_wake);
+        let to_drop = std::mem::take(&mut state.to_drop);
+        let detached = if state.is_lost {
+            state.attached.take()
+        } else {
+            None
+        };
+        drop(state);
+        drop(to_drop);
+        drop(detached);
+        for waker in to_wake {
+            waker.wake();
         }
     }
 
@@ -667,6 +695,17 @@ impl State {
         self.wake_waiters();
     }
 
+    /// At the end of the input, or without any; or while it is away.
+    #[cold]
+    fn poll_sourceless(&self) -> Poll<io::Result<usize>> {
+        match &self.failure {
+            Some(failure) => Poll::Ready(Err(failure.error())),
+            #[cfg(feature = "tls")]
+            None if self.source.is_none() && self.is_upgrading => Poll::Pending,
+            None => Poll::Ready(Ok(0)),
+        }
+    }
+
     fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -675,36 +714,40 @@ impl State {
         if self.reader.is_some() && !reading.is_waiting {
             return Poll::Ready(Err(FillError::InUse));
         }
-        let polled = match (&self.failure, &mut self.source) {
-            (Some(failure), _) => Poll::Ready(Err(failure.error())),
-            (None, Some(source)) if !self.is_eof => self
+        let polled = match &mut self.source {
+            // One that has failed has no source.
+            Some(source) if !self.is_eof => self
                 .received
                 .fill(|room| Pin::new(source).poll_read(cx, room)),
-            #[cfg(feature = "tls")]
-            (None, None) if self.is_upgrading => Poll::Pending,
-            _ => Poll::Ready(Ok(0)),
+            _ => self.poll_sourceless(),
         };
         match polled {
             Poll::Pending => {
                 reading.is_waiting = true;
                 let old = self.reader.replace(cx.waker().clone());
-                self.to_wake
-                    .extend(old.filter(|old| !old.will_wake(cx.waker())));
+                if let Some(old) = old.filter(|old| !old.will_wake(cx.waker())) {
+                    self.to_wake.push(old);
+                }
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.is_eof = true,
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => {
-                let given = Failure::new(&error).error();
-                if self.failure.is_none() {
-                    self.lose(Some(error));
-                }
                 self.stop_waiting(reading);
-                return Poll::Ready(Err(FillError::Io(given)));
+                return Poll::Ready(Err(FillError::Io(self.fail_to_fill(error))));
             }
         }
         self.stop_waiting(reading);
         Poll::Ready(Ok(()))
+    }
+
+    #[cold]
+    fn fail_to_fill(&mut self, error: io::Error) -> io::Error {
+        let given = Failure::new(&error).error();
+        if self.failure.is_none() {
+            self.lose(Some(error));
+        }
+        given
     }
 
     fn stop_waiting(&mut self, reading: &mut Reading) {

@@ -492,7 +492,7 @@ impl<T: AsFd> Watched<T> {
 
     /// Leaves a waker; false when there is no need to wait any more.
     fn wait(&self, direction: Direction, waker: &Waker) -> io::Result<bool> {
-        let is_home = context::thread_number() == self.edge.thread && context::running().is_some();
+        let is_home = context::is_running() && context::thread_number() == self.edge.thread;
         if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
             self.edge.arm()?;
         }

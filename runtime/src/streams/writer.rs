@@ -214,6 +214,9 @@ impl StreamWriter {
 
     async fn draining(&self) -> io::Result<()> {
         let connection = self.connection();
+        if connection.is_drained() {
+            return Ok(());
+        }
         let (is_closing, drained) = connection.with(|state| match state.failure() {
             Some(error) => (false, Some(Err(error))),
             None => (state.is_closing(), state.drained()),

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::cancellation::{self, Suspended};
+use super::cancellation::{self, Suspended, Trouble};
 
 /// Polls what happens outside, as a leaf that raises when the task is cancelled.
 ///
@@ -14,11 +14,13 @@ pub(crate) fn poll_outside<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    if cancellation::is_held_back(cx) {
-        return Poll::Pending;
-    }
-    if let Some(raised) = point.poll_raise(cx) {
-        return raised.map(|never| match never {});
+    if cancellation::trouble() == Trouble::Some {
+        if cancellation::is_held_back(cx) {
+            return Poll::Pending;
+        }
+        if let Some(raised) = point.poll_raise(cx) {
+            return raised.map(|never| match never {});
+        }
     }
     let polled = poll(cx);
     if polled.is_ready() {
