@@ -115,28 +115,26 @@ impl Address {
 
     /// The loop, on its own thread, until it is dropped.
     pub(crate) fn upgrade(&self) -> Option<Rc<LoopState>> {
-        self.with(|event_loop| {
-            let state: *const LoopState = event_loop;
-            // SAFETY: the pointer is `Rc::as_ptr`'s, of a loop that is not dropped yet: its `drop`
-            // begins with moving out.
-            unsafe {
-                Rc::increment_strong_count(state);
-                Rc::from_raw(state)
-            }
-        })
+        // SAFETY: the pointer is `Rc::as_ptr`'s, of a loop that is not dropped yet: its `drop` moves out
+        // before it runs anything of anybody's.
+        self.state().map(|state| unsafe { context::kept(state) })
     }
 
     /// Looks at the loop, on its own thread, while it is there. `f` must not drop it.
     #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&LoopState) -> R) -> Option<R> {
-        let state = match context::running_if(self.0) {
-            Some(running) => running,
-            None if self.is_here() => self.home().state.load(Ordering::Relaxed),
-            None => return None,
-        };
         // SAFETY: the loop lives on this thread, and moves out before it is dropped. Nothing that is
         // called here drops it: who does so holds an `Rc` of its own.
-        Some(f(unsafe { &*state }))
+        self.state().map(|state| f(unsafe { &*state }))
+    }
+
+    #[inline]
+    fn state(&self) -> Option<*const LoopState> {
+        match context::running_if(self.0) {
+            Some(running) => Some(running),
+            None if self.is_here() => Some(self.home().state.load(Ordering::Relaxed)),
+            None => None,
+        }
     }
 
     /// As [`with`](Self::with), for what may drop the last handle to the loop.

@@ -85,15 +85,24 @@ pub(crate) fn with_running_handle<R>(f: impl FnOnce(&Rc<LoopState>) -> R) -> Opt
     Some(f(&running))
 }
 
+/// A handle to a loop.
+///
+/// # Safety
+///
+/// The pointer is `Rc::as_ptr`'s itself, not one made of a reference, which would not lead to the count;
+/// and the loop is alive.
+pub(super) unsafe fn kept(event_loop: *const LoopState) -> Rc<LoopState> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        Rc::increment_strong_count(event_loop);
+        Rc::from_raw(event_loop)
+    }
+}
+
 pub(crate) fn running() -> Option<Rc<LoopState>> {
-    with_running(|running| {
-        let running: *const LoopState = running;
-        // SAFETY: the pointer is `Rc::as_ptr`'s, and the loop is alive.
-        unsafe {
-            Rc::increment_strong_count(running);
-            Rc::from_raw(running)
-        }
-    })
+    let running = LOCAL.with(|local| local.running.get());
+    // SAFETY: the pointer is `Rc::as_ptr`'s, and the loop is alive.
+    (!running.is_null()).then(|| unsafe { kept(running) })
 }
 
 pub(crate) fn set() -> Option<EventLoop> {
