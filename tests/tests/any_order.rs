@@ -488,8 +488,9 @@ fn let_go(wakers: Vec<Waker>, how: Wakers) {
     let act = move |wake: bool| {
         for waker in wakers {
             if wake {
+                let other = waker.clone();
                 waker.wake_by_ref();
-                waker.clone().wake();
+                other.wake();
             }
             drop(waker.clone());
             drop(waker);
