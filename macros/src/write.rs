@@ -34,15 +34,21 @@ macro_rules! each {
         $crate::write::each!($w $($rest)*);
     };
     ($w:ident ($($inner:tt)*) $($rest:tt)*) => {
-        $w.group($crate::token::Delimiter::Parenthesis, |w| { $crate::write::each!(w $($inner)*); });
+        let outer = $w.open();
+        $crate::write::each!($w $($inner)*);
+        $w.close($crate::token::Delimiter::Parenthesis, outer);
         $crate::write::each!($w $($rest)*);
     };
     ($w:ident {$($inner:tt)*} $($rest:tt)*) => {
-        $w.group($crate::token::Delimiter::Brace, |w| { $crate::write::each!(w $($inner)*); });
+        let outer = $w.open();
+        $crate::write::each!($w $($inner)*);
+        $w.close($crate::token::Delimiter::Brace, outer);
         $crate::write::each!($w $($rest)*);
     };
     ($w:ident [$($inner:tt)*] $($rest:tt)*) => {
-        $w.group($crate::token::Delimiter::Bracket, |w| { $crate::write::each!(w $($inner)*); });
+        let outer = $w.open();
+        $crate::write::each!($w $($inner)*);
+        $w.close($crate::token::Delimiter::Bracket, outer);
         $crate::write::each!($w $($rest)*);
     };
     // Several at once, where they are often together: each step takes the compiler through all that is left.
@@ -96,11 +102,15 @@ impl Writer {
         }
     }
 
-    pub(crate) fn group(&mut self, delimiter: Delimiter, inner: impl FnOnce(&mut Writer)) {
-        let mut writer = Writer::new(self.span);
-        inner(&mut writer);
-        self.trees
-            .push(group(delimiter, writer.trees, self.span).into());
+    /// Begins a group; gives what stands before it.
+    pub(crate) fn open(&mut self) -> Tokens {
+        std::mem::take(&mut self.trees)
+    }
+
+    /// Ends the group that was begun after `outer`.
+    pub(crate) fn close(&mut self, delimiter: Delimiter, outer: Tokens) {
+        let inner = std::mem::replace(&mut self.trees, outer);
+        self.trees.push(group(delimiter, inner, self.span).into());
     }
 
     /// Puncts that belong together, a number, a lifetime or `_`.
