@@ -22,10 +22,9 @@ fn a_coroutine_that_is_cancelled_says_so_and_then_what_it_counted() {
                     ticks.set(ticks.get() + 1);
                 }
             };
-            if let Err(e) = yield_from!(catch_cancelled(tried)) {
-                says.borrow_mut().push("cancelled".to_owned());
-                yield_from!(e.raise::<()>());
-            }
+            let Err(e) = yield_from!(catch_cancelled(tried));
+            says.borrow_mut().push("cancelled".to_owned());
+            yield_from!(e.raise::<()>());
         };
         let cleanup = async {
             says.borrow_mut()
