@@ -393,7 +393,11 @@ impl TaskRef {
     /// Whether it gave up its turn in the step that was just taken: the caller queues it again.
     #[inline]
     pub(crate) fn takes_turns(&self) -> bool {
-        self.flags().take(flags::AGAIN)
+        let again = self.flags().has(flags::AGAIN);
+        if again {
+            self.flags().clear(flags::AGAIN);
+        }
+        again
     }
 
     /// Runs the coroutine to where it next suspends. Mirrors `Task.__step`.
@@ -401,22 +405,27 @@ impl TaskRef {
     #[inline]
     pub(crate) fn step(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
         let core = self.core();
-        core.flags.clear(flags::SCHEDULED);
-        core.cancellation.end_turn();
-        let is_plain = !core.flags.has(flags::MAIN | flags::HAS_CONTEXT) && core.is_calm();
-        if !is_plain || self.future().is_done() {
+        // What is known of it is looked at once, and noted once: where a coroutine is, it is not done.
+        let bits = core.flags.get();
+        let is_calm = core.cancellation.begin_step();
+        let kind = bits & (flags::MAIN | flags::HAS_CONTEXT | flags::COROUTINE);
+        if kind != flags::COROUTINE || !is_calm {
+            core.flags.clear(flags::SCHEDULED);
             return self.step_any(event_loop, main);
         }
+        let bits_without = bits & !(flags::SCHEDULED | flags::COROUTINE);
+        core.flags
+            .put(bits_without | flags::STEPPING | flags::STARTED);
         let polled = {
             let _entered = Entered::task(Some(self));
-            core.flags.set(flags::STEPPING);
-            let polled = {
-                let _values = contextvars::Entered::new(&core.own_values);
-                self.poll_caught(core)
-            };
-            core.flags.clear(flags::STEPPING);
-            polled
+            let _values = contextvars::Entered::new(&core.own_values);
+            // SAFETY: the flag was there, is taken, and is put back.
+            unsafe { self.poll_caught(bits & flags::STARTED == 0) }
         };
+        let bits = core.flags.get() & !flags::STEPPING;
+        let has_ended = bits & flags::VALUE != 0;
+        core.flags
+            .put(bits | if has_ended { 0 } else { flags::COROUTINE });
         if core.is_calm() {
             match polled {
                 Ok(Poll::Pending) if core.is_scheduled() => return,
@@ -430,12 +439,15 @@ impl TaskRef {
         self.conclude(event_loop, polled);
     }
 
+    /// # Safety
+    ///
+    /// As for [`poll_taken`](Self::poll_taken), and this does not unwind.
     #[inline]
-    fn poll_caught(&self, core: &TaskCore) -> std::thread::Result<Poll<()>> {
-        let poll = || self.with_waker(|waker| self.poll(&mut Context::from_waker(waker)));
-        let is_first = !core.has_started();
+    unsafe fn poll_caught(&self, is_first: bool) -> std::thread::Result<Poll<()>> {
+        // SAFETY: as the caller promises.
+        let poll =
+            || self.with_waker(|waker| unsafe { self.poll_taken(&mut Context::from_waker(waker)) });
         if is_first {
-            core.flags.set(flags::STARTED);
             asking::put(about::learn);
         }
         let polled = catch_unwind(AssertUnwindSafe(poll));

@@ -45,6 +45,17 @@ impl Flags {
         Self(Cell::new(bits))
     }
 
+    #[inline]
+    pub(super) fn get(&self) -> Bits {
+        self.0.get()
+    }
+
+    /// All at once.
+    #[inline]
+    pub(super) fn put(&self, bits: Bits) {
+        self.0.set(bits);
+    }
+
     /// Whether there is any of these.
     #[inline]
     pub(super) fn has(&self, any: Bits) -> bool {

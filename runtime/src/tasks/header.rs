@@ -162,28 +162,16 @@ impl<F: Future, N> Functions<F, N> {
         unsafe { &raw mut (*done).value }
     }
 
+    /// And here, that the coroutine is there, although its flag was taken: whoever did so puts it back,
+    /// unless there is a value when this returns or unwinds.
     unsafe fn poll(task: NonNull<Header>, cx: &mut Context<'_>) -> Poll<()> {
-        /// Leaves the coroutine as one that may be polled again, or dropped.
-        struct Polling<'a>(&'a Flags);
-        impl Drop for Polling<'_> {
-            fn drop(&mut self) {
-                self.0.set(flags::COROUTINE);
-            }
-        }
-        // SAFETY: as the caller promises. The coroutine is there as long as the stage says so, and
-        // pinned: it is never moved. Nobody else touches it meanwhile, since the stage says that it
-        // is not there.
+        // SAFETY: as the caller promises. The coroutine is pinned: it is never moved. Nobody else touches
+        // it meanwhile, since the flags say that it is not there.
         unsafe {
-            let header: &Header = task.as_ref();
-            if !header.flags().take(flags::COROUTINE) {
-                return Poll::Pending;
-            }
-            let polling = Polling(header.flags());
             let coroutine: &mut F = &mut *Self::coroutine(task);
             let Poll::Ready(value) = Pin::new_unchecked(coroutine).poll(cx) else {
                 return Poll::Pending;
             };
-            std::mem::forget(polling);
             let mut dropped = Ok(());
             if std::mem::needs_drop::<F>() {
                 let coroutine = Self::coroutine(task);
@@ -438,9 +426,33 @@ impl TaskRef {
         repr::qualified_name(self.coroutine())
     }
 
-    /// Polls the coroutine; its value is kept.
-    #[inline]
+    /// Polls the coroutine, if it is there; its value is kept.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        /// Leaves the coroutine as one that may be polled again, or dropped.
+        struct Polling<'a>(&'a Flags);
+        impl Drop for Polling<'_> {
+            fn drop(&mut self) {
+                if !self.0.has(flags::VALUE) {
+                    self.0.set(flags::COROUTINE);
+                }
+            }
+        }
+        if !self.flags().take(flags::COROUTINE) {
+            return Poll::Pending;
+        }
+        let _polling = Polling(self.flags());
+        // SAFETY: the flag was taken, and is put back.
+        unsafe { self.poll_taken(cx) }
+    }
+
+    /// Polls the coroutine.
+    ///
+    /// # Safety
+    ///
+    /// The flag [`COROUTINE`](flags::COROUTINE) was there and was taken. It is put back, unless the flag
+    /// [`VALUE`](flags::VALUE) is there when this returns or unwinds.
+    #[inline]
+    pub(super) unsafe fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: for this and the next: this is the vtable of the allocation, and there is a handle.
         unsafe { (self.header().vtable.poll)(self.header, cx) }
     }

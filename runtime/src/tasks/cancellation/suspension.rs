@@ -123,14 +123,16 @@ impl Suspension {
         }
     }
 
-    /// The task steps: it has its turn.
+    /// The task steps: it has its turn. Whether it is [calm](Self::is_calm).
     #[inline]
-    pub(in crate::tasks) fn end_turn(&self) {
+    pub(in crate::tasks) fn begin_step(&self) -> bool {
         if self.tag() == TURN {
             self.0.set(std::ptr::null());
         } else if let Some(all) = self.peek() {
             all.turn.set(None);
+            return all.is_calm();
         }
+        true
     }
 
     /// Where it stands in the program, as far as the leaves know that are suspended.
