@@ -347,6 +347,9 @@ impl EventLoop {
     /// A new loop is in debug mode when the environment variable `ASYNCIO_DEBUG` is set, to
     /// something other than `0`.
     ///
+    /// In builds with debug assertions a task's stack also has every coroutine then that it is within, see
+    /// [`AnyTask::get_stack`](crate::AnyTask::get_stack).
+    ///
     /// A callback is named by the line that handed it over, a task by its repr. Mirrors `loop.set_debug`.
     ///
     /// ```

@@ -6,7 +6,6 @@
 //! suspended last; the next step makes it anew, since it is polled from the top again.
 
 use std::cell::{Cell, RefCell};
-use std::panic::Location;
 
 use super::called::is_in_program;
 use super::{Called, TaskRef};
@@ -163,7 +162,7 @@ fn way(links: &[Link]) -> Vec<Link> {
 }
 
 fn stands(way: &[Link], is_coroutine: bool, here: Option<Called>) -> Vec<Standing> {
-    let place = |at: &Location<'static>| (at.file(), at.line());
+    let place = |at: Called| (at.file(), at.line());
     // Where the program goes on from a function: the innermost place that is known of its own.
     let goes_on = |from: usize| {
         let inner = way.get(from..).unwrap_or_default();
