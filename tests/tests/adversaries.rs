@@ -63,6 +63,10 @@ fn fill_memory() -> Vec<Box<[u8]>> {
         .collect()
 }
 
+thread_local! {
+    static FILLED: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
 #[test]
 fn a_wait_that_outlives_its_loop_is_forgotten_by_its_task() {
     let ((), messages) = logged(|| {
@@ -94,7 +98,7 @@ fn a_wait_goes_with_another_task_or_callback_of_its_loop() {
             let drops = OnDrop(move || {
                 drop(goes.take());
                 // Kept for longer than the loop is: in the place of what was freed.
-                std::mem::forget(fill_memory());
+                FILLED.with(|filled| filled.borrow_mut().extend(fill_memory()));
             });
             if how == 0 {
                 event_loop.create_task(async move {
@@ -121,6 +125,7 @@ fn a_wait_goes_with_another_task_or_callback_of_its_loop() {
             }
             drop(event_loop);
         });
+        FILLED.take();
         let last = messages.last().expect("a task is destroyed");
         assert!(
             last.contains("wait_for=<Future pending>"),
@@ -209,16 +214,17 @@ fn while_woken(make: impl Fn() -> (Box<dyn Fn() -> Held>, Box<dyn Fn()>)) {
         asyncio::run(async {
             let (wait, wake) = make();
             let waits = line((0..10).map(|_| wait()));
-            let others = waits.clone();
+            let (others, newcomers) = (waits.clone(), Rc::new(RefCell::new(Vec::new())));
+            let late = newcomers.clone();
             on_wake(move || match how {
                 0 => others.iter().for_each(|wait| drop(wait.take())),
                 1 => others[5..].iter().for_each(|wait| drop(wait.take())),
-                _ => std::mem::forget(line((0..3).map(|_| wait()))),
+                _ => *late.borrow_mut() = line((0..3).map(|_| wait())),
             });
             wake();
             wake();
             asyncio::sleep(0).await;
-            for wait in waits {
+            for wait in waits.into_iter().chain(newcomers.take()) {
                 drop(wait.take());
             }
             wake();

@@ -1,5 +1,8 @@
 //! CPython's tests of servers, told anew.
 
+#[path = "common/loopback.rs"]
+mod loopback;
+
 use std::future::Future as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,13 +13,8 @@ use asyncio::{
     AnyTask, Event, Future, Server, StreamReader, StreamWriter, Task, catch_cancelled, create_task,
     get_running_loop, open_connection, run, sleep, start_server, to_thread,
 };
+use loopback::{HOST, port};
 use tests::panics;
-
-const HOST: &str = "127.0.0.1";
-
-fn port(server: &Server) -> u16 {
-    server.addresses()[0].port()
-}
 
 /// Answers one line, and cancels the task of the program.
 async fn answer_and_cancel(

@@ -1,39 +1,20 @@
 //! CPython's tests of streams, told anew, over sockets where those have mocks.
 
+#[path = "common/loopback.rs"]
+mod loopback;
+
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use asyncio::{
-    Future, IncompleteReadError, ReadError, Server, StreamReader, StreamWriter, catch_cancelled,
-    create_task, gather, get_running_loop, open_connection, run, sleep, start_server,
+    IncompleteReadError, ReadError, StreamReader, StreamWriter, catch_cancelled, create_task,
+    gather, get_running_loop, open_connection, run, sleep, start_server,
 };
+use loopback::{HOST, pair, port};
 use tests::panics;
 
-const HOST: &str = "127.0.0.1";
 const LINES: &[u8] = b"line1\nline2\nline3\n";
-
-fn port(server: &Server) -> u16 {
-    server.addresses()[0].port()
-}
-
-/// A connection to ourselves: the client's ends, and the server's.
-async fn pair(limit: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
-    let accepted = Future::new();
-    let accept = accepted.clone();
-    let handler = move |reader, writer| {
-        let accept = accept.clone();
-        async move { accept.set_result((reader, writer)) }
-    };
-    let server = start_server(handler, HOST, 0).await.unwrap();
-    let client = open_connection(HOST, port(&server))
-        .limit(limit)
-        .await
-        .unwrap();
-    let served = accepted.await;
-    server.close();
-    (client, served)
-}
 
 /// A reader, its writer, and the end that feeds it.
 struct Fed {

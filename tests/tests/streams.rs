@@ -1,40 +1,19 @@
 //! Streams on loopback: what is read and written, limits, back-pressure, ends and errors.
 
+#[path = "common/loopback.rs"]
+mod loopback;
+
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use asyncio::{
-    Event, Future, IncompleteReadError, LimitOverrunError, ReadError, Server, StreamReader,
-    StreamWriter, catch_cancelled, create_task, gather, get_running_loop, open_connection, sleep,
-    start_server,
+    Event, IncompleteReadError, LimitOverrunError, ReadError, StreamReader, StreamWriter,
+    catch_cancelled, create_task, gather, get_running_loop, open_connection, sleep, start_server,
 };
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-
-const HOST: &str = "127.0.0.1";
-
-fn port(server: &Server) -> u16 {
-    server.addresses()[0].port()
-}
-
-/// A connection to ourselves: the client's ends, and the server's.
-async fn pair(limit: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
-    let accepted = Future::new();
-    let accept = accepted.clone();
-    let handler = move |reader, writer| {
-        let accept = accept.clone();
-        async move { accept.set_result((reader, writer)) }
-    };
-    let server = start_server(handler, HOST, 0).limit(limit).await.unwrap();
-    let client = open_connection(HOST, port(&server))
-        .limit(limit)
-        .await
-        .unwrap();
-    let served = accepted.await;
-    server.close();
-    (client, served)
-}
+use loopback::{HOST, pair, port};
 
 async fn echo(reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
     loop {

@@ -1,5 +1,8 @@
 //! Encrypted streams: from the first byte on, and later; what goes wrong with them.
 
+#[path = "common/loopback.rs"]
+mod loopback;
+
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -10,8 +13,8 @@ use asyncio::{
     Server, StreamReader, StreamWriter, catch_cancelled, create_task, gather, open_connection,
     sleep, start_server,
 };
+use loopback::{HOST, port};
 
-const HOST: &str = "127.0.0.1";
 const NAME: &str = "localhost";
 
 /// A certificate for `localhost`, and a client that trusts it.
@@ -31,10 +34,6 @@ fn configs() -> (ServerConfig, ClientConfig) {
     server.alpn_protocols = vec![b"echo".to_vec()];
     client.alpn_protocols = vec![b"other".to_vec(), b"echo".to_vec()];
     (server, client)
-}
-
-fn port(server: &Server) -> u16 {
-    server.addresses()[0].port()
 }
 
 /// Answers with all that it is sent, as it comes.
