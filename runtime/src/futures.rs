@@ -127,6 +127,12 @@ impl FutureCore {
         self.state() == State::Finished && self.standing.has_no_rest()
     }
 
+    /// Whether it is done, with a value that is no failure or was seen: it holds nothing.
+    #[inline]
+    pub(crate) fn is_plain_end(&self) -> bool {
+        self.standing.is_plain_end()
+    }
+
     /// Why it has no value; whoever asks has seen it.
     #[inline]
     pub(crate) fn failure(&self) -> Option<Exception> {

@@ -116,12 +116,22 @@ impl Packed {
 
     #[inline]
     fn open(self) -> Ready {
+        // Nearly all are tasks: a branch that is foreseen.
+        if self.0.addr() & TAG == TASK {
+            let task = ManuallyDrop::new(self);
+            // SAFETY: it is what `new` made of a task's handle, and is taken out once.
+            return unsafe { Ready::Task(TaskRef::from_pointer(NonNull::new_unchecked(task.0))) };
+        }
+        self.open_other()
+    }
+
+    #[inline(never)]
+    fn open_other(self) -> Ready {
         let this = ManuallyDrop::new(self);
         let pointer = this.0.map_addr(|it| it & !TAG);
         // SAFETY: it is what `new` made of an entry, and is taken out once.
         unsafe {
             match this.0.addr() & TAG {
-                TASK => Ready::Task(TaskRef::from_pointer(NonNull::new_unchecked(pointer))),
                 TIMER => Ready::Timer(Due::of(this.0.addr() >> 2)),
                 HANDLE => Ready::Handle(Rc::from_raw(pointer.cast::<HandleState>())),
                 _ => Self::unbox(NonNull::new_unchecked(pointer)),

@@ -178,6 +178,12 @@ impl Standing {
         }
     }
 
+    /// Finished, with nothing else to be known.
+    #[inline]
+    pub(super) fn is_plain_end(&self) -> bool {
+        self.0.get().addr() == FINISHED
+    }
+
     /// Whether nothing waits for it, and it has not failed.
     #[inline]
     pub(super) fn has_no_rest(&self) -> bool {

@@ -242,6 +242,14 @@ impl TaskCore {
         &self.extra.errors
     }
 
+    /// Whether it holds nothing that would have to be dropped.
+    #[inline]
+    pub(super) fn has_nothing(&self) -> bool {
+        // SAFETY: what is there is not changed while it is looked at.
+        let has_values = unsafe { &*self.own_values.as_ptr() }.is_some();
+        !has_values && self.extra.peek().is_none() && self.cancellation.is_nothing()
+    }
+
     /// Drops all that it holds.
     ///
     /// # Safety

@@ -374,6 +374,7 @@ impl TaskRef {
     /// # Safety
     ///
     /// This is the task's home, and there is a handle to it.
+    #[inline]
     unsafe fn more(header: NonNull<Header>) -> Self {
         // SAFETY: as the caller promises.
         let handles = unsafe { &header.as_ref().handles };
@@ -543,21 +544,42 @@ impl TaskRef {
             && std::ptr::eq(waker.vtable(), &WAKER)
     }
 
-    /// The last handle goes: drops what is to be dropped at home.
-    #[cold]
+    /// The last handle goes. Mostly there is nothing left to be dropped.
     fn end(&self) {
+        let has_nothing = self.flags().has(flags::VALUE)
+            && !self.header().vtable.value_needs_drop
+            && self.future().is_plain_end()
+            && self.core().has_nothing();
+        if has_nothing {
+            self.flags().set(flags::GONE);
+            self.merge();
+        } else {
+            self.end_any();
+        }
+    }
+
+    /// The last handle is about to go, and what was to be dropped at home is: frees the allocation or
+    /// leaves that to others.
+    #[inline]
+    fn merge(&self) {
+        // SAFETY: the handle stands for a reference until it is merged.
+        unsafe {
+            let header = self.header.as_ref();
+            header.flags().set(flags::MERGED);
+            if header.travelling.merge(header.wakers().get().into()) {
+                free(self.header);
+            }
+        }
+    }
+
+    /// The last handle goes: drops what is to be dropped at home.
+    #[inline(never)]
+    fn end_any(&self) {
         /// Frees the allocation or leaves that to others, also when a destructor panics.
-        struct Merge(NonNull<Header>);
-        impl Drop for Merge {
+        struct Merge<'a>(&'a TaskRef);
+        impl Drop for Merge<'_> {
             fn drop(&mut self) {
-                // SAFETY: the last handle is about to go, and stands for a reference until it is merged.
-                unsafe {
-                    let header = self.0.as_ref();
-                    header.flags().set(flags::MERGED);
-                    if header.travelling.merge(header.wakers().get().into()) {
-                        free(self.0);
-                    }
-                }
+                self.0.merge();
             }
         }
         /// Drops what waits for the task and how it failed, at last and in any case.
@@ -590,7 +612,7 @@ impl TaskRef {
             }
         }
         self.flags().set(flags::GONE);
-        let _merge = Merge(self.header);
+        let _merge = Merge(self);
         let _future = EmptyFuture(self.future());
         let _core = EmptyCore(self.core());
         let _body = EmptyBody(self);

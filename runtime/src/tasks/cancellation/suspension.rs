@@ -101,6 +101,12 @@ impl Suspension {
         }
     }
 
+    /// Whether there is nothing to be known, and nothing to be dropped.
+    #[inline]
+    pub(in crate::tasks) fn is_nothing(&self) -> bool {
+        self.0.get().is_null()
+    }
+
     /// Whether nothing is to be raised or is on its way up.
     #[inline]
     pub(in crate::tasks) fn is_calm(&self) -> bool {
