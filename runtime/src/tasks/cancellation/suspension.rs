@@ -279,3 +279,56 @@ impl Drop for Suspension {
         unsafe { self.empty() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Task, create_task, sleep};
+
+    #[test]
+    fn a_place_is_all_that_there_is_until_there_is_more() {
+        let here = Location::caller();
+        let suspension = Suspension::new();
+        assert_eq!(size_of_val(&suspension), size_of::<usize>());
+        assert!(suspension.is_nothing() && suspension.waits() == Waits::Unknown);
+        suspension.turn_at(here);
+        assert!(suspension.peek().is_none() && !suspension.is_nothing());
+        assert_eq!(suspension.location(), Some(here));
+        // What is known goes on being known.
+        let _ = suspension.deref();
+        assert!(suspension.peek().is_some());
+        assert_eq!(suspension.location(), Some(here));
+        assert!(suspension.begin_step());
+        assert_eq!(suspension.location(), None);
+        suspension.turn_at(here);
+        assert_eq!(suspension.location(), Some(here));
+    }
+
+    #[test]
+    fn a_leaf_that_is_alone_is_known_by_its_number_in_either_place() {
+        for (tag, waits) in [(LEAF, Waits::Inside), (OUTSIDE, Waits::Outside)] {
+            let suspension = Suspension::new();
+            suspension.set(tag, None);
+            assert_eq!(suspension.waits(), waits);
+            suspension.forget(FIRST.saturating_add(1));
+            assert_eq!(suspension.waits(), waits);
+            let _ = suspension.deref();
+            assert_eq!(suspension.waits(), waits);
+            suspension.forget(FIRST);
+            assert_eq!(suspension.waits(), Waits::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_task_that_sleeps_needs_no_block_and_one_that_is_cancelled_does() {
+        crate::run(async {
+            let task: Task<()> = create_task(sleep(3600));
+            sleep(0).await;
+            let suspension = || task.any().0.core().cancellation.peek().is_some();
+            assert!(!suspension());
+            task.cancel();
+            assert!(suspension());
+            assert!(crate::catch_cancelled(task.clone()).await.is_err());
+        });
+    }
+}
