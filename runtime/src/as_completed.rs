@@ -1,7 +1,6 @@
 //! `as_completed`: tasks in the order in which they end.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::ready;
 use std::panic::Location;
@@ -14,12 +13,12 @@ use futures_core::Stream;
 use crate::awaitables::Awaitables;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::TimerHandle;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::{Callback, Notified};
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
 use crate::tasks::cancellation::{self, Catch, Onward};
-use crate::tasks::{Task, TaskRef};
+use crate::tasks::{Task, TaskRef, distinct};
 
 /// Runs awaitables concurrently, each as a task, and gives them as they end.
 ///
@@ -47,7 +46,7 @@ use crate::tasks::{Task, TaskRef};
 #[track_caller]
 pub fn as_completed<I: Awaitables>(awaitables: I) -> AsCompleted<I::Output> {
     AsCompleted {
-        arrivals: Arrivals::new(awaitables.into_tasks().into_iter()),
+        arrivals: Arrivals::new(awaitables.into_tasks()),
     }
 }
 
@@ -122,26 +121,50 @@ impl<T> fmt::Debug for NextCompleted<T> {
 
 /// The tasks that end, in order; none stands for the end of time.
 struct Arrivals<T> {
-    ended: Queue<Option<Task<T>>>,
-    todo: Rc<RefCell<Todo<T>>>,
+    todo: Rc<Todo<T>>,
     /// How many were not asked for yet.
     left: usize,
     /// What the stream waits for.
     next: Option<NextCompleted<Option<Task<T>>>>,
 }
 
+/// A task, and what it has of ours.
+type Running<T> = (Task<T>, CallbackId);
+
+/// What the tasks tell that they have ended, each by its number.
 struct Todo<T> {
-    tasks: BTreeMap<usize, (Task<T>, CallbackId)>,
-    timer: Option<TimerHandle>,
+    ended: Queue<Option<Task<T>>>,
+    /// Each until it has ended, or the time is over.
+    tasks: RefCell<Vec<Option<Running<T>>>>,
+    /// How many of them there are.
+    left: Cell<usize>,
+    timer: RefCell<Option<TimerHandle>>,
 }
 
-impl<T: 'static> Cancel for RefCell<Todo<T>> {
+impl<T: 'static> Notified for Todo<T> {
+    fn notified(&self, number: u32) {
+        let ended = match self.tasks.borrow_mut().get_mut(number as usize) {
+            Some(task) => task.take(),
+            None => None,
+        };
+        let Some((task, _)) = ended else { return };
+        let _ = self.ended.put_nowait(Some(task));
+        self.left.set(self.left.get() - 1);
+        if self.left.get() == 0 {
+            if let Some(timer) = self.timer.take() {
+                timer.cancel();
+            }
+        }
+    }
+}
+
+impl<T: 'static> Cancel for Todo<T> {
     fn cancel_onward(&self, _: &CancelledError, _: &mut Onward) -> bool {
         false
     }
 
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
-        for (task, _) in self.borrow().tasks.values() {
+        for (task, _) in self.tasks.borrow().iter().flatten() {
             name(&task.erased());
         }
     }
@@ -152,37 +175,22 @@ impl<T: 'static> Cancel for RefCell<Todo<T>> {
 }
 
 impl<T: 'static> Arrivals<T> {
-    fn new(tasks: impl Iterator<Item = Task<T>>) -> Self {
-        let ended = Queue::new();
-        let todo = Rc::new(RefCell::new(Todo {
-            tasks: BTreeMap::new(),
-            timer: None,
-        }));
-        let mut known = std::collections::HashSet::new();
-        let tasks: Vec<_> = tasks.filter(|task| known.insert(task.any())).collect();
-        for (index, task) in tasks.iter().enumerate() {
-            let on_done = {
-                let (ended, todo) = (ended.clone(), todo.clone());
-                move || {
-                    let mut todo = todo.borrow_mut();
-                    let Some((task, _)) = todo.tasks.remove(&index) else {
-                        return;
-                    };
-                    let _ = ended.put_nowait(Some(task));
-                    if todo.tasks.is_empty() {
-                        if let Some(timer) = todo.timer.take() {
-                            timer.cancel();
-                        }
-                    }
-                }
-            };
-            let id = task.core().add_callback(Callback::Call(Box::new(on_done)));
-            todo.borrow_mut().tasks.insert(index, (task.clone(), id));
+    fn new(tasks: Vec<Task<T>>) -> Self {
+        let tasks = distinct(tasks, Task::erased);
+        let todo = Rc::new(Todo {
+            ended: Queue::new(),
+            tasks: RefCell::new(Vec::with_capacity(tasks.len())),
+            left: Cell::new(tasks.len()),
+            timer: RefCell::default(),
+        });
+        for (task, number) in tasks.into_iter().zip(0..) {
+            let notify = Callback::Notify(todo.clone(), number);
+            let id = task.core().add_callback(notify);
+            todo.tasks.borrow_mut().push(Some((task, id)));
         }
         Self {
-            ended,
+            left: todo.left.get(),
             todo,
-            left: tasks.len(),
             next: None,
         }
     }
@@ -191,15 +199,14 @@ impl<T: 'static> Arrivals<T> {
         if self.left == 0 {
             return;
         }
-        let (ended, todo) = (self.ended.clone(), self.todo.clone());
+        let todo = self.todo.clone();
         let timer = crate::get_event_loop().call_later(seconds, move || {
-            let tasks = std::mem::take(&mut todo.borrow_mut().tasks);
-            for (task, id) in tasks.into_values() {
+            for (task, id) in todo.tasks.take().into_iter().flatten() {
                 task.core().remove_callback(id);
-                let _ = ended.put_nowait(None);
+                let _ = todo.ended.put_nowait(None);
             }
         });
-        self.todo.borrow_mut().timer = Some(timer);
+        *self.todo.timer.borrow_mut() = Some(timer);
     }
 
     /// The next to end, and what is made of it.
@@ -211,7 +218,7 @@ impl<T: 'static> Arrivals<T> {
         F: Future + 'static,
     {
         self.left = self.left.checked_sub(1)?;
-        let ended = self.ended.clone();
+        let ended = self.todo.ended.clone();
         Some(NextCompleted::new(self.todo.clone(), async move {
             let task = ended.get().await.ok().flatten();
             then(task).await

@@ -14,7 +14,7 @@ use crate::event_loop::{Address, context};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::tasks::cancellation::{self, Onward};
-use crate::tasks::{AnyTask, Suspended, Task, TaskRef};
+use crate::tasks::{AnyTask, Suspended, Task, TaskRef, distinct};
 use crate::waiters::Waiter;
 
 /// When a [`wait`] for tasks `W` is to end, unless they are all done before: see
@@ -138,13 +138,7 @@ where
     I: IntoIterator,
     I::Item: Waitable,
 {
-    let mut distinct: Vec<I::Item> = Vec::new();
-    let mut known = std::collections::HashSet::new();
-    for task in tasks {
-        if known.insert(task.untyped()) {
-            distinct.push(task);
-        }
-    }
+    let distinct = distinct(tasks.into_iter().collect(), |task| task.untyped().0);
     assert!(!distinct.is_empty(), "Set of Tasks/Futures is empty.");
     Wait {
         tasks: distinct,

@@ -36,6 +36,8 @@ pub(super) const WAITS_UNKNOWN: Bits = 1 << 12;
 pub(super) const HAS_CONTEXT: Bits = 1 << 13;
 /// It is known which of its values are exceptions.
 pub(super) const HAS_ERRORS: Bits = 1 << 14;
+/// It stands in a row of tasks, which is being looked through for those that stand there twice.
+pub(super) const IN_ROW: Bits = 1 << 15;
 
 pub(super) struct Flags(Cell<Bits>);
 

@@ -6,6 +6,7 @@
 //! - [`flags`]: what a task knows of itself in one bit each;
 //! - [`count`]: those references that travel;
 //! - [`wake`]: who is to be woken, at home;
+//! - [`distinct`]: rows of tasks in which each is to stand once;
 //! - [`owned`]: the list of those that a loop owns;
 //! - [`lazy`]: what a task has only once it needs it;
 //! - [`eager`]: tasks that begin at once;
@@ -25,6 +26,7 @@ pub(crate) mod cancellation;
 pub(crate) mod chain;
 mod core;
 mod count;
+mod distinct;
 mod eager;
 pub(crate) mod errors;
 mod flags;
@@ -57,6 +59,7 @@ pub use self::call_graph::{
 pub(crate) use self::called::{Called, called};
 pub(crate) use self::cancellation::Suspended;
 pub(crate) use self::core::{Body, Main, TaskCore, Waits};
+pub(crate) use self::distinct::distinct;
 pub use self::eager::{create_eager_task, eager_task_factory};
 pub(crate) use self::header::{TaskKey, TaskRef};
 use self::lazy::Lazy;
