@@ -299,9 +299,12 @@ impl<F: Future> Future for AsyncRunning<'_, F> {
                 self.0.thread.store(0, Relaxed);
             }
         }
-        let current = self.current;
-        // SAFETY: `body` is pinned with the future.
-        let body = unsafe { self.map_unchecked_mut(|this| &mut this.body) };
+        // As in `Running::poll`: no shared reference to all of it.
+        // SAFETY: `body` is pinned with the future, and the other is not.
+        let AsyncRunning { current, body } = unsafe { self.get_unchecked_mut() };
+        let current = *current;
+        // SAFETY: as above.
+        let body = unsafe { Pin::new_unchecked(body) };
         current.thread.store(this_thread(), Relaxed);
         let _leave = Leave(current);
         body.poll(cx)

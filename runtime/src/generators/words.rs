@@ -557,9 +557,12 @@ impl<Y, S, F: Future> Future for Running<'_, Y, S, F> {
                 self.0.slot.store(ptr::null_mut(), Relaxed);
             }
         }
-        let current = self.current;
-        // SAFETY: `body` is pinned with the future.
-        let body = unsafe { self.map_unchecked_mut(|this| &mut this.body) };
+        // Field by field: a shared reference to all of it would be one to what the body borrows of itself.
+        // SAFETY: `body` is pinned with the future, and the other is not.
+        let Running { current, body } = unsafe { self.get_unchecked_mut() };
+        let current = *current;
+        // SAFETY: as above.
+        let body = unsafe { Pin::new_unchecked(body) };
         current.thread.store(this_thread(), Relaxed);
         // By the contract of `run`, the context leads to a slot of these types.
         current
