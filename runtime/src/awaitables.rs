@@ -3,7 +3,7 @@
 
 use crate::tasks::{Task, ensure_future};
 
-/// Several awaitables of one type: what [`gather`](crate::gather), [`try_gather`](crate::try_gather)
+/// Several awaitables of one type: what [`gather`](fn@crate::gather), [`try_gather`](fn@crate::try_gather)
 /// and [`as_completed`](crate::as_completed) take.
 ///
 /// Whatever can be iterated over and gives what can be awaited is this; nothing else can be.

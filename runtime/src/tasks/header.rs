@@ -145,7 +145,7 @@ impl<F: Future, N> Functions<F, N> {
 
     /// # Safety
     ///
-    /// For this and all that follow: the header is of an [`Allocation`] of this type, and this is its
+    /// For this and all that follow: the header is of an allocation of this type, and this is its
     /// home, with a handle.
     #[inline]
     unsafe fn coroutine(task: NonNull<Header>) -> *mut F {
