@@ -87,6 +87,7 @@ impl Entered {
     }
 
     /// A coroutine is polled, which is awaited there.
+    #[cfg(debug_assertions)]
     #[inline]
     pub(crate) fn coroutine<F>(at: Called, about: &'static About) -> Option<Self> {
         Self::new(Some(at), Some((about, std::any::type_name::<F>())))
