@@ -1,7 +1,7 @@
 //! The words that stand before a block: `#[async_for]` and `#[async_with]`.
 
 use super::shapes::{body_after, closure_body, commas, is_assignment};
-use super::tokens::{Output, is_ident, is_punct, ours};
+use super::tokens::{Output, is_ident, is_punct, kept, ours};
 use super::{Inside, Language, Place, Rewriter, label};
 use crate::diagnostic::Mistake;
 use crate::item;
@@ -116,7 +116,8 @@ impl Rewriter<'_> {
         let pattern = &rest[pattern_start..of];
         let operand = &rest[of + 1..body];
         let operand_span = rest[of + 1].span();
-        let operand = (self.tokens(operand, place)).unwrap_or_else(|| operand.to_vec());
+        let operand = (self.tokens(operand, place))
+            .unwrap_or_else(|| (0..operand.len()).map(|at| kept(operand, at)).collect());
         let TokenTree::Group(group) = &rest[body] else {
             return Err(misplaced());
         };
@@ -414,7 +415,7 @@ impl Escapes<'_> {
                 }
                 _ => {}
             }
-            out.push(tree.clone());
+            out.push(kept(trees, at));
             at += 1;
         }
         labels.truncate(depth);

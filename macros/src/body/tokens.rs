@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use crate::token::{Delimiter, Group, Spacing, Span, TokenTree};
-use crate::write::Tokens;
-use crate::write::is_named;
+use crate::write::{Tokens, group, inside, is_named};
 
 /// Tokens on their way out. What stays as it is is only counted: most groups turn out to have nothing to rewrite in them, and to copy a
 /// token is to ask the compiler for it.
@@ -92,12 +91,53 @@ impl<'a> Output<'a> {
         self.changed.then(|| {
             pieces
                 .map(|piece| match piece {
-                    Piece::Kept(at) => trees[at].clone(),
+                    Piece::Kept(at) => kept(trees, at),
                     Piece::New(tree) => tree,
                 })
                 .collect()
         })
     }
+}
+
+/// The token at `at`, where what is around it is put together again. There the invisible groups of a `$e:expr` mean nothing to the
+/// compiler, so one that stands beside an operator gets parentheses.
+pub(super) fn kept(trees: &[TokenTree], at: usize) -> TokenTree {
+    let tree = trees[at].clone();
+    let TokenTree::Group(written) = &tree else {
+        return tree;
+    };
+    if written.delimiter() != Delimiter::None || !is_operand(trees, at) {
+        return tree;
+    }
+    let inner = inside(written);
+    match visible(&inner) {
+        Delimiter::Parenthesis if inner.len() > 1 => {
+            group(Delimiter::Parenthesis, inner, written.span()).into()
+        }
+        _ => tree,
+    }
+}
+
+/// Whether an operator that no type or pattern has stands before `at`, or after it.
+fn is_operand(trees: &[TokenTree], at: usize) -> bool {
+    const EITHER: [char; 6] = ['*', '/', '%', '+', '-', '^'];
+    let two = |at: usize, first: char, second: char| {
+        trees.get(at).is_some_and(|tree| is_joint(tree, first))
+            && is_punct(trees.get(at + 1), &[second])
+    };
+    let compares = |at: usize| {
+        two(at, '=', '=') || two(at, '!', '=') || two(at, '&', '&') || two(at, '|', '|')
+    };
+    let before = |n: usize| at.checked_sub(n);
+    let follows = before(1).is_some_and(|before| {
+        is_punct(trees.get(before), &EITHER) || is_punct(trees.get(before), &['!'])
+    }) || before(2).is_some_and(compares);
+    let next = trees.get(at + 1);
+    follows
+        || is_punct(next, &EITHER)
+        || is_punct(next, &['.', '?'])
+        || is_ident(next, "as")
+        || compares(at + 1)
 }
 
 /// Our own hygiene at the user's place.

@@ -369,6 +369,31 @@ fn identity(x: u32) -> u32 {
 
 with_expression!(precedence, 1 + 2, u32);
 
+/// Where what is around an expression is put together again.
+macro_rules! beside_words {
+    ($name:ident, $e:expr, $t:ty, $p:pat) => {
+        #[asyncio::coroutine]
+        fn $name() -> Generator<$t> {
+            let x: $t = $e * 2;
+            let $p = Some(-$e);
+            let y = $e as i64;
+            if $e == 3 && true {
+                yield_!(x);
+            }
+            yield_!(2 * $e + $e.pow(2));
+            yield_!(if $e * 2 == 6 {
+                yield_!($e);
+                $e % 2
+            } else {
+                0
+            });
+            yield_!(i32::try_from(y).unwrap_or_default() + -$e);
+        }
+    };
+}
+
+beside_words!(precedence_beside_words, 1i32 + 2, i32, (Some(_) | None));
+
 macro_rules! with_word_in_expression {
     ($name:ident, $e:expr) => {
         #[asyncio::coroutine]
@@ -396,6 +421,8 @@ fn functions_that_macros_write() {
     assert_eq!(block_on(from_macro(3)), 7);
     assert_eq!(block_on(also_from_macro("abc")), 3);
     assert_eq!(precedence().collect::<Vec<_>>(), [6, 6, 6]);
+    let all: Vec<_> = precedence_beside_words().collect();
+    assert_eq!(all, [6, 15, 3, 1, 0]);
     assert_eq!(block_on(word_in_fragment()), 50);
     assert_eq!(block_on(whole_item(2)), 4);
 }
