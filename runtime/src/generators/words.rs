@@ -519,6 +519,20 @@ impl<Y, S> Current<Y, S> {
     }
 }
 
+impl<Y, S> Current<Y, S> {
+    /// What was sent, for a delegation that is to go on; nothing when its generator was not resumed yet.
+    fn take_sent(&self, cx: &Context<'_>, begun: bool) -> Option<Option<S>> {
+        let sent = self.with_slot(cx, |slot| match slot.yielded {
+            Some(_) => None,
+            None => Some(slot.sent.take()),
+        });
+        if sent.is_none() && !begun {
+            yielded_twice();
+        }
+        sent
+    }
+}
+
 impl<Y, S> Default for Current<Y, S> {
     fn default() -> Self {
         Self::new()
@@ -637,7 +651,10 @@ impl<I: Iterator<Item = Y>, Y, S, K: Receives<S>> Future for CheckedEach<'_, I, 
         let this = self.get_mut();
         // The iterator is foreign code: it runs before the slot is looked up, which is borrowed only to leave the item in it.
         let current = this.words.current;
-        let mut own = Slot::new(current.with_slot(cx, |slot| slot.sent.take()));
+        let Some(sent) = current.take_sent(cx, this.each.begun) else {
+            return Poll::Pending;
+        };
+        let mut own = Slot::new(sent);
         let step = this.each.step(&mut own);
         current.with_slot(cx, |slot| slot.yielded = own.yielded);
         step
@@ -662,11 +679,11 @@ impl<Y, S, R, B: Body<Y, S, R>, K> Future for CheckedDelegation<'_, Y, S, R, B, 
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
         let this = self.get_mut();
-        let mut sent = None;
-        if std::mem::replace(&mut this.begun, true) {
-            sent = this.words.current.with_slot(cx, |slot| slot.sent.take());
-        }
-        match this.inner.frame().resume(sent) {
+        let begun = std::mem::replace(&mut this.begun, true);
+        let Some(sent) = this.words.current.take_sent(cx, begun) else {
+            return Poll::Pending;
+        };
+        match this.inner.frame().resume(sent.filter(|_| begun)) {
             Resumed::Yielded(value) => {
                 this.words
                     .current

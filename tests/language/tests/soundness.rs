@@ -214,9 +214,52 @@ fn polled_once_at_the_end() -> Generator<Box<u32>> {
     assert!(polled_once!(stolen));
 }
 
+#[asyncio::coroutine]
+fn delegates_beside_its_own() -> Generator<Box<u32>> {
+    let mut stolen = without_await!(yield_!(Box::new(1)));
+    assert!(polled_once!(stolen));
+    let mut each = without_await!(yield_from!([Box::new(2), Box::new(3)]));
+    assert!(polled_once!(each));
+}
+
+#[asyncio::coroutine]
+fn two() -> Generator<Box<u32>> {
+    yield_!(Box::new(1));
+    yield_!(Box::new(2));
+}
+
+#[asyncio::coroutine]
+fn delegates_twice_at_once() -> Generator<Box<u32>> {
+    let mut first = without_await!(yield_from!(two()));
+    assert!(polled_once!(first));
+    let mut second = without_await!(yield_from!(two()));
+    assert!(polled_once!(second));
+}
+
+/// Once more before it is resumed: it goes on only then.
+#[asyncio::coroutine]
+fn delegates_and_is_polled_again() -> Generator<Box<u32>> {
+    let mut each = without_await!(yield_from!([Box::new(1), Box::new(2)]));
+    smuggled_await!(poll_fn(|cx| {
+        let polled = Pin::new(&mut each).poll(cx);
+        if polled.is_pending() {
+            assert!(Pin::new(&mut each).poll(cx).is_pending());
+        }
+        polled
+    }));
+}
+
+#[test]
+fn an_item_of_a_delegation_is_not_lost() {
+    let all: Vec<_> = delegates_and_is_polled_again().collect();
+    assert_eq!(all, [Box::new(1), Box::new(2)]);
+}
+
 #[test]
 fn a_value_that_was_left_is_not_lost_silently() {
     for mut g in [
+        delegates_beside_its_own().boxed(),
+        delegates_twice_at_once().boxed(),
         polled_once_then_its_own().boxed(),
         polled_once_at_the_end().boxed(),
     ] {
