@@ -194,3 +194,39 @@ fn what_was_handed_to_a_wait_that_moved_and_is_dropped_goes_on() {
         assert_eq!(next_got.await, 7);
     });
 }
+
+/// What a getter waits in is written anew for each wait, and holds nothing when it is over.
+#[test]
+fn a_getter_whose_item_is_taken_waits_again_and_leaves_the_line_when_it_is_cancelled() {
+    run(async {
+        let queue = Queue::new();
+        let getter = create_task({
+            let queue = queue.clone();
+            async move { queue.get().await }
+        });
+        sleep(0).await;
+        for item in 0..3 {
+            queue.put_nowait(item).expect("there is room");
+            assert_eq!(
+                queue.get_nowait(),
+                Ok(item),
+                "it is taken away from who was woken"
+            );
+            sleep(0).await;
+            assert!(!getter.done());
+        }
+        assert!(format!("{queue:?}").contains("_getters[1]"));
+        // Woken and cancelled: the item stays for others.
+        queue.put_nowait(3).expect("there is room");
+        getter.cancel();
+        assert!(catch_cancelled(getter).await.is_err());
+        assert_eq!(queue.get_nowait(), Ok(3));
+        assert!(!format!("{queue:?}").contains("_getters"));
+        // A future that waits and is dropped where it stands.
+        let mut waiting = Box::pin(queue.get());
+        poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await;
+        assert!(format!("{queue:?}").contains("_getters[1]"));
+        drop(waiting);
+        assert!(!format!("{queue:?}").contains("_getters"));
+    });
+}
