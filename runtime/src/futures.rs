@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::event_loop::ready::{Binding, Callback, Ready};
+use crate::event_loop::ready::{Binding, Callback, Notified, Ready};
 use crate::event_loop::{
     Address, EventLoop, ExceptionContext, LoopState, context, default_exception_handler,
     get_event_loop,
@@ -25,7 +25,7 @@ use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskKey, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
 
-pub(crate) use self::standing::{CallbackId, State};
+pub(crate) use self::standing::{CallbackId, Notice, State};
 use self::standing::{Rest, Standing};
 
 pub(crate) const NOT_SET: &str = "Result is not set.";
@@ -192,6 +192,12 @@ impl FutureCore {
         if matches!(failure, Some(Exception::Panic(_))) {
             self.standing.set_unseen();
         }
+        if let Some(notice) = self.standing.take_notice() {
+            if let Some(failure) = failure {
+                self.standing.put(Rest::Failed(failure));
+            }
+            return self.queue(Ready::Notice(notice));
+        }
         let rest = self.standing.take();
         if let Some(failure) = failure {
             self.standing.put(Rest::Failed(failure));
@@ -223,9 +229,13 @@ impl FutureCore {
             Callback::Bind(bound) => bound.bind().map(Ready::Call),
             Callback::Notify(waiting, number) => Some(Ready::Notify(waiting, number)),
         };
-        let Some(callback) = callback else {
-            return;
-        };
+        if let Some(callback) = callback {
+            self.queue(callback);
+        }
+    }
+
+    #[inline]
+    fn queue(&self, callback: Ready) {
         let refused = self.event_loop.with(|event_loop| {
             if event_loop.is_closed() {
                 return Some(callback);
@@ -242,6 +252,16 @@ impl FutureCore {
             return CallbackId::FIRST;
         }
         self.standing.with(|rest| rest.push(callback))
+    }
+
+    /// As [`add_callback`](Self::add_callback), for one that is told by a number and never taken back.
+    #[inline]
+    pub(crate) fn add_notice(&self, to: Rc<dyn Notified>, number: u32) {
+        if !self.is_done() && self.standing.has_no_rest() {
+            self.standing.put_notice(to, number);
+        } else {
+            self.add_callback(Callback::Notify(to, number));
+        }
     }
 
     /// Removes the done-callbacks that are functions of this type, and says how many.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::awaitables::Awaitables;
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::ready::Notified;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, Target, current_loop};
@@ -203,8 +203,7 @@ impl<O: 'static> Gather<O> {
                 done.push(index);
                 continue;
             }
-            let notify = Callback::Notify(state.clone(), number(index));
-            child.0.future().add_callback(notify);
+            child.0.future().add_notice(state.clone(), number(index));
         }
         // What is done already counts at once, as in Python: of such a gather there may be no more
         // to wait for.

@@ -170,6 +170,7 @@ impl LoopState {
                 return;
             }
             Ready::Notify(waiting, number) => return waiting.notified(number),
+            Ready::Notice(notice) => return notice.tell(),
             Ready::Call(callback) => Some(callback),
             Ready::Handle(handle) => handle.take(),
             Ready::Timer(timer) => {

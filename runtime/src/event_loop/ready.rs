@@ -14,6 +14,7 @@ use super::LoopState;
 use super::blocks;
 use super::queue::Queue;
 use super::timers::{Due, TimerKey};
+use crate::futures::Notice;
 use crate::tasks::{TaskRef, Wake};
 
 /// What a timer or a finished future calls.
@@ -74,16 +75,19 @@ pub(crate) enum Ready {
     Call(Box<dyn FnOnce()>),
     Timer(Due),
     Notify(Rc<dyn Notified>, u32),
+    /// The same, as a future had it.
+    Notice(Notice),
 }
 
-/// An entry as the queue keeps it, in one word: a pointer, and in its two lowest bits what that is.
+/// An entry as the queue keeps it, in one word: a pointer, and in its lowest bits what that is.
 struct Packed(*mut ());
 
 const TAG: usize = 3;
 /// A task's handle.
 const TASK: usize = 0;
-/// None, and above these bits the slot of a timer.
+/// None, and above these bits and one more the slot of a timer; or a [`Notice`], where that one is set.
 const TIMER: usize = 1;
+const NOTICE: usize = 4 | TIMER;
 /// A [`HandleState`], as of an [`Rc`].
 const HANDLE: usize = 2;
 /// To a [`Ready`] in a block.
@@ -97,8 +101,12 @@ impl Packed {
         match entry {
             Ready::Task(task) => Self(task.into_pointer().as_ptr()),
             Ready::Timer(due) => Self(std::ptr::without_provenance_mut(
-                (due.slot() as usize) << 2 | TIMER,
+                (due.slot() as usize) << 3 | TIMER,
             )),
+            Ready::Notice(notice) => {
+                let notice = notice.into_pointer().as_ptr();
+                Self(notice.map_addr(|it| it | NOTICE))
+            }
             Ready::Handle(handle) => {
                 let handle = Rc::into_raw(handle).cast_mut().cast::<()>();
                 Self(handle.map_addr(|it| it | HANDLE))
@@ -132,7 +140,11 @@ impl Packed {
         // SAFETY: it is what `new` made of an entry, and is taken out once.
         unsafe {
             match this.0.addr() & TAG {
-                TIMER => Ready::Timer(Due::of(this.0.addr() >> 2)),
+                TIMER if this.0.addr() & NOTICE == NOTICE => {
+                    let notice = this.0.map_addr(|it| it & !NOTICE);
+                    Ready::Notice(Notice::from_pointer(NonNull::new_unchecked(notice)))
+                }
+                TIMER => Ready::Timer(Due::of(this.0.addr() >> 3)),
                 HANDLE => Ready::Handle(Rc::from_raw(pointer.cast::<HandleState>())),
                 _ => Self::unbox(NonNull::new_unchecked(pointer)),
             }

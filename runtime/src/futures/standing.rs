@@ -5,10 +5,12 @@
 
 use std::alloc::Layout;
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use crate::event_loop::blocks;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::{Callback, Notified};
 use crate::exceptions::Exception;
 use crate::sequence::Sequence;
 use crate::tasks::{TaskRef, Wake};
@@ -235,6 +237,29 @@ impl Standing {
         }
     }
 
+    /// Puts the first that waits: one that is told of it by a number.
+    #[inline]
+    pub(super) fn put_notice(&self, to: Rc<dyn Notified>, number: u32) {
+        debug_assert!(self.has_no_rest());
+        self.put_boxed(Rest::One(Callback::Notify(to, number)));
+    }
+
+    /// What waits, if that is one that is told by a number: it is taken as it is, in its block.
+    #[inline]
+    pub(super) fn take_notice(&self) -> Option<Notice> {
+        if self.bits(BOXED) == 0 {
+            return None;
+        }
+        let block = self.pointer().cast::<Rest>();
+        // SAFETY: there is a rest in the block.
+        if !matches!(unsafe { &*block }, Rest::One(Callback::Notify(..))) {
+            return None;
+        }
+        self.set_pointer(std::ptr::null_mut(), 0);
+        NonNull::new(block).map(Notice)
+    }
+
+    #[inline]
     fn put_boxed(&self, rest: Rest) {
         let block = blocks::take_here(LAYOUT);
         // SAFETY: it was taken for this.
@@ -261,6 +286,50 @@ impl Standing {
     }
 }
 
+/// A number and who is told it, in the block that a future had them in: the ready queue takes it over.
+pub(crate) struct Notice(NonNull<Rest>);
+
+impl Notice {
+    /// The block. The three lowest bits are zero.
+    #[inline]
+    pub(crate) fn into_pointer(self) -> NonNull<()> {
+        ManuallyDrop::new(self).0.cast()
+    }
+
+    /// # Safety
+    ///
+    /// It is from [`into_pointer`](Self::into_pointer), and nobody else takes it back.
+    #[inline]
+    pub(crate) unsafe fn from_pointer(pointer: NonNull<()>) -> Self {
+        Self(pointer.cast())
+    }
+
+    /// Tells the number.
+    #[inline]
+    pub(crate) fn tell(self) {
+        if let Rest::One(Callback::Notify(to, number)) = self.open() {
+            to.notified(number);
+        }
+    }
+
+    #[inline]
+    fn open(self) -> Rest {
+        let block = ManuallyDrop::new(self).0;
+        // SAFETY: there is a rest in the block, which is this one's own.
+        unsafe {
+            let rest = block.read();
+            blocks::give_here(block.cast(), LAYOUT);
+            rest
+        }
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        drop(Self(self.0).open());
+    }
+}
+
 impl Drop for Standing {
     #[inline]
     fn drop(&mut self) {
@@ -272,8 +341,6 @@ impl Drop for Standing {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
     use crate::exceptions::CancelledError;
 
@@ -310,6 +377,38 @@ mod tests {
         standing.set_state(State::Cancelled);
         assert!(standing.with(|rest| matches!(rest, Rest::Failed(_))));
         assert!(standing.state() == State::Cancelled);
+    }
+
+    struct Told(Cell<u32>);
+
+    impl Notified for Told {
+        fn notified(&self, number: u32) {
+            self.0.set(self.0.get() + number);
+        }
+    }
+
+    #[test]
+    fn a_notice_that_waits_alone_is_taken_as_it_is_and_told_or_dropped_once() {
+        let told = Rc::new(Told(Cell::new(0)));
+        let standing = Standing::default();
+        assert!(standing.take_notice().is_none());
+        standing.put_notice(told.clone(), 3);
+        standing.set_state(State::Finished);
+        let notice = standing.take_notice().expect("it waits");
+        assert!(standing.has_no_rest() && standing.is_done());
+        let pointer = notice.into_pointer();
+        assert_eq!(pointer.as_ptr().addr() & (STATE | BOXED), 0);
+        // SAFETY: it was just taken out, and is taken back once.
+        unsafe { Notice::from_pointer(pointer) }.tell();
+        assert_eq!((told.0.get(), Rc::strong_count(&told)), (3, 1));
+        standing.put_notice(told.clone(), 4);
+        drop(standing.take_notice());
+        assert_eq!((told.0.get(), Rc::strong_count(&told)), (3, 1));
+        standing.put_notice(told.clone(), 5);
+        standing.with(|rest| rest.push(Callback::Notify(told.clone(), 6)));
+        assert!(standing.take_notice().is_none());
+        drop(standing);
+        assert_eq!((told.0.get(), Rc::strong_count(&told)), (3, 1));
     }
 
     #[test]

@@ -99,7 +99,7 @@ thread_local! {
 }
 
 impl TaskCore {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(created_at: &'static Location<'static>, is_main: bool) -> Self {
         let number = LAST_NUMBER.get() + 1;
         LAST_NUMBER.set(number);

@@ -84,7 +84,7 @@ impl EventLoop {
 }
 
 /// A new task's first step: queued, or taken now if it is eager and the loop runs.
-#[inline]
+#[inline(always)]
 pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
     if is_eager && event_loop.address().is_running() {
         if event_loop.debug.get() {

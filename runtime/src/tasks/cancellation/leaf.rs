@@ -152,17 +152,21 @@ impl Suspended {
 
     #[cold]
     fn poll_troubled(&mut self, cx: &Context<'_>) -> Option<Poll<std::convert::Infallible>> {
-        let id = self.id();
-        let error = context::with_current_task(|task| {
+        let has_other_waker = context::with_current_task(|task| {
             let cancellation = &task.core().cancellation;
-            if cancellation.is_to_raise(id) {
-                cancellation.take_to_raise()
-            } else {
-                None
+            if !cancellation.is_to_raise(self.id()) {
+                return None;
             }
+            // The mark is clear while something is dropped, and then the same one again.
+            cancellation.marks.lower();
+            self.leave_in(task);
+            cancellation.marks.raise_lowered();
+            Some(!task.is_woken_by(cx.waker()))
         })??;
-        self.leave();
-        Some(raise(cx, error))
+        if has_other_waker {
+            wake_by_ref(cx.waker());
+        }
+        Some(Poll::Pending)
     }
 
     #[inline]

@@ -175,6 +175,23 @@ impl Marks {
         self.put(Stage::InFlight, error, None);
     }
 
+    /// Clears the mark that is to be raised, but keeps what it is, for
+    /// [`raise_lowered`](Self::raise_lowered) to put it in flight.
+    pub(super) fn lower(&self) {
+        debug_assert!(self.up.get().stage() == Stage::ToRaise);
+        self.set_stage(Stage::Clear);
+    }
+
+    pub(super) fn raise_lowered(&self) {
+        debug_assert!(self.is_clear());
+        self.set_stage(Stage::InFlight);
+        self.tries.set(0);
+        if let Some(rare) = self.rare.get() {
+            rare.scope.set(None);
+            rare.held_back.set(HeldBack::default());
+        }
+    }
+
     /// Where the mark that is to be raised is to be.
     pub(super) fn aim(&self) -> Option<Aim> {
         (self.up.get().stage() == Stage::ToRaise).then(|| Aim {
