@@ -695,12 +695,14 @@ impl TaskKey {
     /// The caller has a reference.
     #[inline]
     unsafe fn more(task: NonNull<Header>) -> Self {
-        // SAFETY: as the caller promises; what is counted at home is only touched there.
+        // SAFETY: as the caller promises; what is counted at home is only touched there, and not so much as
+        // read elsewhere.
         let header = unsafe { task.as_ref() };
         let is_counted_here = header.address().is_home() && !header.flags().has(flags::MERGED);
-        match header.wakers().get().checked_add(1) {
-            Some(more) if is_counted_here => header.wakers().set(more),
-            _ => header.travelling.add(),
+        let more = is_counted_here.then(|| header.wakers().get().checked_add(1));
+        match more.flatten() {
+            Some(more) => header.wakers().set(more),
+            None => header.travelling.add(),
         }
         Self(task)
     }
@@ -866,5 +868,29 @@ mod tests {
         // The value lies where the links were.
         assert_eq!(layout_of::<std::future::Ready<()>>().size(), 96);
         assert_eq!(idle.align(), 8);
+    }
+}
+
+#[cfg(test)]
+mod shared {
+    use super::*;
+
+    /// What is counted at home is not so much as read elsewhere: Miri sees it.
+    #[test]
+    fn a_waker_may_be_cloned_at_home_and_elsewhere_at_once() {
+        let event_loop = crate::new_event_loop();
+        let task = event_loop.create_task(std::future::pending::<()>());
+        let task = task.erased();
+        event_loop.inner.remove_task(&task);
+        let waker = task.with_waker(Waker::clone);
+        let clone_and_drop = |waker: &Waker| (0..20).for_each(|_| drop(waker.clone()));
+        std::thread::scope(|scope| {
+            let lent = &waker;
+            let elsewhere = scope.spawn(move || clone_and_drop(lent));
+            clone_and_drop(&waker);
+            elsewhere.join().expect("it clones");
+        });
+        drop((task, event_loop));
+        clone_and_drop(&waker);
     }
 }
