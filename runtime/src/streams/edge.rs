@@ -20,7 +20,7 @@
 //! - The end of the input sets a bit that stays, since what comes before it may be read short.
 //! - A descriptor leaves the epoll before it is closed, and its key is not used again, so that what
 //!   was reported for one socket does not reach another one that got its number.
-//! - Wakers are called without any lock.
+//! - Wakers are called, cloned and dropped without any lock.
 
 use std::cell::{Cell, OnceCell};
 use std::io::{self, ErrorKind};
@@ -38,7 +38,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use slab::Slab;
 
 use super::bell::Bell;
-use crate::event_loop::context;
+use crate::event_loop::{context, wake};
 
 /// How many events one call takes in.
 const BATCH: usize = 256;
@@ -320,7 +320,7 @@ impl Edge {
         }
         drop(table);
         for waker in to_wake.drain(..) {
-            waker.wake();
+            wake(waker);
         }
         let _ = TO_WAKE.try_with(|kept| kept.set(to_wake));
         true
@@ -496,19 +496,29 @@ impl<T: AsFd> Watched<T> {
         if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
             self.edge.arm()?;
         }
-        let mut waiting = lock(&self.readiness.waiting);
-        let place = &mut waiting[direction as usize];
-        let old = match place {
-            Some(old) if old.will_wake(waker) => None,
-            _ => place.replace(waker.clone()),
+        let mut new = None;
+        let (mut waiting, old) = loop {
+            let mut waiting = lock(&self.readiness.waiting);
+            let place = &mut waiting[direction as usize];
+            if place.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                break (waiting, None);
+            }
+            if new.is_some() {
+                let old = std::mem::replace(place, new.take());
+                break (waiting, old);
+            }
+            // Without the lock: a waker may be anybody's.
+            drop(waiting);
+            new = Some(waker.clone());
         };
+        let place = &mut waiting[direction as usize];
         let is_ready = self.readiness.bits.load(Ordering::SeqCst) & direction.ready() != 0;
         let own = if is_ready { place.take() } else { None };
         drop(waiting);
         drop(own);
         if let Some(old) = old {
             // Somebody else's, who would wait for ever.
-            old.wake();
+            wake(old);
         }
         Ok(!is_ready)
     }
@@ -607,6 +617,33 @@ mod tests {
             |()| true,
         );
         assert!(asked.is_pending());
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_else_from_being_woken() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("as it is woken")
+            }
+        }
+        let (first, mut to_first) = pair();
+        let (second, mut to_second) = pair();
+        let count = Arc::<Count>::default();
+        let wakers = [
+            Waker::from(Arc::new(Panics)),
+            Waker::from(count.clone()),
+            Waker::from(Arc::new(Panics)),
+        ];
+        let (third, mut to_third) = pair();
+        for (watched, waker) in [&first, &second, &third].into_iter().zip(&wakers) {
+            wait_at_home(watched, waker);
+        }
+        for theirs in [&mut to_first, &mut to_second, &mut to_third] {
+            theirs.write_all(b"x").expect("written");
+        }
+        while poll_here() {}
+        assert_eq!(count.get(), 1);
     }
 
     #[test]
