@@ -132,9 +132,19 @@ impl Waiter {
         if point.is_suspended() {
             self.is_over(task, point).then_some(Poll::Ready(()))
         } else {
-            let has_begun = self.begin_calm(task, cx, point, location, begin);
+            // Outside of tasks it may have been polled, and have somebody to wake, without a point.
+            let has_begun = self.has_nobody() && self.begin_calm(task, cx, point, location, begin);
             has_begun.then_some(Poll::Pending)
         }
+    }
+
+    /// Whether there is nobody to be woken by the task's own waker.
+    #[inline]
+    fn has_nobody(&self) -> bool {
+        let task = self.task.take();
+        let is_none = task.is_none();
+        forget_nothing(self.task.replace(task));
+        is_none
     }
 
     #[inline]
@@ -199,6 +209,11 @@ impl Waiter {
             "no running event loop: locks, queues and what waits for tasks need one"
         );
         self.set_wake(cx);
+        if self.is_done() {
+            // The waker's clone has ended it, when there was nobody to be woken.
+            drop((self.task.take(), self.other.take()));
+            return self.poll_any(cx, point, location, begin);
+        }
         point.suspend(cx, location, || Some(begin()));
         Poll::Pending
     }
@@ -359,13 +374,15 @@ impl Place {
     fn poll_any(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
         let this = self.project();
         let node = this.node.into_ref().get_ref();
+        // Before the waker is cloned, which may be anybody's: who is in line is not passed over.
+        if node.ticket.get() == 0 && !node.waiter.is_done() {
+            waiters.push(node);
+        }
         // SAFETY: as in `begin`.
         let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
         let polled = node.waiter.poll_any(cx, this.point, Some(called), target);
         if polled.is_ready() {
             waiters.leave(node);
-        } else if node.ticket.get() == 0 && !node.waiter.is_done() {
-            waiters.push(node);
         }
         polled.is_ready()
     }
@@ -374,9 +391,14 @@ impl Place {
     fn leave(self: Pin<&mut Self>, waiters: &Waiters) -> bool {
         let this = self.project();
         let node = this.node.into_ref().get_ref();
-        this.point.leave();
+        // First of all: what the point drops is anybody's, and may panic.
         waiters.leave(node);
-        node.waiter.was_woken()
+        let was_woken = node.waiter.was_woken();
+        match node.waiter.error.take() {
+            Some(error) => this.point.leave_unraised(error),
+            None => this.point.leave(),
+        }
+        was_woken
     }
 }
 

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use asyncio::{Event, EventLoop, Lock, Queue, Task, new_event_loop};
 use common::{Counter, OnDrop, Token, logged, text_of};
@@ -314,9 +314,7 @@ fn who_is_woken_by_a_cancellation_may_drop_what_else_the_task_waits_for() {
         let _filled = fill_memory();
         assert!(!format!("{task:?}").contains("wait_for="), "{task:?}");
         asyncio::sleep(0).await;
-        // Who was to raise it is gone.
-        assert!(task.cancel());
-        asyncio::sleep(0).await;
+        // Who was to raise it is gone: the task does.
         assert!(task.cancelled());
     });
 }
@@ -480,6 +478,104 @@ fn a_waker_may_panic_as_it_goes() {
             next.cancel();
         });
     });
+}
+
+/// The link of what goes is out of the line before anything of anybody's may panic.
+#[test]
+fn a_waker_that_panics_as_its_wait_goes_leaves_no_link() {
+    let ((), _) = logged(|| {
+        asyncio::run(async {
+            let lock = Lock::new();
+            let guard = lock.acquire().await;
+            let other = lock.clone();
+            let mut wait = Box::pin(async move { drop(other.acquire().await) });
+            let waker = Waker::from(Arc::new(Fragile));
+            let polled = wait.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            drop(waker);
+            // It is woken, and stays in line; what its task knows of it is the last to hold the waker.
+            drop(guard);
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(wait)));
+            assert_eq!(text_of(&*dropped.expect_err("the waker goes")), "dropped");
+            let _filled = fill_memory();
+            let first = lock.acquire().await;
+            let next = asyncio::create_task({
+                let lock = lock.clone();
+                async move { drop(lock.acquire().await) }
+            });
+            asyncio::sleep(0).await;
+            drop(first);
+            next.await;
+        });
+    });
+}
+
+/// A cancellation that a task was woken for is raised there, though what it waited at is gone.
+#[test]
+fn a_cancelled_wait_that_others_drop_cancels_its_task_all_the_same() {
+    asyncio::run(async {
+        for is_cancelled_first in [true, false] {
+            let wait = waiting();
+            let task = asyncio::create_task(await_held(wait.clone()));
+            asyncio::sleep(0).await;
+            if is_cancelled_first {
+                task.cancel();
+                drop(wait.take());
+            } else {
+                drop(wait.take());
+                task.cancel();
+            }
+            for _ in 0..5 {
+                asyncio::sleep(0).await;
+            }
+            assert!(task.cancelled(), "{is_cancelled_first}");
+        }
+    });
+}
+
+thread_local! {
+    static ON_CLONE: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
+    static CLONES_WOKEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A waker whose clone does what [`ON_CLONE`] says.
+fn meddling_as_it_is_cloned() -> Waker {
+    const VTABLE: &RawWakerVTable = &RawWakerVTable::new(
+        |_| {
+            let call = ON_CLONE.with(|calls| calls.borrow_mut().pop());
+            if let Some(call) = call {
+                call();
+            }
+            RawWaker::new(std::ptr::null(), VTABLE)
+        },
+        |_| CLONES_WOKEN.set(CLONES_WOKEN.get() + 1),
+        |_| CLONES_WOKEN.set(CLONES_WOKEN.get() + 1),
+        |_| (),
+    );
+    // SAFETY: its functions look at no data, and at what is each thread's own.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), VTABLE)) }
+}
+
+#[test]
+fn a_waker_may_wake_what_polls_as_it_is_cloned() {
+    for clones_before in 0..2 {
+        asyncio::run(async move {
+            let event = Event::new();
+            let wait = event.clone();
+            let mut wait = Box::pin(async move { wait.wait().await });
+            ON_CLONE.with(|calls| {
+                let mut calls = calls.borrow_mut();
+                calls.push(Box::new(move || event.set()));
+                for _ in 0..clones_before {
+                    calls.push(Box::new(|| ()));
+                }
+            });
+            let waker = meddling_as_it_is_cloned();
+            let polled = wait.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(ON_CLONE.take().is_empty());
+            assert!(polled.is_ready() || CLONES_WOKEN.take() > 0);
+        });
+    }
 }
 
 /// Everything at once that a guard of a lock can be made to do.

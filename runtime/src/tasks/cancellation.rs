@@ -224,6 +224,13 @@ impl Cancellation {
         true
     }
 
+    /// Has the task raise in its next step what was to be raised at a point that is gone.
+    fn raise_later(&self, error: CancelledError) {
+        if self.marks.is_clear() {
+            self.marks.to_raise(error, None, None);
+        }
+    }
+
     /// The innermost point beneath the frame.
     fn top_id(&self, scope: Option<Frame>) -> Option<NonZeroU64> {
         self.points.borrow().top_within(scope).map(|top| top.id)

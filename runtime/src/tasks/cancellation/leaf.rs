@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::task::{Context, Poll};
 
-use super::super::{TaskKey, TaskRef, chain};
+use super::super::{TaskKey, TaskRef, chain, wake_task};
 use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::context;
@@ -267,6 +267,19 @@ impl Suspended {
             context::with_current_task(|task| self.leave_in(task));
         } else {
             self.leave_elsewhere();
+        }
+    }
+
+    /// Deregisters what was cancelled and has not raised it, because it is dropped. If its task did not do
+    /// that itself, it is raised there all the same: as in CPython, where nobody else can have it undone.
+    #[cold]
+    pub(crate) fn leave_unraised(&mut self, error: CancelledError) {
+        let task = self.registered.as_ref().and_then(|(key, _)| key.task());
+        self.leave();
+        if let Some(task) = task.filter(|task| !task.core().is_stepping()) {
+            task.core().cancellation.raise_later(error);
+            // By who polls it the task may not have been woken.
+            wake_task(task);
         }
     }
 
