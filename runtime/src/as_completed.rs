@@ -13,7 +13,7 @@ use futures_core::Stream;
 use crate::awaitables::Awaitables;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::TimerHandle;
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::ready::Notified;
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
@@ -184,8 +184,7 @@ impl<T: 'static> Arrivals<T> {
             timer: RefCell::default(),
         });
         for (task, number) in tasks.into_iter().zip(0..) {
-            let notify = Callback::Notify(todo.clone(), number);
-            let id = task.core().add_callback(notify);
+            let id = task.core().add_notice(todo.clone(), number);
             todo.tasks.borrow_mut().push(Some((task, id)));
         }
         Self {

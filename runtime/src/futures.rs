@@ -148,6 +148,10 @@ impl FutureCore {
 
     #[inline]
     pub(crate) fn peek_failure(&self) -> Option<Exception> {
+        if let Some(place) = self.standing.cancelled_at() {
+            let error = CancelledError::raised_at(place, None);
+            return Some(Exception::CancelledError(error));
+        }
         self.standing.with(|rest| match rest {
             Rest::Failed(failure) => Some(failure.clone()),
             _ => None,
@@ -185,23 +189,15 @@ impl FutureCore {
     #[inline]
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
-        self.standing.set_state(state);
-        if failure.is_none() && self.standing.has_no_rest() {
-            return;
-        }
-        if matches!(failure, Some(Exception::Panic(_))) {
-            self.standing.set_unseen();
+        if self.standing.has_no_rest() {
+            return self.standing.end(state, failure);
         }
         if let Some(notice) = self.standing.take_notice() {
-            if let Some(failure) = failure {
-                self.standing.put(Rest::Failed(failure));
-            }
+            self.standing.end(state, failure);
             return self.queue(Ready::Notice(notice));
         }
         let rest = self.standing.take();
-        if let Some(failure) = failure {
-            self.standing.put(Rest::Failed(failure));
-        }
+        self.standing.end(state, failure);
         match rest {
             Rest::None => {}
             Rest::One(callback) => self.schedule(callback),
@@ -217,8 +213,8 @@ impl FutureCore {
     /// Pending again, before anyone has waited for it.
     pub(crate) fn reopen(&self) {
         debug_assert!(self.is_waited_for() == 0);
-        self.standing.set_state(State::Pending);
         let failure = self.standing.take();
+        self.standing.set_state(State::Pending);
         drop(failure);
     }
 
@@ -254,13 +250,14 @@ impl FutureCore {
         self.standing.with(|rest| rest.push(callback))
     }
 
-    /// As [`add_callback`](Self::add_callback), for one that is told by a number and never taken back.
+    /// As [`add_callback`](Self::add_callback), for one that is told by a number.
     #[inline]
-    pub(crate) fn add_notice(&self, to: Rc<dyn Notified>, number: u32) {
+    pub(crate) fn add_notice(&self, to: Rc<dyn Notified>, number: u32) -> CallbackId {
         if !self.is_done() && self.standing.has_no_rest() {
             self.standing.put_notice(to, number);
+            CallbackId::FIRST
         } else {
-            self.add_callback(Callback::Notify(to, number));
+            self.add_callback(Callback::Notify(to, number))
         }
     }
 

@@ -245,8 +245,8 @@ impl<W: Waitable> Begun<W> {
             state.timer.set(Some(key));
         }
         let add = |(task, number): (&W, u32)| {
-            let notify = Callback::Notify(state.clone(), number);
-            task.untyped().0.future().add_callback(notify)
+            let task = task.untyped();
+            task.0.future().add_notice(state.clone(), number)
         };
         let callbacks = state
             .tasks

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::mailbox::Mailbox;
 use super::ready::{Callback, Ready};
 use super::remote::Message;
 use super::report::{ExceptionContext, guarded};
@@ -34,10 +35,13 @@ impl LoopState {
     /// Some iterations, between two polls for input; ready when the loop is stopped.
     fn drive(self: &Rc<Self>, cx: &mut Context<'_>, main: &mut Option<&mut Main<'_>>) -> Poll<()> {
         drop(self.parked.borrow_mut().take());
-        self.tenancy.mailbox().set_unpark(Some(cx.waker().clone()));
+        let mailbox = self.tenancy.mailbox();
+        mailbox.set_unpark(Some(cx.waker().clone()));
         let mut budget = driver::Budget::default();
         loop {
-            self.receive();
+            if mailbox.has_mail() {
+                self.receive(mailbox);
+            }
             if self.ready.is_empty() {
                 driver::look();
             }
@@ -95,12 +99,8 @@ impl LoopState {
     }
 
     /// Takes in what other threads have sent.
-    #[inline]
-    fn receive(&self) {
-        let mailbox = self.tenancy.mailbox();
-        if !mailbox.has_mail() {
-            return;
-        }
+    #[cold]
+    fn receive(&self, mailbox: &Mailbox<Message>) {
         for message in mailbox.receive() {
             match message {
                 Message::Wake(task) => task.arrive(),

@@ -96,7 +96,7 @@ const BOXED: usize = 3;
 const LAYOUT: Layout = blocks::layout_for(Layout::new::<Ready>());
 
 impl Packed {
-    #[inline]
+    #[inline(always)]
     fn new(entry: Ready) -> Self {
         match entry {
             Ready::Task(task) => Self(task.into_pointer().as_ptr()),
@@ -175,7 +175,7 @@ impl Drop for Packed {
 pub(super) struct ReadyQueue(Queue<Packed>);
 
 impl ReadyQueue {
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_back(&self, entry: Ready) {
         self.0.push_back(Packed::new(entry));
     }

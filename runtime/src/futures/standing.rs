@@ -1,17 +1,18 @@
 //! How a future stands, in one word: its state, and what waits for it or why it has no value.
 //!
 //! The word is a pointer whose lowest bits are the state. Mostly nothing waits, or one task, and then the
-//! pointer is that task's handle; what is larger than a word is in a block of its own.
+//! pointer is that task's handle; of what was cancelled it is where that was asked for. What is larger than a word is in a block of its own.
 
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
 use crate::event_loop::blocks;
 use crate::event_loop::ready::{Callback, Notified};
-use crate::exceptions::Exception;
+use crate::exceptions::{CancelledError, Exception};
 use crate::sequence::Sequence;
 use crate::tasks::{TaskRef, Wake};
 
@@ -121,6 +122,10 @@ const FINISHED: usize = 2 << 1;
 const UNSEEN: usize = 3 << 1;
 const STATE: usize = UNSEEN;
 
+/// Of what was cancelled without a message the pointer is to the place of the `cancel()`, where its lowest
+/// bits are zero.
+const PLACE_HAS_ROOM: bool = align_of::<Location<'static>>() > STATE | BOXED;
+
 const LAYOUT: Layout = blocks::layout_for(Layout::new::<Rest>());
 
 impl Default for Standing {
@@ -204,7 +209,7 @@ impl Standing {
         self.0.set(pointer.map_addr(|it| it | state | boxed));
     }
 
-    /// The rest, which is none from now on.
+    /// The rest, which is none from now on. To be asked before the state is changed.
     #[inline]
     pub(super) fn take(&self) -> Rest {
         let (pointer, is_boxed) = (self.pointer(), self.bits(BOXED) != 0);
@@ -216,6 +221,12 @@ impl Standing {
                 let rest = block.cast::<Rest>().read();
                 blocks::give_here(block.cast(), LAYOUT);
                 rest
+            },
+            // SAFETY: `put_failure` made it of a place, as nothing waits for what is cancelled.
+            Some(place) if self.bits(STATE) == CANCELLED => unsafe {
+                let place: &'static Location<'static> = place.cast().as_ref();
+                let error = CancelledError::raised_at(place, None);
+                Rest::Failed(Exception::CancelledError(error))
             },
             // SAFETY: it came from `put`, and is taken out once.
             Some(task) => Rest::One(Callback::Wake(Wake::Task(unsafe {
@@ -231,10 +242,45 @@ impl Standing {
         match rest {
             Rest::None => {}
             Rest::One(Callback::Wake(Wake::Task(task))) => {
+                debug_assert!(self.bits(STATE) != CANCELLED);
                 self.set_pointer(task.into_pointer().as_ptr(), 0);
             }
+            Rest::Failed(failure) => self.put_failure(failure),
             rest => self.put_boxed(rest),
         }
+    }
+
+    /// Ends what is pending, and for which nothing waits any more.
+    #[inline(always)]
+    pub(super) fn end(&self, state: State, failure: Option<Exception>) {
+        self.set_state(state);
+        if let Some(failure) = failure {
+            if let Exception::Panic(_) = failure {
+                self.set_unseen();
+            }
+            self.put_failure(failure);
+        }
+    }
+
+    #[inline]
+    fn put_failure(&self, failure: Exception) {
+        if let Exception::CancelledError(error) = &failure {
+            if PLACE_HAS_ROOM && self.bits(STATE) == CANCELLED && error.message().is_none() {
+                let place = std::ptr::from_ref(error.location());
+                return self.set_pointer(place.cast_mut().cast(), 0);
+            }
+        }
+        self.put_boxed(Rest::Failed(failure));
+    }
+
+    /// Where the cancellation was asked for, of what was cancelled without a message.
+    #[inline]
+    pub(super) fn cancelled_at(&self) -> Option<&'static Location<'static>> {
+        if self.bits(STATE | BOXED) != CANCELLED {
+            return None;
+        }
+        // SAFETY: as in `take`, or it is null.
+        unsafe { self.pointer().cast::<Location<'static>>().as_ref() }
     }
 
     /// Puts the first that waits: one that is told of it by a number.
@@ -342,7 +388,6 @@ impl Drop for Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exceptions::CancelledError;
 
     fn call(counted: &Rc<()>) -> Callback {
         let counted = counted.clone();
@@ -409,6 +454,39 @@ mod tests {
         assert!(standing.take_notice().is_none());
         drop(standing);
         assert_eq!((told.0.get(), Rc::strong_count(&told)), (3, 1));
+    }
+
+    #[test]
+    fn what_is_cancelled_needs_no_block_unless_there_is_a_message() {
+        let failed =
+            |error: &CancelledError| Rest::Failed(Exception::CancelledError(error.clone()));
+        let known = |rest: &mut Rest| match rest {
+            Rest::Failed(Exception::CancelledError(error)) => error.clone(),
+            _ => unreachable!("it was cancelled"),
+        };
+        for (error, boxed) in [
+            (CancelledError::new(), usize::from(!PLACE_HAS_ROOM)),
+            (CancelledError::with_message("enough"), BOXED),
+        ] {
+            let standing = Standing::default();
+            assert!(standing.cancelled_at().is_none());
+            standing.set_state(State::Cancelled);
+            assert!(standing.cancelled_at().is_none());
+            standing.put(failed(&error));
+            assert_eq!(standing.bits(BOXED), boxed);
+            assert!(!standing.has_no_rest() && standing.is_done());
+            let place = standing.cancelled_at();
+            assert_eq!(place, (boxed == 0).then(|| error.location()));
+            for _ in 0..2 {
+                let known = standing.with(known);
+                assert_eq!(known.message(), error.message());
+                assert_eq!(known.location(), error.location());
+            }
+            assert!(standing.state() == State::Cancelled && !standing.is_unseen());
+            let mut rest = standing.take();
+            assert_eq!(known(&mut rest).location(), error.location());
+            assert!(standing.has_no_rest() && standing.state() == State::Cancelled);
+        }
     }
 
     #[test]

@@ -85,20 +85,20 @@ impl Suspension {
 
     #[inline(never)]
     fn make(&self) -> &Cancellation {
-        let all = Cancellation::default();
+        let block = blocks::take_here(LAYOUT).cast::<Cancellation>();
+        // SAFETY: the block is for this, and is this one's own.
+        let all = unsafe {
+            block.write(Cancellation::default());
+            block.as_ref()
+        };
         if let Some(kind) = self.only() {
             let id = all.points.borrow_mut().add_plain(kind, self.place(), None);
             debug_assert_eq!(id, FIRST);
         } else {
             all.turn.set(self.place());
         }
-        let block = blocks::take_here(LAYOUT).cast::<Cancellation>();
-        // SAFETY: the block is for this, and is this one's own.
-        unsafe {
-            block.write(all);
-            self.0.set(block.as_ptr().cast_const().cast());
-            block.as_ref()
-        }
+        self.0.set(block.as_ptr().cast_const().cast());
+        all
     }
 
     /// Whether there is nothing to be known, and nothing to be dropped.
