@@ -11,7 +11,7 @@ use super::{Task, TaskRef, check_not_self, repr};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaiting, Target};
 
-/// A task without the type of its value: what [`current_task`] and [`all_tasks`] give.
+/// A task without the type of its value: what [`current_task`](crate::current_task) and [`all_tasks`](crate::all_tasks) give.
 ///
 /// Awaiting it waits for the task to end, and raises or panics as the task did, but gives no
 /// value.
