@@ -123,7 +123,7 @@ impl FutureCore {
         self.state() == State::Finished && self.standing.has_no_rest()
     }
 
-    /// Whether it is done, with a value that is no failure or was seen: it holds nothing.
+    /// Whether it is done, with a value that is no failure or was seen, or was cancelled: it holds nothing.
     #[inline]
     pub(crate) fn is_plain_end(&self) -> bool {
         self.standing.is_plain_end()

@@ -185,10 +185,10 @@ impl Standing {
         }
     }
 
-    /// Finished, with nothing else to be known.
+    /// Done, with nothing that would have to be dropped or told.
     #[inline]
     pub(super) fn is_plain_end(&self) -> bool {
-        self.0.get().addr() == FINISHED
+        self.0.get().addr() == FINISHED || self.bits(STATE | BOXED) == CANCELLED
     }
 
     /// Whether nothing waits for it, and it has not failed.

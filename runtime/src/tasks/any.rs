@@ -48,7 +48,7 @@ impl AnyTask {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.0.cancel(CancelledError::new())
+        self.0.cancel_plain()
     }
 
     /// As [`Task::cancel_with`].

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::about;
+use super::called::Called;
 use super::cancellation::{Cancellation, Cancelled, Frame, Leftover, Onward, Suspension};
 use super::chain::{self, Chain};
 use super::errors::Errors;
-use super::flags::{self, Flags};
+use super::flags::{self, Bits, Flags};
 use super::header::TaskRef;
 use super::lazy::Lazy;
 use crate::contextvars::{self, Values};
@@ -247,7 +248,7 @@ impl TaskCore {
     pub(super) fn has_nothing(&self) -> bool {
         // SAFETY: what is there is not changed while it is looked at.
         let has_values = unsafe { &*self.own_values.as_ptr() }.is_some();
-        !has_values && self.extra.peek().is_none() && self.cancellation.is_nothing()
+        !has_values && self.extra.peek().is_none() && self.cancellation.holds_nothing()
     }
 
     /// Drops all that it holds.
@@ -466,9 +467,14 @@ impl TaskRef {
     }
 
     /// The end of a step that was cancelled or panicked.
-    #[cold]
+    #[inline(never)]
     fn conclude(&self, event_loop: &Rc<LoopState>, polled: std::thread::Result<Poll<()>>) {
         let core = self.core();
+        if matches!(polled, Ok(Poll::Pending)) {
+            if let Some(place) = core.cancellation.take_plain() {
+                return self.unwind_plain(event_loop, place);
+            }
+        }
         let mut coroutine = Coroutine {
             task: self,
             main: None,
@@ -481,6 +487,28 @@ impl TaskRef {
             outcome
         };
         self.has_ended(event_loop, outcome);
+    }
+
+    /// The end of a step that raised a cancellation, of which no more is known than its place.
+    #[inline]
+    fn unwind_plain(&self, event_loop: &Rc<LoopState>, place: Called) {
+        let core = self.core();
+        let dropped = {
+            let _entered = Entered::task(Some(self));
+            let _values = contextvars::Entered::new(&core.own_values);
+            core.flags.set(flags::STEPPING);
+            let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_coroutine()));
+            core.flags.clear(flags::STEPPING);
+            dropped
+        };
+        let error = CancelledError::raised_at(place, None);
+        self.has_ended(
+            event_loop,
+            match dropped {
+                Ok(()) => Outcome::Cancelled(error),
+                Err(payload) => Outcome::Panicked(Panic::new(payload)),
+            },
+        );
     }
 
     /// A step of a task that was cancelled before, or that few are like.
@@ -557,6 +585,34 @@ impl TaskRef {
         self.cancel_within(None, error)
     }
 
+    /// As [`cancel`](Self::cancel), without a message.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn cancel_plain(&self) -> bool {
+        let place = Location::caller();
+        self.raise_plain(place) || self.cancel(CancelledError::raised_at(place, None))
+    }
+
+    /// Cancels a task that is suspended, is not woken yet, and of which little is known; false if it is
+    /// another.
+    #[inline]
+    fn raise_plain(&self, place: Called) -> bool {
+        const SUSPENDED: Bits = flags::OWNED | flags::STARTED | flags::COROUTINE;
+        const OTHERS: Bits = flags::STEPPING | flags::SCHEDULED | flags::MAIN | flags::HAS_CONTEXT;
+        let core = self.core();
+        if core.flags.get() & (SUSPENDED | OTHERS) != SUSPENDED {
+            return false;
+        }
+        let cancelled = self.event_loop().with(|event_loop| {
+            let is_plain = core.cancellation.cancel_plain(place);
+            if is_plain {
+                event_loop.schedule_owned(self.clone());
+            }
+            is_plain
+        });
+        cancelled == Some(true)
+    }
+
     /// Cancels what the task waits for beneath one of its frames.
     pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
         Onward::from_task(self, &error, |onward| {
@@ -574,6 +630,9 @@ impl TaskRef {
         self.future().see();
         if self.future().is_done() {
             return false;
+        }
+        if scope.is_none() && error.message().is_none() && self.raise_plain(error.location()) {
+            return true;
         }
         self.event_loop().with_kept(|event_loop| {
             // It may not be the current one: an eager task's first step is inside of its maker's.

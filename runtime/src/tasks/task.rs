@@ -345,7 +345,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.task.cancel(CancelledError::new())
+        self.task.cancel_plain()
     }
 
     /// As [`cancel`](Self::cancel), with a message for who catches it.

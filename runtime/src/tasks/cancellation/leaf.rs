@@ -38,10 +38,7 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
 
 /// Whether a cancellation is on its way up through the current task.
 pub(crate) fn in_flight() -> bool {
-    let is_in_flight = |task: &TaskRef| {
-        let cancellation = task.core().cancellation.peek();
-        cancellation.is_some_and(|all| all.marks.is_in_flight())
-    };
+    let is_in_flight = |task: &TaskRef| task.core().cancellation.is_in_flight();
     context::with_current_task(is_in_flight) == Some(true)
 }
 
@@ -87,7 +84,7 @@ pub(crate) fn trouble() -> Trouble {
 fn is_troubled_held_back(cx: &Context<'_>) -> bool {
     let foreign = context::with_current_task(|task| {
         let core = task.core();
-        core.cancellation.marks.is_in_flight().then(|| {
+        core.cancellation.is_in_flight().then(|| {
             let is_foreign = !task.is_woken_by(cx.waker());
             is_foreign.then(|| core.cancellation.hold_back(cx.waker()))
         })
@@ -157,16 +154,31 @@ impl Suspended {
             if !cancellation.is_to_raise(self.id()) {
                 return None;
             }
-            // The mark is clear while something is dropped, and then the same one again.
-            cancellation.marks.lower();
-            self.leave_in(task);
-            cancellation.marks.raise_lowered();
+            if !self.raise_plain(task) {
+                // The mark is clear while something is dropped, and then the same one again.
+                cancellation.marks.lower();
+                self.leave_in(task);
+                cancellation.marks.raise_lowered();
+            }
             Some(!task.is_woken_by(cx.waker()))
         })??;
         if has_other_waker {
             wake_by_ref(cx.waker());
         }
         Some(Poll::Pending)
+    }
+
+    /// Raises and deregisters in one, where little is known of the cancellation and of this.
+    fn raise_plain(&mut self, task: &TaskRef) -> bool {
+        let is_here = |(key, _): &(TaskKey, _)| key.is_of(task);
+        if !self.registered.as_ref().is_none_or(is_here) || !task.core().cancellation.raise_plain()
+        {
+            return false;
+        }
+        if let Some((key, _)) = self.registered.take() {
+            task.take_back(key);
+        }
+        true
     }
 
     #[inline]

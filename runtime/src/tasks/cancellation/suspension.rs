@@ -1,9 +1,11 @@
-//! What a task knows of where it is suspended, in one word.
+//! What a task knows of where it is suspended, and of how it was cancelled, in one word.
 //!
 //! Most tasks that are suspended are so at one leaf, that they poll themselves and that passes a
-//! cancellation on to nothing, or have given up a turn; and most are never cancelled. Of those only the
-//! place is to be known, and what comes from there: a pointer and two bits. All others have a
-//! [`Cancellation`] in a block, that is made when there is more to be known, and stays.
+//! cancellation on to nothing, or have given up a turn. Of those only the place is to be known, and what
+//! comes from there. And most that are cancelled are so once, while they are suspended like that, without a
+//! message, and do not catch it. Of those the place of the `cancel()` is to be known, and how far it has
+//! come. That is a pointer and three bits. All others have a [`Cancellation`] in a block, that is made when
+//! there is more to be known, and stays.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -17,70 +19,134 @@ use super::super::{Called, TaskRef, Waits, called};
 use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::blocks;
+use crate::exceptions::CancelledError;
 
-pub(crate) struct Suspension(Cell<*const ()>);
+pub(crate) struct Suspension(Cell<Word>);
 
-// The two lowest bits: what the pointer is.
-const TAG: usize = 3;
+#[derive(Clone, Copy)]
+struct Word(*const ());
+
+// The lowest bits: what the pointer is.
+
 /// To a [`Cancellation`] in a block, which is this one's alone; or there is nothing.
 const BLOCK: usize = 0;
-/// For this and all others to a place, if it is known; here that of a leaf.
+/// To a place, if it is known: that of a leaf.
 const LEAF: usize = 1;
-/// That of a leaf that waits for what happens outside of the loop.
+/// The same, of a leaf that waits for what happens outside of the loop.
 const OUTSIDE: usize = 2;
-/// Where a turn was given up.
+/// To the place where a turn was given up.
 const TURN: usize = 3;
+/// To the place of a `cancel()`, that is to be raised; no leaf is known.
+const TO_RAISE: usize = 4;
+/// To a [`CancelledLeaf`] in a block, which is this one's alone.
+const LEAF_TO_RAISE: usize = 5;
+/// To the place of a `cancel()` that was raised, and is in flight.
+const IN_FLIGHT: usize = 6;
+/// Nowhere: there was a `cancel()`, and nothing else is to be known.
+const CANCELLED: usize = 7;
+
+/// For the last four there must be room in the pointer to a place.
+const HAS_ROOM: bool = align_of::<Location<'static>>() > CANCELLED;
+const TAG: usize = if HAS_ROOM { 7 } else { 3 };
+
+/// A leaf that is to raise, what its word was, and where it was cancelled.
+struct CancelledLeaf {
+    leaf: Word,
+    place: Called,
+}
 
 /// The number of a leaf that is alone here: the first that is given in a [`Cancellation`], too.
 const FIRST: NonZeroU64 = NonZeroU64::MIN;
 
 const LAYOUT: Layout = blocks::layout_for(Layout::new::<Cancellation>());
+const LEAF_LAYOUT: Layout = blocks::layout_for(Layout::new::<CancelledLeaf>());
 
-impl Suspension {
-    #[inline]
-    pub(in crate::tasks) fn new() -> Self {
-        Self(Cell::new(std::ptr::null()))
-    }
+impl Word {
+    const NOTHING: Self = Self(std::ptr::null());
 
     #[inline]
-    fn tag(&self) -> usize {
-        self.0.get().addr() & TAG
-    }
-
-    #[inline]
-    fn set(&self, tag: usize, place: Option<Called>) {
+    fn new(tag: usize, place: Option<Called>) -> Self {
         let place = place.map_or(std::ptr::null(), std::ptr::from_ref);
-        self.0.set(place.cast::<()>().map_addr(|it| it | tag));
+        Self(place.cast::<()>().map_addr(|it| it | tag))
     }
 
-    /// The place, where that is all.
-    fn place(&self) -> Option<Called> {
-        if self.tag() == BLOCK {
+    #[inline]
+    fn is_nothing(self) -> bool {
+        self.0.is_null()
+    }
+
+    #[inline]
+    fn tag(self) -> usize {
+        self.0.addr() & TAG
+    }
+
+    #[inline]
+    fn pointer<T>(self) -> *const T {
+        self.0.map_addr(|it| it & !TAG).cast()
+    }
+
+    /// The place, where it is to one.
+    #[inline]
+    fn place(self) -> Option<Called> {
+        if matches!(self.tag(), BLOCK | LEAF_TO_RAISE) {
             return None;
         }
-        let place = self.0.get().map_addr(|it| it & !TAG);
         // SAFETY: with such a tag it came from a reference to one, or from none.
-        unsafe { place.cast::<Location<'static>>().as_ref() }
+        unsafe { self.pointer::<Location<'static>>().as_ref() }
     }
 
-    /// The kind of the leaf that is alone here.
+    /// The kind of the leaf whose place it is.
     #[inline]
-    fn only(&self) -> Option<Kind> {
+    fn leaf(self) -> Option<Kind> {
         match self.tag() {
             LEAF => Some(Kind::Leaf),
             OUTSIDE => Some(Kind::Outside),
             _ => None,
         }
     }
+}
+
+impl Suspension {
+    #[inline]
+    pub(in crate::tasks) fn new() -> Self {
+        Self(Cell::new(Word::NOTHING))
+    }
+
+    #[inline]
+    fn tag(&self) -> usize {
+        self.0.get().tag()
+    }
+
+    #[inline]
+    fn set(&self, tag: usize, place: Option<Called>) {
+        self.0.set(Word::new(tag, place));
+    }
+
+    /// The word as it was before a cancellation of the leaf, if there was one.
+    #[inline]
+    fn suspended(&self) -> Word {
+        match self.cancelled_leaf() {
+            Some(cancelled) => cancelled.leaf,
+            None => self.0.get(),
+        }
+    }
+
+    #[inline]
+    fn cancelled_leaf(&self) -> Option<&CancelledLeaf> {
+        let word = self.0.get();
+        // SAFETY: with this tag it is to what was made, which is there as long as the word is this.
+        (word.tag() == LEAF_TO_RAISE).then(|| unsafe { &*word.pointer::<CancelledLeaf>() })
+    }
 
     /// All else that is known, if there is more.
     #[inline]
     pub(in crate::tasks) fn peek(&self) -> Option<&Cancellation> {
-        if self.tag() != BLOCK {
+        let word = self.0.get();
+        if word.tag() != BLOCK {
             return None;
         }
         // SAFETY: with this tag it is to what was made, which is there as long as this is, or null.
-        unsafe { self.0.get().cast::<Cancellation>().as_ref() }
+        unsafe { word.pointer::<Cancellation>().as_ref() }
     }
 
     #[inline(never)]
@@ -91,30 +157,144 @@ impl Suspension {
             block.write(Cancellation::default());
             block.as_ref()
         };
-        if let Some(kind) = self.only() {
-            let id = all.points.borrow_mut().add_plain(kind, self.place(), None);
+        let suspended = self.suspended();
+        if let Some(kind) = suspended.leaf() {
+            let mut points = all.points.borrow_mut();
+            let id = points.add_plain(kind, suspended.place(), None);
             debug_assert_eq!(id, FIRST);
-        } else {
-            all.turn.set(self.place());
         }
-        self.0.set(block.as_ptr().cast_const().cast());
+        all.requested.set(self.requested());
+        let word = self.0.get();
+        match (word.tag(), self.cancelled_at()) {
+            (TURN, _) => all.turn.set(word.place()),
+            (IN_FLIGHT, Some(place)) => all.marks.raise(CancelledError::raised_at(place, None)),
+            (tag, Some(place)) => {
+                let point = (tag == LEAF_TO_RAISE).then_some(FIRST);
+                let error = CancelledError::raised_at(place, None);
+                all.marks.to_raise(error, None, point);
+            }
+            _ => {}
+        }
+        self.replace(Word(block.as_ptr().cast_const().cast()));
         all
     }
 
-    /// Whether there is nothing to be known, and nothing to be dropped.
+    /// Gives back what is no more than a leaf's.
     #[inline]
-    pub(in crate::tasks) fn is_nothing(&self) -> bool {
-        self.0.get().is_null()
+    fn replace(&self, word: Word) {
+        let old = self.0.replace(word);
+        if old.tag() == LEAF_TO_RAISE {
+            // SAFETY: it was taken with this layout, nobody else knows of it, and nothing in it is to be
+            // dropped.
+            unsafe {
+                let block = NonNull::new_unchecked(old.pointer::<u8>().cast_mut());
+                blocks::give_here(block, LEAF_LAYOUT);
+            }
+        }
+    }
+
+    /// Whether there is nothing to be dropped.
+    #[inline]
+    pub(in crate::tasks) fn holds_nothing(&self) -> bool {
+        let word = self.0.get();
+        word.is_nothing() || !matches!(word.tag(), BLOCK | LEAF_TO_RAISE)
     }
 
     /// Whether nothing is to be raised or is on its way up.
     #[inline]
     pub(in crate::tasks) fn is_calm(&self) -> bool {
-        self.peek().is_none_or(Cancellation::is_calm)
+        match self.tag() {
+            BLOCK => self.peek().is_none_or(Cancellation::is_calm),
+            TO_RAISE | LEAF_TO_RAISE | IN_FLIGHT => false,
+            _ => true,
+        }
     }
 
     pub(crate) fn requested(&self) -> u32 {
-        self.peek().map_or(0, Cancellation::requested)
+        match self.tag() {
+            BLOCK => self.peek().map_or(0, Cancellation::requested),
+            tag => u32::from(tag >= TO_RAISE),
+        }
+    }
+
+    // How it is cancelled.
+
+    /// Of a task that is suspended: has it raise what was cancelled at this place, without a message, if
+    /// there is no more to be known of that; else false.
+    #[inline]
+    pub(in crate::tasks) fn cancel_plain(&self, place: Called) -> bool {
+        if !HAS_ROOM {
+            return false;
+        }
+        let word = self.0.get();
+        if word.is_nothing() {
+            self.set(TO_RAISE, Some(place));
+        } else if word.leaf().is_some() {
+            let block = blocks::take_here(LEAF_LAYOUT).cast::<CancelledLeaf>();
+            let cancelled = CancelledLeaf { leaf: word, place };
+            // SAFETY: the block is for this.
+            unsafe { block.write(cancelled) };
+            let block = block.as_ptr().cast_const().cast::<()>();
+            self.0.set(Word(block.map_addr(|it| it | LEAF_TO_RAISE)));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Where the cancellation was asked for that is to be raised or in flight, if no more is known of it.
+    #[inline]
+    fn cancelled_at(&self) -> Option<Called> {
+        match self.tag() {
+            TO_RAISE | IN_FLIGHT => self.0.get().place(),
+            _ => Some(self.cancelled_leaf()?.place),
+        }
+    }
+
+    /// After a step that suspended: takes the cancellation that was raised in it, or that nothing of ours
+    /// could raise, if no more is known of it than its place, which this gives.
+    #[inline]
+    pub(in crate::tasks) fn take_plain(&self) -> Option<Called> {
+        let word = self.0.get();
+        if !matches!(word.tag(), TO_RAISE | IN_FLIGHT) {
+            return None;
+        }
+        self.set(CANCELLED, None);
+        word.place()
+    }
+
+    /// Whether a cancellation is on its way up.
+    #[inline]
+    pub(super) fn is_in_flight(&self) -> bool {
+        match self.tag() {
+            BLOCK => self.peek().is_some_and(|all| all.marks.is_in_flight()),
+            tag => tag == IN_FLIGHT,
+        }
+    }
+
+    /// As [`Cancellation::is_to_raise`].
+    #[inline]
+    pub(super) fn is_to_raise(&self, id: Option<NonZeroU64>) -> bool {
+        match self.tag() {
+            BLOCK => self.peek().is_some_and(|all| all.is_to_raise(id)),
+            TO_RAISE => true,
+            LEAF_TO_RAISE => id == Some(FIRST),
+            _ => false,
+        }
+    }
+
+    /// Has what is to be raised at a leaf in flight, and the leaf forgotten, if no more is known of it;
+    /// else false. The leaf is of this task, or registered with none.
+    #[inline]
+    pub(super) fn raise_plain(&self) -> bool {
+        let place = match self.tag() {
+            TO_RAISE | LEAF_TO_RAISE => self.cancelled_at(),
+            _ => None,
+        };
+        if place.is_some() {
+            self.replace(Word::new(IN_FLIGHT, place));
+        }
+        place.is_some()
     }
 
     // Where it is suspended.
@@ -122,18 +302,18 @@ impl Suspension {
     /// A turn was given up there.
     #[inline]
     pub(in crate::tasks) fn turn_at(&self, place: Called) {
-        if self.0.get().is_null() {
+        if self.0.get().is_nothing() {
             self.set(TURN, Some(place));
         } else {
             self.turn.set(Some(place));
         }
     }
 
-    /// The task steps: it has its turn. Whether it is [calm](Self::is_calm).
+    /// The task steps: it has its turn. False when more is to be looked at than the step itself.
     #[inline]
     pub(in crate::tasks) fn begin_step(&self) -> bool {
         if self.tag() == TURN {
-            self.0.set(std::ptr::null());
+            self.0.set(Word::NOTHING);
         } else if let Some(all) = self.peek() {
             all.turn.set(None);
             return all.is_calm();
@@ -143,31 +323,41 @@ impl Suspension {
 
     /// Where it stands in the program, as far as the leaves know that are suspended.
     pub(in crate::tasks) fn location(&self) -> Option<Called> {
-        match self.peek() {
-            Some(all) => all.turn.get().or_else(|| all.location()),
-            None if self.tag() == TURN => self.place(),
-            None => self.place().filter(|place| called::is_in_program(place)),
+        if let Some(all) = self.peek() {
+            return all.turn.get().or_else(|| all.location());
+        }
+        let word = self.suspended();
+        match word.leaf() {
+            Some(_) => word.place().filter(|place| called::is_in_program(place)),
+            None if word.tag() == TURN => word.place(),
+            None => None,
         }
     }
 
     /// What was suspended last stands there, unless it knows better.
     pub(in crate::tasks) fn stands_at(&self, place: Called) {
-        if self.only().is_some() {
-            if !self.place().is_some_and(called::is_in_program) {
-                self.set(self.tag(), Some(place));
+        match self.tag() {
+            tag @ (LEAF | OUTSIDE) => {
+                if !self.0.get().place().is_some_and(called::is_in_program) {
+                    self.set(tag, Some(place));
+                }
             }
-        } else if let Some(all) = self.peek() {
-            all.stands_at(place);
+            LEAF_TO_RAISE => self.deref().stands_at(place),
+            _ => {
+                if let Some(all) = self.peek() {
+                    all.stands_at(place);
+                }
+            }
         }
     }
 
     /// Where what is awaited comes from, as far as the leaves know that are suspended.
     #[inline]
     pub(in crate::tasks) fn waits(&self) -> Waits {
-        match self.tag() {
-            LEAF => Waits::Inside,
-            OUTSIDE => Waits::Outside,
-            _ => self.peek().map_or(Waits::Unknown, Cancellation::waits),
+        match self.suspended().leaf() {
+            Some(Kind::Outside) => Waits::Outside,
+            Some(_) => Waits::Inside,
+            None => self.peek().map_or(Waits::Unknown, Cancellation::waits),
         }
     }
 
@@ -190,7 +380,7 @@ impl Suspension {
         kind: Kind,
         what: What,
     ) -> NonZeroU64 {
-        if self.0.get().is_null() && what.target.is_none() && task.is_woken_by(cx.waker()) {
+        if self.0.get().is_nothing() && what.target.is_none() && task.is_woken_by(cx.waker()) {
             let tag = match kind {
                 Kind::Leaf => LEAF,
                 Kind::Outside => OUTSIDE,
@@ -205,24 +395,28 @@ impl Suspension {
     /// Has a point be woken as it is polled now; false when it is gone.
     #[inline]
     pub(super) fn rewake(&self, task: &TaskRef, cx: &Context<'_>, id: NonZeroU64) -> bool {
-        if self.only().is_none() && self.peek().is_none() {
-            return false;
+        match self.tag() {
+            LEAF | OUTSIDE if task.is_woken_by(cx.waker()) => id == FIRST,
+            LEAF | OUTSIDE | LEAF_TO_RAISE => self.deref().rewake(task, cx, id),
+            _ => self.peek().is_some_and(|all| all.rewake(task, cx, id)),
         }
-        if self.only().is_some() && task.is_woken_by(cx.waker()) {
-            return id == FIRST;
-        }
-        self.deref().rewake(task, cx, id)
     }
 
     /// What was suspended here is so no more.
     #[inline]
     pub(crate) fn forget(&self, id: NonZeroU64) {
-        if self.only().is_some() {
-            if id == FIRST {
-                self.0.set(std::ptr::null());
+        match self.tag() {
+            LEAF | OUTSIDE => {
+                if id == FIRST {
+                    self.0.set(Word::NOTHING);
+                }
             }
-        } else if let Some(all) = self.peek() {
-            all.forget(id);
+            LEAF_TO_RAISE => self.deref().forget(id),
+            _ => {
+                if let Some(all) = self.peek() {
+                    all.forget(id);
+                }
+            }
         }
     }
 
@@ -231,7 +425,8 @@ impl Suspension {
     pub(in crate::tasks) fn clear(&self) {
         match self.peek() {
             Some(all) => all.clear(),
-            None => self.0.set(std::ptr::null()),
+            None if self.tag() >= TO_RAISE => self.replace(Word::new(CANCELLED, None)),
+            None => self.0.set(Word::NOTHING),
         }
     }
 
@@ -250,12 +445,13 @@ impl Suspension {
                 unsafe { blocks::give_here(self.0, LAYOUT) };
             }
         }
-        let is_block = self.tag() == BLOCK;
-        let word = self.0.replace(std::ptr::null());
-        if let Some(all) = NonNull::new(word.cast_mut()).filter(|_| is_block) {
+        let word = self.0.get();
+        self.replace(Word::NOTHING);
+        let all = NonNull::new(word.pointer::<Cancellation>().cast_mut());
+        if let Some(all) = all.filter(|_| word.tag() == BLOCK) {
             let _give = Give(all.cast());
             // SAFETY: it was made, and nobody looks at it, as the caller promises, or finds it any more.
-            unsafe { all.cast::<Cancellation>().drop_in_place() };
+            unsafe { all.drop_in_place() };
         }
     }
 }
@@ -290,13 +486,13 @@ mod tests {
         let here = Location::caller();
         let suspension = Suspension::new();
         assert_eq!(size_of_val(&suspension), size_of::<usize>());
-        assert!(suspension.is_nothing() && suspension.waits() == Waits::Unknown);
+        assert!(suspension.holds_nothing() && suspension.waits() == Waits::Unknown);
         suspension.turn_at(here);
-        assert!(suspension.peek().is_none() && !suspension.is_nothing());
+        assert!(suspension.peek().is_none() && suspension.holds_nothing());
         assert_eq!(suspension.location(), Some(here));
         // What is known goes on being known.
         let _ = suspension.deref();
-        assert!(suspension.peek().is_some());
+        assert!(suspension.peek().is_some() && !suspension.holds_nothing());
         assert_eq!(suspension.location(), Some(here));
         assert!(suspension.begin_step());
         assert_eq!(suspension.location(), None);
@@ -319,16 +515,68 @@ mod tests {
         }
     }
 
+    fn has_block<T: 'static>(task: &Task<T>) -> bool {
+        task.any().0.core().cancellation.peek().is_some()
+    }
+
+    fn place<T: 'static>(task: &Task<T>) -> Option<Called> {
+        task.any().0.core().cancellation.location()
+    }
+
     #[test]
-    fn a_task_that_sleeps_needs_no_block_and_one_that_is_cancelled_does() {
+    fn a_task_that_is_cancelled_once_needs_no_block_and_one_that_is_twice_does() {
         crate::run(async {
-            let task: Task<()> = create_task(sleep(3600));
-            sleep(0).await;
-            let suspension = || task.any().0.core().cancellation.peek().is_some();
-            assert!(!suspension());
-            task.cancel();
-            assert!(suspension());
-            assert!(crate::catch_cancelled(task.clone()).await.is_err());
+            let asleep: Task<()> = create_task(sleep(3600));
+            let foreign: Task<()> = create_task(std::future::pending());
+            for (task, twice) in [(&asleep, false), (&foreign, false), (&asleep, true)] {
+                sleep(0).await;
+                if task.done() {
+                    continue;
+                }
+                let before = place(task);
+                task.cancel();
+                assert_eq!((has_block(task), task.cancelling()), (false, 1));
+                assert_eq!(place(task), before);
+                if twice {
+                    task.cancel();
+                    assert_eq!((has_block(task), task.cancelling()), (true, 2));
+                    assert_eq!(place(task), before);
+                }
+                let error = crate::catch_cancelled(task.clone()).await;
+                assert_eq!(error.expect_err("it was cancelled").message(), None);
+                assert_eq!(task.cancelling(), 1 + u32::from(twice));
+            }
         });
+    }
+
+    fn place_elsewhere() -> Called {
+        Location::caller()
+    }
+
+    /// What is known of a cancellation goes on being known when there is more to be.
+    #[test]
+    fn a_cancellation_is_the_same_in_either_place() {
+        let (here, there) = (Location::caller(), place_elsewhere());
+        for tag in [BLOCK, LEAF, OUTSIDE] {
+            for in_block in [false, true] {
+                let suspension = Suspension::new();
+                if tag != BLOCK {
+                    suspension.set(tag, Some(here));
+                }
+                let (waits, location) = (suspension.waits(), suspension.location());
+                assert!(suspension.cancel_plain(there) && !suspension.cancel_plain(here));
+                if in_block {
+                    let _ = suspension.deref();
+                }
+                assert_eq!(suspension.requested(), 1);
+                assert!(!suspension.is_calm() && !suspension.is_in_flight());
+                assert_eq!(
+                    (suspension.waits(), suspension.location()),
+                    (waits, location)
+                );
+                assert!(suspension.is_to_raise((tag != BLOCK).then_some(FIRST)));
+                assert_eq!(suspension.is_to_raise(None), tag == BLOCK);
+            }
+        }
     }
 }
