@@ -19,9 +19,6 @@ use crate::tasks::{AnyTask, Main, chain};
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
 
-/// For how many entries the ready queue keeps room, however long it once was.
-const ROOM: usize = 1 << 16;
-
 impl LoopState {
     /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
     pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
@@ -59,7 +56,6 @@ impl LoopState {
             if self.run_entries(snapshot, main).is_break() {
                 return Poll::Ready(());
             }
-            self.ready.give_back_room(ROOM);
             if self.stopping.get() {
                 return Poll::Ready(());
             }
@@ -110,7 +106,7 @@ impl LoopState {
                         task.core().cancellation.forget(point);
                     }
                 }
-                Message::CancelTimer(key) => self.cancel_timer(key),
+                Message::GiveBackTimer(timer) => drop(self.give_back_timer(timer)),
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -196,14 +195,8 @@ impl ReadyQueue {
     }
 
     /// All entries, for the caller to drop.
-    pub(super) fn take(&self) -> VecDeque<Ready> {
-        self.0.take().into_iter().map(Packed::open).collect()
-    }
-
-    /// As [`Queue::give_back_room`].
-    #[inline]
-    pub(super) fn give_back_room(&self, room: usize) {
-        self.0.give_back_room(room);
+    pub(super) fn take(&self) -> impl Iterator<Item = Ready> + use<> {
+        self.0.take().map(Packed::open)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::address::Address;
-use super::timers::TimerKey;
+use super::timers::OwnTimer;
 use crate::diagnostics;
 use crate::tasks::TaskKey;
 
@@ -14,7 +14,7 @@ pub(crate) enum Message {
     /// A leaf or frame was dropped elsewhere: the point of this number is the task's no more.
     Leave(TaskKey, std::num::NonZeroU64),
     /// So was a sleep.
-    CancelTimer(TimerKey),
+    GiveBackTimer(OwnTimer),
 }
 
 /// A loop, as another thread may hold it: it takes callbacks from anywhere.

@@ -10,7 +10,7 @@ use super::address::{Address, Tenancy};
 use super::clock::Clock;
 use super::ready::{Callback, Ready, ReadyQueue};
 use super::report::{ExceptionHandler, dropped};
-use super::timers::{TimerKey, Timers};
+use super::timers::{OwnTimer, TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
 use crate::exceptions::Panic;
 use crate::tasks::{Owned, TaskRef, Waits, Wake};
@@ -262,7 +262,7 @@ impl LoopState {
     pub(super) fn drop_callbacks(&self) {
         // Each is taken in a statement of its own: what is dropped may look at the loop's state again.
         let ready = self.ready.take();
-        ready.into_iter().for_each(dropped);
+        ready.for_each(dropped);
         let timers = self.timers.borrow_mut().take();
         timers.for_each(dropped);
         let parked = std::mem::take(&mut *self.parked_callbacks.borrow_mut());
@@ -291,17 +291,37 @@ impl LoopState {
         drop(callback);
     }
 
-    pub(crate) fn has_timer(&self, key: TimerKey) -> bool {
-        self.timers.borrow().contains(key)
+    /// A timer of who polls with a waker, who gives it back.
+    #[inline]
+    pub(crate) fn insert_own_timer(&self, when: f64, wake: Wake) -> OwnTimer {
+        self.timers.borrow_mut().insert_own(when, wake)
     }
 
-    /// Has the timer wake what polls with `cx`, if it does not already.
-    pub(crate) fn rewake_timer(&self, key: TimerKey, cx: &Context<'_>) {
-        if !self.timers.borrow().wakes(key, cx) {
-            let wake = Callback::Wake(Wake::of(cx));
-            let old = self.timers.borrow_mut().replace(key, wake);
+    /// Whether the timer has yet to run; then it wakes what polls with `cx`, if it does not already.
+    pub(crate) fn waits_for_timer(&self, timer: &OwnTimer, cx: &Context<'_>) -> bool {
+        let timers = self.timers.borrow();
+        let is_waiting = timers.is_waiting(timer);
+        if is_waiting && !timers.wakes(timer, cx) {
+            drop(timers);
+            let wake = Wake::of(cx);
+            let old = self.timers.borrow_mut().rewake(timer, wake);
             drop(old);
         }
+        is_waiting
+    }
+
+    /// What the timer was to wake, for the caller to drop.
+    #[inline]
+    pub(crate) fn give_back_timer(&self, timer: OwnTimer) -> Option<Callback> {
+        self.timers.borrow_mut().give_back(timer)
+    }
+
+    /// How many timers there are, once those that were cancelled are gone.
+    #[cfg(test)]
+    pub(crate) fn timer_slots(&self) -> usize {
+        let mut timers = self.timers.borrow_mut();
+        timers.next_deadline();
+        timers.used()
     }
 }
 

@@ -8,10 +8,9 @@ use std::time::Instant;
 use super::Wake;
 use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
-use crate::event_loop::ready::Callback;
 use crate::event_loop::remote::Message;
-use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{Address, Clock, context};
+use crate::event_loop::timers::OwnTimer;
+use crate::event_loop::{Address, Clock, LoopState, context};
 
 /// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
 ///
@@ -35,8 +34,7 @@ use crate::event_loop::{Address, Clock, context};
 #[track_caller]
 pub fn sleep(delay: impl Delay) -> Sleep {
     Sleep {
-        delay: seconds(&delay),
-        state: State::New,
+        state: State::New(seconds(&delay)),
         point: Suspended::default(),
         location: Location::caller(),
     }
@@ -67,8 +65,6 @@ impl Future for Turn {
 #[must_use = "a sleep does nothing until it is awaited: write `await_!(asyncio::sleep(..))`"]
 #[derive(Debug)]
 pub struct Sleep {
-    /// For how long; once there is a timer on a real clock, when that is due.
-    delay: f64,
     state: State,
     point: Suspended,
     location: &'static Location<'static>,
@@ -76,85 +72,135 @@ pub struct Sleep {
 
 #[derive(Debug)]
 enum State {
-    New,
+    /// For how long.
+    New(f64),
     /// It gave up its turn.
     Turned,
-    /// A timer of a loop of ours.
-    Timer {
-        address: Address,
-        key: TimerKey,
-        is_real: bool,
-    },
-    /// On another executor.
-    Elsewhere(Box<async_io::Timer>),
+    /// A timer of the loop of the task that this is suspended in.
+    Timer(Timer),
+    /// On another executor, or in no task.
+    Elsewhere(Box<Elsewhere>),
     Done,
 }
 
+#[derive(Debug)]
+struct Timer {
+    own: OwnTimer,
+    is_real: bool,
+    /// When it is due, on a real clock; for how long it is, on a virtual one.
+    delay: f64,
+}
+
+#[derive(Debug)]
+enum Elsewhere {
+    Executor(async_io::Timer),
+    /// In a callback of a loop of ours.
+    Callback(Address, Timer),
+}
+
+impl Timer {
+    fn start(event_loop: &LoopState, delay: f64, cx: &Context<'_>) -> Self {
+        let when = event_loop.time() + delay;
+        let is_real = !event_loop.clock.is_virtual();
+        Self {
+            own: event_loop.insert_own_timer(when, Wake::of(cx)),
+            is_real,
+            delay: if is_real { when } else { delay },
+        }
+    }
+
+    /// Pending while it waits, if its loop runs here.
+    fn poll(&self, address: Address, cx: &Context<'_>) -> Option<Poll<()>> {
+        let is_waiting = context::with_running(|running| {
+            let is_here = address.is_of(running);
+            is_here.then(|| running.waits_for_timer(&self.own, cx))
+        });
+        is_waiting.flatten().map(|is_waiting| match is_waiting {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+    }
+
+    fn stop(self, address: Address) {
+        let mut own = Some(self.own);
+        let give_back = |event_loop: &LoopState| event_loop.give_back_timer(own.take()?);
+        // What it was to wake is dropped when nothing of the loop is looked at any more.
+        let callback = address.with(give_back);
+        drop(callback);
+        if let Some(own) = own {
+            // It was dropped on another thread, or the loop is gone, which forgets by itself.
+            let _ = address.send(Message::GiveBackTimer(own));
+        }
+    }
+}
+
 impl Sleep {
-    fn start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.delay <= 0.0 {
+    fn start(&mut self, delay: f64, cx: &mut Context<'_>) -> Poll<()> {
+        if delay <= 0.0 {
             cx.waker().wake_by_ref();
             self.state = State::Turned;
             return Poll::Pending;
         }
-        if let Some(event_loop) = context::running() {
-            let when = event_loop.time() + self.delay;
-            let key = event_loop.insert_timer(when, Callback::Wake(Wake::of(cx)));
-            let is_real = !event_loop.clock.is_virtual();
-            if is_real {
-                self.delay = when;
-            }
-            self.state = State::Timer {
-                address: event_loop.address(),
-                key,
-                is_real,
+        let started = context::with_running(|event_loop| {
+            let timer = Timer::start(event_loop, delay, cx);
+            (timer, event_loop.address())
+        });
+        if let Some((timer, address)) = started {
+            // In a task, that is where this is about to be suspended, and leads to the loop.
+            self.state = match context::with_current_task(|_| ()) {
+                Some(()) => State::Timer(timer),
+                None => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer))),
             };
             return Poll::Pending;
         }
-        let mut timer = Box::new(async_io::Timer::at(Instant::now() + duration(self.delay)));
-        let polled = Pin::new(&mut *timer).poll(cx).map(|_| ());
-        self.state = State::Elsewhere(timer);
-        polled
+        let timer = async_io::Timer::at(Instant::now() + duration(delay));
+        self.state = State::Elsewhere(Box::new(Elsewhere::Executor(timer)));
+        self.poll_state(None, cx)
     }
 
-    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.state {
-            State::New => self.start(cx),
-            State::Turned | State::Done => Poll::Ready(()),
-            State::Elsewhere(timer) => Pin::new(&mut **timer).poll(cx).map(|_| ()),
-            State::Timer {
-                address,
-                key,
-                is_real,
-            } => match address.upgrade() {
-                Some(event_loop) if event_loop.has_timer(*key) => {
-                    event_loop.rewake_timer(*key, cx);
-                    Poll::Pending
-                }
-                Some(_) => Poll::Ready(()),
-                None => {
-                    // It moved to another thread, or its loop is gone: sleep the rest there. A
-                    // virtual clock's rest means nothing elsewhere: then it begins anew.
-                    if *is_real {
-                        self.delay = (self.delay - Clock::real().time()).max(f64::MIN_POSITIVE);
-                    }
-                    self.state = State::New;
-                    self.start(cx)
-                }
-            },
-        }
-    }
-
-    fn stop(&mut self) {
-        if let State::Timer { address, key, .. } = self.state {
-            if let Some(event_loop) = address.upgrade() {
-                event_loop.cancel_timer(key);
-            } else {
-                // It was dropped on another thread, or the loop is gone, which forgets by itself.
-                let _ = address.send(Message::CancelTimer(key));
+    /// `address` is that of the loop of the task that this is suspended in.
+    fn poll_state(&mut self, address: Option<Address>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = match &mut self.state {
+            State::New(delay) => {
+                let delay = *delay;
+                return self.start(delay, cx);
             }
+            State::Turned | State::Done => return Poll::Ready(()),
+            State::Timer(timer) => address.and_then(|address| timer.poll(address, cx)),
+            State::Elsewhere(elsewhere) => match &mut **elsewhere {
+                Elsewhere::Executor(timer) => return Pin::new(timer).poll(cx).map(|_| ()),
+                Elsewhere::Callback(address, timer) => timer.poll(*address, cx),
+            },
+        };
+        if polled == Some(Poll::Pending) {
+            return Poll::Pending;
         }
-        self.state = State::Done;
+        match (polled, self.stop(address)) {
+            (Some(polled), _) => polled,
+            (None, None) => Poll::Ready(()),
+            // It moved to another thread or loop, or its loop is gone: it sleeps the rest here.
+            (None, Some((true, when))) => {
+                let left = (when - Clock::real().time()).max(f64::MIN_POSITIVE);
+                self.start(left, cx)
+            }
+            // What is left on a virtual clock means nothing elsewhere: then it begins anew.
+            (None, Some((false, delay))) => self.start(delay, cx),
+        }
+    }
+
+    /// Gives the timer back, if there is one; its clock, and what it says of its time.
+    fn stop(&mut self, address: Option<Address>) -> Option<(bool, f64)> {
+        let (timer, address) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Timer(timer) => (timer, address?),
+            State::Elsewhere(elsewhere) => match *elsewhere {
+                Elsewhere::Callback(address, timer) => (timer, address),
+                Elsewhere::Executor(_) => return None,
+            },
+            State::New(_) | State::Turned | State::Done => return None,
+        };
+        let said = (timer.is_real, timer.delay);
+        timer.stop(address);
+        Some(said)
     }
 }
 
@@ -177,7 +223,7 @@ impl Sleep {
     #[inline]
     fn poll_turn(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
         match self.state {
-            State::New if self.delay <= 0.0 => {
+            State::New(delay) if delay <= 0.0 => {
                 context::take_turn(cx.waker(), self.location)?;
                 self.state = State::Turned;
                 Some(Poll::Pending)
@@ -195,11 +241,13 @@ impl Sleep {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
+        // Asked for before what tells it is left.
+        let address = this.point.address();
         if let Some(raised) = this.point.poll_raise(cx) {
-            this.stop();
+            this.stop(address);
             return raised.map(|never| match never {});
         }
-        let polled = this.poll_state(cx);
+        let polled = this.poll_state(address, cx);
         if polled.is_ready() {
             this.point.leave();
             this.state = State::Done;
@@ -213,8 +261,94 @@ impl Sleep {
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        if let State::Timer { .. } = self.state {
-            self.stop();
+        if let State::Timer(_) | State::Elsewhere(_) = self.state {
+            self.stop(self.point.address());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_sleep_takes_five_words() {
+        assert_eq!(size_of::<State>(), 16);
+        assert_eq!(size_of::<Sleep>(), 40);
+    }
+
+    fn context() -> Context<'static> {
+        Context::from_waker(std::task::Waker::noop())
+    }
+
+    /// Of whichever of a loop's tasks, of none, and of another loop: the timer that it leaves is given back.
+    #[test]
+    fn a_sleep_goes_on_wherever_it_is_polled() {
+        let clock = crate::testing::Clock::virtual_clock;
+        let timers = || context::with_running(|it| it.timer_slots());
+        crate::Runner::new().clock(clock()).run(async {
+            let event_loop = crate::get_running_loop();
+            let mut sleep = crate::sleep(10);
+            assert!(Pin::new(&mut sleep).poll(&mut context()).is_pending());
+            assert_eq!(timers(), Some(1));
+            crate::sleep(4).await;
+            let begun = event_loop.time();
+            crate::create_task(sleep).await;
+            assert_eq!(event_loop.time() - begun, 6.0);
+            assert_eq!(timers(), Some(0));
+        });
+        // In a callback, which is no task, and then in one.
+        crate::Runner::new().clock(clock()).run(async {
+            let (send, receive) = (crate::Future::new(), crate::Future::new());
+            receive.add_done_callback({
+                let send = send.clone();
+                move |_| {
+                    let mut sleep = crate::sleep(3);
+                    assert!(Pin::new(&mut sleep).poll(&mut context()).is_pending());
+                    send.set_result(sleep);
+                }
+            });
+            receive.set_result(());
+            let event_loop = crate::get_running_loop();
+            let begun = event_loop.time();
+            let sleep: Sleep = send.await;
+            assert_eq!(timers(), Some(1));
+            sleep.await;
+            assert_eq!(event_loop.time() - begun, 3.0);
+            assert_eq!(timers(), Some(0));
+        });
+        // In one loop, and then in another.
+        let mut sleep = crate::sleep(5);
+        let first = crate::new_event_loop();
+        first.run_until_complete(async {
+            assert!(Pin::new(&mut sleep).poll(&mut context()).is_pending());
+            assert_eq!(timers(), Some(1));
+        });
+        crate::Runner::new().clock(clock()).run(async {
+            let polled = std::future::poll_fn(|cx| {
+                let polled = Pin::new(&mut sleep).poll(cx);
+                Poll::Ready(polled)
+            });
+            assert!(polled.await.is_pending());
+            assert_eq!((timers(), first.inner.timer_slots()), (Some(1), 0));
+            drop(sleep);
+            assert_eq!(timers(), Some(0));
+        });
+    }
+
+    #[test]
+    fn a_sleep_that_is_dropped_elsewhere_gives_its_timer_back() {
+        let mut sleep = crate::sleep(3600);
+        let event_loop = crate::new_event_loop();
+        event_loop.run_until_complete(async {
+            assert!(Pin::new(&mut sleep).poll(&mut context()).is_pending());
+        });
+        assert_eq!(event_loop.inner.timer_slots(), 1);
+        std::thread::spawn(move || drop(sleep))
+            .join()
+            .expect("it drops");
+        event_loop.run_until_complete(crate::sleep(0));
+        assert_eq!(event_loop.inner.timer_slots(), 0);
     }
 }

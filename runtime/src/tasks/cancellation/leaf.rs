@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use super::super::{TaskKey, TaskRef, chain, wake_task};
 use super::Cancellation;
 use super::points::{Kind, What};
-use crate::event_loop::context;
 use crate::event_loop::remote::Message;
 use crate::event_loop::wake_by_ref;
+use crate::event_loop::{Address, context};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 
@@ -184,6 +184,12 @@ impl Suspended {
     #[inline]
     pub(super) fn id(&self) -> Option<NonZeroU64> {
         self.registered.as_ref().map(|(_, id)| *id)
+    }
+
+    /// Where the loop of the task is that this is registered with.
+    #[inline]
+    pub(crate) fn address(&self) -> Option<Address> {
+        self.registered.as_ref().map(|(key, _)| key.address())
     }
 
     /// Whether it is registered.

@@ -1,0 +1,314 @@
+//! When timers are due: the next first, and equal ones in the order in which they came.
+//!
+//! The next deadlines are in a heap of four children each, which orders them to the last digit. It is kept
+//! small enough for the processor's caches: the later ones of very many lie in piles, in no order, until
+//! the heap comes to them.
+
+/// How many children an entry of the heap has: with its parent's, they share a cache line or two.
+const CHILDREN: usize = 4;
+
+/// How many deadlines the heap takes from a pile, if it can; at twice as many it makes a new pile.
+pub(super) const FEW: usize = 4096;
+
+/// How many deadlines a piece of a pile has room for: with what the usual allocator takes, a page.
+const PIECE: usize = 255;
+
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) when: f64,
+    /// Which of two that are equal came first.
+    order: u32,
+    pub(super) slot: u32,
+}
+
+impl Deadline {
+    #[inline]
+    fn is_before(self, other: Self) -> bool {
+        let (a, b) = (self, other);
+        a.when < b.when || (a.when == b.when && a.order < b.order)
+    }
+}
+
+/// Deadlines in no order. They lie in small pieces, which come and go as they do: so very many take no
+/// more room than they need, also while they go from one pile to another.
+#[derive(Default)]
+struct Pile {
+    /// None is empty, or of more than [`PIECE`] but for what was the heap.
+    pieces: Vec<Vec<Deadline>>,
+    len: usize,
+}
+
+impl Pile {
+    fn push(&mut self, deadline: Deadline) {
+        self.len += 1;
+        match self.pieces.last_mut() {
+            Some(last) if last.len() < PIECE => last.push(deadline),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(deadline);
+                self.pieces.push(piece);
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Deadline> {
+        self.pieces.iter().flatten()
+    }
+
+    /// When the later half of these begins, or about that; none if all are equal.
+    fn middle(&self) -> Option<f64> {
+        let every = self.len / (2 * FEW) + 1;
+        let whens = || self.iter().map(|deadline| deadline.when);
+        let mut some: Vec<_> = whens().step_by(every).collect();
+        let middle = some.len() / 2;
+        let (_, &mut middle, _) = some.select_nth_unstable_by(middle, f64::total_cmp);
+        if whens().any(|when| when < middle) {
+            return Some(middle);
+        }
+        let later = whens().filter(|when| *when > middle);
+        later.min_by(f64::total_cmp)
+    }
+}
+
+impl From<Vec<Deadline>> for Pile {
+    fn from(all: Vec<Deadline>) -> Self {
+        Self {
+            len: all.len(),
+            pieces: vec![all],
+        }
+    }
+}
+
+impl Extend<Deadline> for Pile {
+    fn extend<T: IntoIterator<Item = Deadline>>(&mut self, more: T) {
+        more.into_iter().for_each(|deadline| self.push(deadline));
+    }
+}
+
+impl IntoIterator for Pile {
+    type Item = Deadline;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<Deadline>>>;
+
+    /// Each piece goes when it is done.
+    fn into_iter(self) -> Self::IntoIter {
+        self.pieces.into_iter().flatten()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Deadlines {
+    /// The next ones, all of them before those in the piles.
+    heap: Vec<Deadline>,
+    /// Each with when it begins, which is up to where the one before does: the latest first.
+    piles: Vec<(f64, Pile)>,
+    /// How many are in the piles.
+    piled: usize,
+    /// How many the heap could not divide, as all of them were equal.
+    equal: usize,
+    next_order: u32,
+}
+
+impl Deadlines {
+    pub(super) fn len(&self) -> usize {
+        self.heap.len() + self.piled
+    }
+
+    pub(super) fn insert(&mut self, when: f64, slot: u32) {
+        let order = self.take_order();
+        let deadline = Deadline { when, order, slot };
+        if self.piles.last().is_some_and(|(from, _)| when >= *from) {
+            let place = self.piles.partition_point(|(from, _)| *from > when);
+            self.piles[place].1.push(deadline);
+            self.piled += 1;
+            return;
+        }
+        self.heap.push(deadline);
+        self.sift_up(self.heap.len() - 1);
+        if self.heap.len() >= 2 * FEW.max(self.equal) {
+            let all = std::mem::take(&mut self.heap);
+            self.fill(all.into());
+        }
+    }
+
+    #[inline]
+    fn take_order(&mut self) -> u32 {
+        if self.next_order == u32::MAX {
+            self.number_anew();
+        }
+        self.next_order += 1;
+        self.next_order - 1
+    }
+
+    /// There are no greater numbers: those that are there are numbered anew, in the same order.
+    #[cold]
+    fn number_anew(&mut self) {
+        let piled = self
+            .piles
+            .iter_mut()
+            .flat_map(|(_, pile)| &mut pile.pieces)
+            .flatten();
+        let mut all: Vec<_> = self.heap.iter_mut().chain(piled).collect();
+        all.sort_unstable_by_key(|deadline| deadline.order);
+        self.next_order = 0;
+        for deadline in all {
+            deadline.order = self.next_order;
+            self.next_order += 1;
+        }
+    }
+
+    /// The next one.
+    #[inline]
+    pub(super) fn first(&mut self) -> Option<Deadline> {
+        while self.heap.is_empty() {
+            let (_, pile) = self.piles.pop()?;
+            self.piled -= pile.len;
+            self.fill(pile);
+        }
+        self.heap.first().copied()
+    }
+
+    /// Takes away the next one, which [`first`](Self::first) told.
+    pub(super) fn pop(&mut self) {
+        self.heap.swap_remove(0);
+        self.sift_down(0);
+    }
+
+    /// Keeps those alone that are wanted.
+    pub(super) fn retain(&mut self, mut is_wanted: impl FnMut(u32) -> bool) {
+        self.heap.retain(|deadline| is_wanted(deadline.slot));
+        // What many took, few do not keep.
+        if self.heap.len() < self.heap.capacity() / 4 {
+            self.heap.shrink_to_fit();
+        }
+        self.order();
+        self.piled = 0;
+        for (_, pile) in &mut self.piles {
+            let all = std::mem::take(pile).into_iter();
+            pile.extend(all.filter(|deadline| is_wanted(deadline.slot)));
+            self.piled += pile.len;
+        }
+        self.piles.retain(|(_, pile)| pile.len > 0);
+    }
+
+    // The piles.
+
+    /// Has the empty heap take the first of these, which are all before those in the piles, and makes piles
+    /// of the others.
+    fn fill(&mut self, mut all: Pile) {
+        self.equal = 0;
+        while all.len >= 2 * FEW {
+            let Some(from) = all.middle() else {
+                self.equal = all.len;
+                break;
+            };
+            let (before, after): (Pile, Pile) =
+                all.into_iter().partition(|deadline| deadline.when < from);
+            self.piled += after.len;
+            self.piles.push((from, after));
+            all = before;
+        }
+        self.heap.extend(all);
+        self.order();
+    }
+
+    // The heap.
+
+    /// Makes it a heap.
+    fn order(&mut self) {
+        for place in (0..self.heap.len().div_ceil(CHILDREN)).rev() {
+            self.sift_down(place);
+        }
+    }
+
+    fn sift_up(&mut self, mut place: usize) {
+        let moving = self.heap[place];
+        while place > 0 {
+            let parent = (place - 1) / CHILDREN;
+            if !moving.is_before(self.heap[parent]) {
+                break;
+            }
+            self.heap[place] = self.heap[parent];
+            place = parent;
+        }
+        self.heap[place] = moving;
+    }
+
+    fn sift_down(&mut self, mut place: usize) {
+        let Some(moving) = self.heap.get(place).copied() else {
+            return;
+        };
+        loop {
+            let children =
+                place * CHILDREN + 1..(place * CHILDREN + 1 + CHILDREN).min(self.heap.len());
+            let first = children.reduce(|first, child| {
+                if self.heap[child].is_before(self.heap[first]) {
+                    child
+                } else {
+                    first
+                }
+            });
+            match first {
+                Some(child) if self.heap[child].is_before(moving) => {
+                    self.heap[place] = self.heap[child];
+                    place = child;
+                }
+                _ => break,
+            }
+        }
+        self.heap[place] = moving;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_two_words_and_a_piece_a_page() {
+        assert_eq!(size_of::<Deadline>(), 16);
+        assert_eq!(size_of::<Deadline>() * PIECE + 16, 4096);
+    }
+
+    /// What no run comes to by itself: as many deadlines as there are numbers.
+    #[test]
+    fn equal_ones_keep_their_order_when_the_numbers_begin_anew() {
+        for count in [10, 3 * FEW] {
+            let mut deadlines = Deadlines {
+                next_order: u32::MAX - 5,
+                ..Deadlines::default()
+            };
+            for slot in 0..count {
+                let slot = u32::try_from(slot).expect("few");
+                deadlines.insert(f64::from(slot % 3), slot);
+            }
+            assert!(deadlines.next_order < u32::MAX / 2);
+            let mut came = Vec::new();
+            while let Some(first) = deadlines.first() {
+                came.push((first.when, first.slot));
+                deadlines.pop();
+            }
+            assert_eq!(came.len(), count);
+            assert!(came.is_sorted());
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_very_many_takes_no_more_pieces_than_it_needs() {
+        let mut deadlines = Deadlines::default();
+        for slot in 0..20 * FEW {
+            let slot = u32::try_from(slot).expect("few");
+            deadlines.insert(f64::from(slot), slot);
+        }
+        deadlines.retain(|slot| slot % 100 == 0);
+        assert_eq!(deadlines.len(), (20 * FEW).div_ceil(100));
+        for (_, pile) in &deadlines.piles {
+            assert_eq!(pile.pieces.len(), pile.len.div_ceil(PIECE));
+        }
+        let mut last = None;
+        while let Some(first) = deadlines.first() {
+            assert!(last.replace(first.slot) < Some(first.slot));
+            deadlines.pop();
+        }
+        assert_eq!(deadlines.len(), 0);
+    }
+}
