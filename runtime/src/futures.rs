@@ -394,6 +394,16 @@ impl Awaiting {
         self.callback.is_none() && !self.point.is_suspended()
     }
 
+    #[cold]
+    fn give_up(&mut self, core: &FutureCore, id: CallbackId) {
+        core.remove_callback(id);
+        let is_cancelled = || matches!(core.peek_failure(), Some(Exception::CancelledError(_)));
+        if core.is_done() && !is_cancelled() {
+            self.point.has_swallowed();
+        }
+        self.point.give_up(None);
+    }
+
     fn leave(&mut self, core: &FutureCore) {
         if let Some(id) = self.callback.take() {
             core.remove_callback(id);
@@ -404,8 +414,8 @@ impl Awaiting {
     /// Stops waiting for what `core` is of; who holds this must call it when it is dropped.
     #[inline]
     pub(crate) fn abandon(&mut self, core: &FutureCore) {
-        if self.callback.is_some() {
-            self.leave(core);
+        if let Some(id) = self.callback.take() {
+            self.give_up(core, id);
         }
     }
 }

@@ -394,10 +394,7 @@ impl Place {
         // First of all: what the point drops is anybody's, and may panic.
         waiters.leave(node);
         let was_woken = node.waiter.was_woken();
-        match node.waiter.error.take() {
-            Some(error) => this.point.leave_unraised(error),
-            None => this.point.leave(),
-        }
+        this.point.give_up(node.waiter.error.take());
         was_woken
     }
 }

@@ -103,7 +103,7 @@ impl LoopState {
                 Message::Call(callback) => self.push(Ready::Call(callback)),
                 Message::Leave(key, point) => {
                     if let Some(task) = key.task() {
-                        task.core().cancellation.forget(point);
+                        task.core().cancellation.give_up(&task, point, None);
                     }
                 }
                 Message::GiveBackTimer(timer) => drop(self.give_back_timer(timer)),

@@ -5,7 +5,7 @@
 //! frames above see the mark after polling it; the nearest one that catches takes the mark and
 //! drops what raised. If none does, the task's step drops the coroutine.
 //!
-//! Four rules keep it watertight:
+//! Five rules keep it watertight:
 //!
 //! - The mark has two states. *To be raised* is a wish, met by the awaitable that it names, or the
 //!   next one that is polled if that one is gone. *In flight* means that it was raised: whoever is
@@ -15,6 +15,10 @@
 //!   cancellation is to be passed on to, the frames that catch with nothing. `cancel()` takes the
 //!   top one, and wakes that one's waker as well as the task, since a combinator may stand between.
 //! - A leaf that raises wakes its own waker, for the same reason.
+//! - What is suspended may be dropped before it raises, or before it is known what became of the
+//!   cancellation that was passed on from there, since another branch of a combinator won: then the
+//!   cancellation is the task's again, which raises it at its next await. One that a frame caught
+//!   takes along what was passed on beneath it.
 //! - The mark is cleared before anything is dropped.
 //!
 //! Time-outs and task groups cancel the task that they are in, but only mean what is beneath them:
@@ -51,7 +55,7 @@ pub(crate) use self::onward::Onward;
 pub(crate) use self::points::Frame;
 use self::points::{Kind, Point, Points, Raising, What};
 pub(crate) use self::suspension::Suspension;
-use super::{Called, TaskRef, Waits, called};
+use super::{Called, TaskRef, Waits, called, wake_task};
 use crate::event_loop::{LoopState, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Cancel;
@@ -126,7 +130,24 @@ impl Cancellation {
     ) {
         self.count(1);
         if is_running || !self.deliver(task, event_loop, cancelled, onward) {
-            self.marks.wish(cancelled.wish());
+            self.wish(cancelled.wish());
+        }
+    }
+
+    /// Has the task raise it when it can; two of these are one, for all that either is meant for.
+    fn wish(&self, mut wish: Wish) {
+        if let Some(scope) = self.marks.wish_scope() {
+            wish.scope = self.wider(scope, wish.scope);
+        }
+        self.marks.wish(wish);
+    }
+
+    /// The one of two scopes that the other is in.
+    fn wider(&self, one: Option<Frame>, other: Option<Frame>) -> Option<Frame> {
+        match (one, other) {
+            (None, _) | (_, None) => None,
+            (Some(_), other) if self.points.borrow().is_within(other, one) => one,
+            (Some(_), other) => other,
         }
     }
 
@@ -145,7 +166,7 @@ impl Cancellation {
             .top_within(None)
             .map(|top| top.raising());
         if !self.raise_at(top, task, event_loop, cancelled) {
-            self.marks.wish(cancelled.wish());
+            self.wish(cancelled.wish());
         }
     }
 
@@ -173,7 +194,7 @@ impl Cancellation {
         Onward::from(&wish.error, |onward| {
             let is_delivered = self.deliver(task, event_loop, cancelled, onward);
             if !is_delivered {
-                self.marks.wish(cancelled.wish());
+                self.wish(cancelled.wish());
             }
             is_delivered
         });
@@ -189,15 +210,29 @@ impl Cancellation {
     ) -> bool {
         let (target, top) = match self.points.borrow().top_within(cancelled.scope) {
             Some(top) => match top.target {
-                Some(target) => (Some(target.clone()), None),
+                Some(target) => (Some((target.clone(), top.id)), None),
                 None => (None, Some(top.raising())),
             },
             None => (None, None),
         };
-        match target {
-            Some(target) => target.cancel_onward(cancelled.error, onward),
-            None => self.raise_at(top, task, event_loop, cancelled),
+        let Some((target, point)) = target else {
+            return self.raise_at(top, task, event_loop, cancelled);
+        };
+        let before = (self.marks.passed_on()).zip(self.marks.take_passed_on());
+        let mut wish = cancelled.wish();
+        if let Some((_, before)) = before.as_ref().filter(|(before, _)| *before == point) {
+            wish.scope = self.wider(before.scope, wish.scope);
         }
+        // Before that is done: it may wake what drops the point.
+        self.marks.pass_on(point, wish);
+        let is_passed_on = target.cancel_onward(cancelled.error, onward);
+        if !is_passed_on && self.marks.passed_on() == Some(point) {
+            self.marks.take_passed_on();
+            if let Some((point, wish)) = before {
+                self.marks.pass_on(point, wish);
+            }
+        }
+        is_passed_on
     }
 
     /// Has the suspended task raise it itself, at this point; false when it is about to step anyway.
@@ -255,10 +290,14 @@ impl Cancellation {
 
     #[cold]
     fn begin_troubled_step(&self) {
-        let wish = self.marks.take_wish();
-        if let Some(wish) = wish.filter(|_| self.marks.is_clear()) {
+        let Some(wish) = self.marks.take_wish() else {
+            return;
+        };
+        if self.marks.is_clear() {
             let point = self.top_id(wish.scope);
             self.marks.to_raise(wish.error, wish.scope, point);
+        } else if wish.scope.is_none() {
+            self.marks.widen();
         }
     }
 
@@ -381,6 +420,69 @@ impl Cancellation {
         match only {
             Some(target) => drop(target),
             None => self.forget_other(id),
+        }
+    }
+
+    /// What was suspended here is dropped. What it was to raise, or was passed on from here without
+    /// anybody having seen what became of it, is the task's own again, that nobody else can have it undone.
+    /// `raised`: what it was to raise, as far as it knows that itself.
+    pub(crate) fn give_up(&self, task: &TaskRef, id: NonZeroU64, raised: Option<CancelledError>) {
+        let is_stepping = task.core().is_stepping();
+        let passed_on = match self.marks.passed_on() {
+            Some(point) if point == id => self.marks.take_passed_on(),
+            _ => None,
+        };
+        let raised = raised.map(|error| Wish { error, scope: None });
+        let marked = is_stepping.then(|| self.take_to_raise_at(id)).flatten();
+        self.forget(id);
+        if !task.is_owned() {
+            return;
+        }
+        for wish in [passed_on.or(raised), marked].into_iter().flatten() {
+            if is_stepping {
+                self.wish(wish);
+            } else {
+                self.raise_later(wish.error);
+                // By who polls it the task may not have been woken.
+                wake_task(task.clone());
+            }
+        }
+    }
+
+    /// What a cancellation was passed on to from this point has ended otherwise: nobody is to raise it.
+    fn has_swallowed(&self, id: NonZeroU64) {
+        if self.marks.passed_on() == Some(id) {
+            self.marks.take_passed_on();
+        }
+    }
+
+    /// What this point is named to raise.
+    fn take_to_raise_at(&self, id: NonZeroU64) -> Option<Wish> {
+        let aim = self.marks.aim().filter(|aim| aim.point == Some(id))?;
+        let error = self.marks.take_to_raise()?;
+        let scope = aim.scope;
+        Some(Wish { error, scope })
+    }
+
+    /// A frame has ended. `has_caught`: by what it caught; then what was passed on beneath it is over,
+    /// too. Else what was meant for what is beneath it, and did not come to pass, is.
+    #[cold]
+    fn frame_ends(&self, frame: Frame, has_caught: bool) {
+        if has_caught {
+            let passed_on = self.marks.passed_on();
+            if passed_on.is_some() && self.points.borrow().is_within(passed_on, Some(frame)) {
+                self.marks.take_passed_on();
+            }
+            return;
+        }
+        if let Some(wish) = self.take_to_raise_at(frame) {
+            self.wish(wish);
+        }
+        if self.marks.aim().is_some_and(|aim| aim.scope == Some(frame)) {
+            self.marks.take_to_raise();
+        }
+        if self.marks.wish_scope() == Some(Some(frame)) {
+            self.marks.take_wish();
         }
     }
 

@@ -68,11 +68,15 @@ impl Catch {
             entered.leave(polled.is_pending());
         }
         let raised = context::with_current_task(|task| {
-            let cancellation = &task.core().cancellation;
-            cancellation.take_in_flight().or_else(|| {
+            let cancellation = task.core().cancellation.peek()?;
+            let raised = cancellation.take_in_flight().or_else(|| {
                 let is_meant = polled.is_pending() && cancellation.is_to_raise_at(id);
                 is_meant.then(|| cancellation.take_to_raise()).flatten()
-            })
+            });
+            if raised.is_some() || (polled.is_ready() && !cancellation.is_calm()) {
+                cancellation.frame_ends(id?, raised.is_some());
+            }
+            raised
         })
         .flatten();
         match (raised, polled) {

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::task::{Context, Poll};
 
-use super::super::{TaskKey, TaskRef, chain, wake_task};
+use super::super::{TaskKey, TaskRef, chain};
 use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::remote::Message;
@@ -226,7 +226,7 @@ impl Suspended {
             if let Some((key, id)) = &self.registered {
                 if !key.is_of(task) {
                     // It was suspended in another task before.
-                    self.leave();
+                    self.give_up(None);
                 } else if task.core().cancellation.rewake(task, cx, *id) {
                     return;
                 }
@@ -288,24 +288,43 @@ impl Suspended {
         }
     }
 
-    /// Deregisters what was cancelled and has not raised it, because it is dropped. If its task did not do
-    /// that itself, it is raised there all the same: as in CPython, where nobody else can have it undone.
-    #[cold]
-    pub(crate) fn leave_unraised(&mut self, error: CancelledError) {
-        let task = self.registered.as_ref().and_then(|(key, _)| key.task());
-        self.leave();
-        if let Some(task) = task.filter(|task| !task.core().is_stepping()) {
-            task.core().cancellation.raise_later(error);
-            // By who polls it the task may not have been woken.
-            wake_task(task);
-        }
-    }
-
     #[cold]
     fn leave_elsewhere(&mut self) {
         if let Some((key, id)) = self.registered.take() {
             leave_elsewhere(key, id);
         }
+    }
+
+    /// Deregisters what is dropped, or moved to another task. What was to be raised here its task raises
+    /// itself: see [`Cancellation::give_up`]. `raised`: what that is, as far as it is known here.
+    #[inline]
+    pub(crate) fn give_up(&mut self, raised: Option<CancelledError>) {
+        if let Some((key, id)) = self.registered.take() {
+            give_up(key, id, raised);
+        }
+    }
+
+    /// What was awaited here has ended otherwise, if a cancellation was passed on to it: that is over.
+    #[cold]
+    pub(crate) fn has_swallowed(&self) {
+        if let Some((task, id)) = self.task().zip(self.id()) {
+            task.core().cancellation.has_swallowed(id);
+        }
+    }
+
+    fn task(&self) -> Option<TaskRef> {
+        self.registered.as_ref()?.0.task()
+    }
+}
+
+#[cold]
+fn give_up(key: TaskKey, id: NonZeroU64, raised: Option<CancelledError>) {
+    if !key.address().is_home() {
+        return leave_elsewhere(key, id);
+    }
+    // Also in a task that is not the loop's any more: what it knows of must be there.
+    if let Some(task) = key.upgrade() {
+        task.core().cancellation.give_up(&task, id, raised);
     }
 }
 
@@ -327,13 +346,6 @@ fn leave_elsewhere(key: TaskKey, id: NonZeroU64) {
 impl Drop for Suspended {
     #[inline]
     fn drop(&mut self) {
-        // A call, as this is dropped in many places, and seldom before it was left.
-        #[cold]
-        fn leave(suspended: &mut Suspended) {
-            suspended.leave();
-        }
-        if self.registered.is_some() {
-            leave(self);
-        }
+        self.give_up(None);
     }
 }

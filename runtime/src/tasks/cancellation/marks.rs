@@ -65,6 +65,10 @@ pub(super) struct Marks {
     raised_at: Cell<Option<&'static Location<'static>>>,
     /// The point that is to raise it; none when any may.
     point: Cell<Option<NonZeroU64>>,
+    /// The point from which a cancellation was passed on last to what it waits for, and which `cancel()`
+    /// that comes from: to be raised by the task itself if the point is dropped with what it waits for.
+    passed_on: Cell<Option<NonZeroU64>>,
+    passed_at: Cell<Option<&'static Location<'static>>>,
     rare: OnceCell<Box<Rare>>,
 }
 
@@ -74,6 +78,9 @@ struct Rare {
     message: Cell<Option<Arc<str>>>,
     scope: Cell<Option<Frame>>,
     wish: Cell<Option<Wish>>,
+    /// Of what was passed on.
+    passed_message: Cell<Option<Arc<str>>>,
+    passed_scope: Cell<Option<Frame>>,
     held_back: Cell<HeldBack>,
 }
 
@@ -149,6 +156,49 @@ impl Marks {
         self.rare.get()?.wish.take()
     }
 
+    /// The frame beneath which the wish is meant; none when there is no wish.
+    pub(super) fn wish_scope(&self) -> Option<Option<Frame>> {
+        if !self.up.get().wish() {
+            return None;
+        }
+        let rare = self.rare.get()?;
+        let wish = rare.wish.take();
+        let scope = wish.as_ref().map(|wish| wish.scope);
+        rare.wish.set(wish);
+        scope
+    }
+
+    // What was passed on.
+
+    /// A cancellation is passed on to what this point waits for.
+    pub(super) fn pass_on(&self, point: NonZeroU64, wish: Wish) {
+        self.passed_on.set(Some(point));
+        self.passed_at.set(Some(wish.error.location()));
+        let message = wish.error.into_message();
+        if message.is_some() || wish.scope.is_some() || self.rare.get().is_some() {
+            let rare = self.rare();
+            rare.passed_message.set(message);
+            rare.passed_scope.set(wish.scope);
+        }
+    }
+
+    /// From where a cancellation was passed on last.
+    pub(super) fn passed_on(&self) -> Option<NonZeroU64> {
+        self.passed_on.get()
+    }
+
+    pub(super) fn take_passed_on(&self) -> Option<Wish> {
+        self.passed_on.take()?;
+        let (message, scope) = match self.rare.get() {
+            Some(rare) => (rare.passed_message.take(), rare.passed_scope.get()),
+            None => (None, None),
+        };
+        Some(Wish {
+            error: CancelledError::raised_at(self.passed_at.get()?, message),
+            scope,
+        })
+    }
+
     // The mark.
 
     #[inline]
@@ -198,6 +248,13 @@ impl Marks {
             point: self.point.get(),
             scope: self.rare.get().and_then(|rare| rare.scope.get()),
         })
+    }
+
+    /// It is meant for the whole task from now on.
+    pub(super) fn widen(&self) {
+        if let Some(rare) = self.rare.get() {
+            rare.scope.set(None);
+        }
     }
 
     /// From now on any point may raise it; how often this has been said of it.

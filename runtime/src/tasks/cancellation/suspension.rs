@@ -420,6 +420,22 @@ impl Suspension {
         }
     }
 
+    /// As [`Cancellation::give_up`].
+    pub(crate) fn give_up(&self, task: &TaskRef, id: NonZeroU64, raised: Option<CancelledError>) {
+        match self.peek() {
+            Some(all) => all.give_up(task, id, raised),
+            None if self.tag() == LEAF_TO_RAISE => self.deref().give_up(task, id, raised),
+            None => self.forget(id),
+        }
+    }
+
+    /// As [`Cancellation::has_swallowed`].
+    pub(super) fn has_swallowed(&self, id: NonZeroU64) {
+        if let Some(all) = self.peek() {
+            all.has_swallowed(id);
+        }
+    }
+
     /// The task is done: there is nothing more to be cancelled.
     #[inline]
     pub(in crate::tasks) fn clear(&self) {
