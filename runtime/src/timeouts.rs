@@ -263,10 +263,19 @@ impl Timeout {
             (
                 Phase::Expiring,
                 Place::Task {
-                    task, cancelling, ..
+                    task,
+                    cancelling,
+                    frame,
+                    ..
                 },
             ) => {
-                let left = task.task().map(|task| task.core().cancellation.uncancel());
+                let left = task.task().map(|task| {
+                    let cancellation = &task.core().cancellation;
+                    if let Some(frame) = frame {
+                        cancellation.scope_ends(frame);
+                    }
+                    cancellation.uncancel()
+                });
                 left.is_some_and(|left| left <= cancelling)
             }
             _ => false,

@@ -465,19 +465,24 @@ impl Cancellation {
     }
 
     /// A frame has ended. `has_caught`: by what it caught; then what was passed on beneath it is over,
-    /// too. Else what was meant for what is beneath it, and did not come to pass, is.
+    /// too. Else what it was to raise is the task's own again.
     #[cold]
     fn frame_ends(&self, frame: Frame, has_caught: bool) {
-        if has_caught {
-            let passed_on = self.marks.passed_on();
-            if passed_on.is_some() && self.points.borrow().is_within(passed_on, Some(frame)) {
-                self.marks.take_passed_on();
+        if !has_caught {
+            if let Some(wish) = self.take_to_raise_at(frame) {
+                self.wish(wish);
             }
             return;
         }
-        if let Some(wish) = self.take_to_raise_at(frame) {
-            self.wish(wish);
+        let passed_on = self.marks.passed_on();
+        if passed_on.is_some() && self.points.borrow().is_within(passed_on, Some(frame)) {
+            self.marks.take_passed_on();
         }
+    }
+
+    /// What was meant for what is beneath the frame, and was not raised there, is over: the frame has ended
+    /// otherwise.
+    pub(crate) fn scope_ends(&self, frame: Frame) {
         if self.marks.aim().is_some_and(|aim| aim.scope == Some(frame)) {
             self.marks.take_to_raise();
         }
