@@ -569,8 +569,8 @@ impl<T, O: Order<T>> Attempt for Get<'_, T, O> {
         &self.state.getters
     }
 
-    fn pass_on(&self) {
-        if self.state.count() > 0 {
+    fn given_up(&mut self, was_woken: bool) {
+        if was_woken && self.state.count() > 0 {
             self.state.getters.pop_next();
         }
     }
@@ -605,8 +605,8 @@ impl<T, O: Order<T>> Attempt for Put<'_, T, O> {
         &self.state.putters
     }
 
-    fn pass_on(&self) {
-        if !self.state.is_full() {
+    fn given_up(&mut self, was_woken: bool) {
+        if was_woken && !self.state.is_full() {
             self.state.putters.pop_next();
         }
     }

@@ -1,13 +1,18 @@
 //! What the operations of locks and queues wait at: one list, beneath them all.
 //!
-//! A [`Wait`] is a link of the list itself, so that nothing is allocated for it, and one that is given
-//! up leaves at once, wherever it stands. Which waiter is woken, and what happens to a wake-up that
-//! its waiter could not use, is the lock's or queue's to say.
+//! An operation that waits is a link of the list itself, so that nothing is allocated for it, and one
+//! that is given up leaves at once, wherever it stands. Which waiter is woken, and what happens to a
+//! wake-up that its waiter could not use, is the lock's or queue's to say.
+//!
+//! Mostly a task waits for nothing else meanwhile, and polls the operation itself. Then it and the link
+//! know of each other by one word each, and neither needs more: see [`Node::begin`].
 //!
 //! What must stay true:
 //!
-//! - a wait that is in a line is pinned, and leaves the line before its memory is anything else's: by
-//!   its destructor, which has the line by a reference;
+//! - a link that is in a line is pinned, and leaves the line before its memory is anything else's: by
+//!   the destructor of the operation, which has the line by a reference;
+//! - the same goes for what the task knows of it: the link has a handle to the task as long as that
+//!   knows of it, and takes that back itself;
 //! - as long as it is in line it is reached by shared references only, and all that is in it is a
 //!   cell;
 //! - one that is done, woken or cancelled, never is pending again. So what is before `pending` in a
@@ -16,6 +21,7 @@
 use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
+use std::num::NonZeroU64;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -27,7 +33,7 @@ use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 use crate::tasks::cancellation::{self, Trouble, forget_nothing};
-use crate::tasks::{Called, Suspended, TaskRef, Wake, wake_task};
+use crate::tasks::{Called, Suspended, TaskRef, Wake, chain, wake_known, wake_task};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -88,7 +94,12 @@ impl Waiter {
 
     /// Raises the error in who waits; false when it is done.
     pub(crate) fn cancel(&self, error: &CancelledError) -> bool {
-        cancel(NonNull::from(self), error)
+        if self.is_done() {
+            return false;
+        }
+        self.error.set(Some(error.clone()));
+        end(NonNull::from(self), Stage::Cancelled);
+        true
     }
 
     /// As `wait_for=` of a task's repr shows it.
@@ -241,37 +252,68 @@ impl Waiter {
     }
 }
 
-/// A waiter in a [`Wait`], as the task knows it that is suspended there.
+/// A waiter in a line, as the task knows it that is suspended there.
 #[derive(Clone, Copy)]
-pub(crate) struct Waiting(NonNull<Waiter>);
+pub(crate) struct Waiting(NonNull<Node>);
 
 impl Waiting {
     /// # Safety
     ///
-    /// To be kept among the points of a task only, and as long as it is there, the waiter is: until that
-    /// leaves, or the task's loop goes, which [lets go](crate::tasks::TaskRef::let_go) of it.
-    unsafe fn new(waiter: &Waiter) -> Self {
-        Self(NonNull::from(waiter))
+    /// To be kept by a task only, and as long as it is there, the link is: until that leaves, or the
+    /// task's loop goes, which [lets go](crate::tasks::TaskRef::let_go) of it.
+    #[inline]
+    unsafe fn new(node: &Node) -> Self {
+        Self(NonNull::from(node))
     }
 
-    fn waiter(&self) -> &Waiter {
-        // As `new` was promised: the point is known, so the waiter is there.
-        at(self.0)
+    /// A pointer whose three lowest bits are zero.
+    #[inline]
+    pub(crate) fn into_pointer(self) -> *const () {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    /// # Safety
+    ///
+    /// It is from [`into_pointer`](Self::into_pointer), and kept as [`new`](Self::new) says.
+    #[inline]
+    pub(crate) unsafe fn from_pointer(pointer: *const ()) -> Self {
+        // SAFETY: as the caller promises.
+        Self(unsafe { NonNull::new_unchecked(pointer.cast_mut().cast()) })
     }
 
     /// As [`Waiter::cancel`].
     pub(crate) fn cancel(self, error: &CancelledError) -> bool {
-        cancel(self.0, error)
+        let waiter = &at(self.0).waiter;
+        if waiter.is_done() {
+            return false;
+        }
+        waiter.error.set(Some(error.clone()));
+        end_in_line(self.0, Stage::Cancelled);
+        true
     }
 
-    pub(crate) fn repr(&self) -> &'static str {
-        self.waiter().repr()
+    pub(crate) fn repr(self) -> &'static str {
+        at(self.0).waiter.repr()
+    }
+
+    /// Where the operation was called, unless it was said to [stand elsewhere](Self::stands_at).
+    pub(crate) fn place(self) -> Option<Called> {
+        at(self.0).place.get()
+    }
+
+    pub(crate) fn stands_at(self, place: Called) {
+        at(self.0).place.set(Some(place));
     }
 }
 
-/// A waiter in a line.
+/// A waiter in a line. The alignment leaves a task three bits beside the pointer.
+#[repr(align(8))]
 struct Node {
     waiter: Waiter,
+    /// The task that waits here and polls this itself, and by which number it knows of this; none
+    /// once that has left, or where it is less simple: then the waiter knows who is to be woken.
+    task: Cell<Option<(TaskRef, NonZeroU64)>>,
+    place: Cell<Option<Called>>,
     before: Link,
     after: Link,
     /// Its number in the line; zero when it is in none.
@@ -279,8 +321,67 @@ struct Node {
     _pinned: PhantomPinned,
 }
 
+impl Node {
+    #[inline]
+    fn task(&self) -> Option<&(TaskRef, NonZeroU64)> {
+        // SAFETY: nothing in this file changes it as long as it uses this.
+        unsafe { &*self.task.as_ptr() }.as_ref()
+    }
+
+    /// Gets in line for a task that polls this itself; false if it is not so simple.
+    #[inline]
+    fn begin(&self, task: &TaskRef, cx: &Context<'_>, waiters: &Waiters, called: Called) -> bool {
+        if !task.is_woken_by(cx.waker()) || !task.is_owned() {
+            return false;
+        }
+        self.place.set(Some(called));
+        // SAFETY: the task knows of it until this leaves, which it does when it is over or dropped; it
+        // can, as it has a handle.
+        let waiting = unsafe { Waiting::new(self) };
+        let Some(id) = task.core().cancellation.wait_at(waiting) else {
+            return false;
+        };
+        chain::leaf(Some(called));
+        forget_nothing(self.task.replace(Some((task.clone(), id))));
+        waiters.push(self);
+        true
+    }
+
+    /// Whether it was woken, and nothing else is to be seen to in the task that polls it, which is the one
+    /// that began: then it leaves everything that knows of it.
+    #[inline]
+    fn is_over(&self, task: &TaskRef, waiters: &Waiters) -> bool {
+        // SAFETY: the task keeps it no longer than this is there.
+        let waiting = unsafe { Waiting::new(self) };
+        let is_over = self.waiter.was_woken()
+            && match self.task() {
+                Some((known, id)) => {
+                    known.is(task) && task.core().cancellation.end_wait(waiting, *id)
+                }
+                None => false,
+            };
+        if is_over {
+            waiters.leave(self);
+            if let Some((handle, _)) = self.task.take() {
+                task.give_back(handle);
+            }
+        }
+        is_over
+    }
+
+    /// From now on it is the point that leaves, and the waiter that knows who is to be woken.
+    fn hand_over(&self, point: &mut Suspended) {
+        if let Some((task, id)) = self.task.take() {
+            point.take_over(&task, id);
+            if !self.waiter.is_done() {
+                forget_nothing(self.waiter.task.replace(Some(task)));
+            }
+        }
+    }
+}
+
 pin_project! {
-    /// A node and the point of the task that waits there.
+    /// A node and the point of the task that waits there, if that is not simply known to it.
     struct Place {
         #[pin]
         node: Node,
@@ -293,6 +394,8 @@ impl Place {
     const fn new() -> Self {
         let node = Node {
             waiter: Waiter::new(),
+            task: Cell::new(None),
+            place: Cell::new(None),
             before: Cell::new(None),
             after: Cell::new(None),
             ticket: Cell::new(0),
@@ -304,69 +407,21 @@ impl Place {
         }
     }
 
-    /// Waits in this line; when it is woken, it is in none, and there is nothing in here that would have
-    /// to be dropped.
-    #[inline]
-    fn poll_in(
-        self: Pin<&mut Self>,
-        waiters: &Waiters,
-        cx: &Context<'_>,
-        called: Called,
-    ) -> Poll<()> {
-        let is_over = if self.point.is_suspended() {
-            self.is_over(waiters, cx, called)
-        } else {
-            self.begin(waiters, cx, called)
-        };
-        if is_over {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-
     /// The first poll: true if it need not wait.
     #[inline(never)]
-    fn begin(
-        mut self: Pin<&mut Self>,
-        waiters: &Waiters,
-        cx: &Context<'_>,
-        called: Called,
-    ) -> bool {
-        let has_begun = context::with_current_task(|task| {
-            let this = self.as_mut().project();
-            let node = this.node.into_ref().get_ref();
-            // SAFETY: it is a point of the task from now on until `point` leaves, which it does when this
-            // is woken, cancelled or dropped.
-            let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
-            let location = Some(called);
-            let has_begun = node.ticket.get() == 0
-                && (node.waiter).begin_calm(task, cx, this.point, location, target);
-            if has_begun {
-                waiters.push(node);
-            }
-            has_begun
-        });
-        has_begun != Some(true) && self.poll_any(waiters, cx, called)
+    fn begin(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
+        let node = self.as_ref().project_ref().node.get_ref();
+        let begin = |task: &TaskRef| node.begin(task, cx, waiters, called);
+        context::with_current_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
     }
 
-    /// Any other poll.
+    /// Any other poll: true when it is woken. It is in no line then, and there is nothing in here that
+    /// would have to be dropped.
     #[inline]
-    fn is_over(
-        mut self: Pin<&mut Self>,
-        waiters: &Waiters,
-        cx: &Context<'_>,
-        called: Called,
-    ) -> bool {
-        let is_over = context::with_current_task(|task| {
-            let this = self.as_mut().project();
-            let is_over = this.node.waiter.is_over(task, this.point);
-            if is_over {
-                waiters.leave(this.node.into_ref().get_ref());
-            }
-            is_over
-        });
-        is_over == Some(true) || self.poll_any(waiters, cx, called)
+    fn is_over(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
+        let node = self.as_ref().project_ref().node.get_ref();
+        let is_over = |task: &TaskRef| node.is_over(task, waiters);
+        context::with_current_task(is_over) == Some(true) || self.poll_any(waiters, cx, called)
     }
 
     #[cold]
@@ -374,12 +429,15 @@ impl Place {
     fn poll_any(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
         let this = self.project();
         let node = this.node.into_ref().get_ref();
+        node.hand_over(this.point);
         // Before the waker is cloned, which may be anybody's: who is in line is not passed over.
         if node.ticket.get() == 0 && !node.waiter.is_done() {
+            node.place.set(Some(called));
             waiters.push(node);
         }
-        // SAFETY: as in `begin`.
-        let target = || Target::Waiting(unsafe { Waiting::new(&node.waiter) });
+        // SAFETY: it is a point of the task from now on until `point` leaves, which it does when this
+        // is woken, cancelled or dropped.
+        let target = || Target::Waiting(unsafe { Waiting::new(node) });
         let polled = node.waiter.poll_any(cx, this.point, Some(called), target);
         if polled.is_ready() {
             waiters.leave(node);
@@ -394,7 +452,11 @@ impl Place {
         // First of all: what the point drops is anybody's, and may panic.
         waiters.leave(node);
         let was_woken = node.waiter.was_woken();
-        this.point.give_up(node.waiter.error.take());
+        let error = node.waiter.error.take();
+        match node.task.take() {
+            Some((task, id)) => task.core().cancellation.give_up(&task, id, error),
+            None => this.point.give_up(error),
+        }
         was_woken
     }
 }
@@ -417,9 +479,9 @@ pub(crate) struct Waiters {
 /// What a link leads to.
 #[inline]
 fn at<'a, T>(what: NonNull<T>) -> &'a T {
-    // SAFETY: for all in this file: what is in a line, or among the points of a task, is there, see
-    // above. No such reference is kept while anybody is woken: that may run anything, and the wait may be
-    // gone then.
+    // SAFETY: for all in this file: what is in a line, or known to a task, is there, see above. No such
+    // reference is kept while anybody is woken: that may run anything, and the operation may be gone
+    // then.
     unsafe { what.as_ref() }
 }
 
@@ -442,28 +504,38 @@ fn wake_other(waiter: NonNull<Waiter>) {
     }
 }
 
-/// As [`Waiter::cancel`].
-fn cancel(waiter: NonNull<Waiter>, error: &CancelledError) -> bool {
-    if at(waiter).is_done() {
-        return false;
+/// As [`end`], of one in a line.
+#[inline]
+fn end_in_line(node: NonNull<Node>, stage: Stage) {
+    match at(node).task() {
+        Some((task, _)) => {
+            at(node).waiter.state.set(stage);
+            wake_known(task);
+        }
+        None => end_other(node, stage),
     }
-    at(waiter).error.set(Some(error.clone()));
-    end(waiter, Stage::Cancelled);
-    true
+}
+
+#[inline(never)]
+fn end_other(node: NonNull<Node>, stage: Stage) {
+    end(NonNull::from(&at(node).waiter), stage);
 }
 
 impl Waiters {
     /// Gets in line, when it is first polled, until it is woken. `given_up` is called when this is
     /// dropped before, and is told whether it was woken: it has left the line then. A task that waits
     /// shows where the operation was called.
-    pub(crate) fn wait<G: FnMut(bool)>(&self, called: Called, given_up: G) -> Wait<'_, G> {
-        Wait {
+    pub(crate) fn wait<G: FnMut(bool)>(
+        &self,
+        called: Called,
+        given_up: G,
+    ) -> Attempting<InLine<'_, G>> {
+        let in_line = InLine {
             waiters: self,
-            called,
-            place: const { Place::new() },
-            is_over: false,
+            has_waited: false,
             given_up,
-        }
+        };
+        Attempting::new(in_line, called)
     }
 
     /// How many are in line.
@@ -530,7 +602,7 @@ impl Waiters {
             }
             self.remove(at(first));
             if !at(first).waiter.is_done() {
-                end(NonNull::from(&at(first).waiter), Stage::Woken);
+                end_in_line(first, Stage::Woken);
                 if only_one {
                     return;
                 }
@@ -551,9 +623,10 @@ impl Waiters {
     #[inline]
     fn wake(&self, node: NonNull<Node>) {
         self.woken.set(self.woken.get() + 1);
-        end(NonNull::from(&at(node).waiter), Stage::Woken);
+        end_in_line(node, Stage::Woken);
     }
 
+    #[inline]
     fn push(&self, node: &Node) {
         let link = Some(NonNull::from(node));
         self.tickets.set(self.tickets.get() + 1);
@@ -599,40 +672,6 @@ impl Waiters {
     }
 }
 
-pin_project! {
-    /// A place in a line, until it is woken.
-    pub(crate) struct Wait<'a, G: FnMut(bool)> {
-        waiters: &'a Waiters,
-        called: Called,
-        #[pin]
-        place: Place,
-        is_over: bool,
-        given_up: G,
-    }
-
-    impl<G: FnMut(bool)> PinnedDrop for Wait<'_, G> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            let was_woken = this.place.leave(this.waiters);
-            if !*this.is_over {
-                (this.given_up)(was_woken);
-            }
-        }
-    }
-}
-
-impl<G: FnMut(bool)> Future for Wait<'_, G> {
-    type Output = ();
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let polled = this.place.poll_in(this.waiters, cx, this.called);
-        *this.is_over = polled.is_ready();
-        polled
-    }
-}
-
 /// What is done at once, or is tried again after a wait in line.
 pub(crate) trait Attempt {
     type Output;
@@ -640,8 +679,35 @@ pub(crate) trait Attempt {
     fn attempt(&mut self) -> Option<Self::Output>;
     /// Where that is waited for.
     fn waiters(&self) -> &Waiters;
-    /// A wake-up is not used: it goes to the next one, if there still is something for that.
-    fn pass_on(&self);
+    /// It is dropped while it waits, and has left the line; whether it was woken. A wake-up that is not
+    /// used goes to the next one, if there still is something for that.
+    fn given_up(&mut self, was_woken: bool);
+}
+
+/// Nothing but a place in a line, until it is woken.
+pub(crate) struct InLine<'a, G> {
+    waiters: &'a Waiters,
+    has_waited: bool,
+    given_up: G,
+}
+
+impl<G: FnMut(bool)> Attempt for InLine<'_, G> {
+    type Output = ();
+
+    #[inline]
+    fn attempt(&mut self) -> Option<()> {
+        let has_waited = std::mem::replace(&mut self.has_waited, true);
+        has_waited.then_some(())
+    }
+
+    #[inline]
+    fn waiters(&self) -> &Waiters {
+        self.waiters
+    }
+
+    fn given_up(&mut self, was_woken: bool) {
+        (self.given_up)(was_woken);
+    }
 }
 
 pin_project! {
@@ -687,9 +753,7 @@ impl<A: Attempt> Attempting<A> {
         *this.is_waiting = false;
         // SAFETY: as above; it is in no line any more.
         unsafe { std::ptr::drop_in_place(place.get_unchecked_mut()) };
-        if was_woken {
-            this.attempt.pass_on();
-        }
+        this.attempt.given_up(was_woken);
     }
 }
 

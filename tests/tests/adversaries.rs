@@ -127,10 +127,8 @@ fn a_wait_goes_with_another_task_or_callback_of_its_loop() {
         });
         FILLED.take();
         let last = messages.last().expect("a task is destroyed");
-        assert!(
-            last.contains("wait_for=<Future pending>"),
-            "{how}: {messages:?}"
-        );
+        // The task was told that the wait is gone, though the loop was going already.
+        assert!(!last.contains("wait_for="), "{how}: {messages:?}");
     }
 }
 

@@ -647,9 +647,7 @@ impl TaskRef {
 
     /// The loop is about to go: what the task waits for may go after it, and cannot say so then.
     pub(crate) fn let_go(&self) {
-        if let Some(cancellation) = self.core().cancellation.peek() {
-            cancellation.let_go();
-        }
+        self.core().cancellation.let_go();
     }
 
     /// Drops the coroutine of a task whose loop is gone.

@@ -369,6 +369,21 @@ impl TaskRef {
         self.flags().has(flags::OWNED)
     }
 
+    /// Whether a step of it may be queued: it is owned, and none is.
+    #[inline]
+    pub(crate) fn can_be_woken(&self) -> bool {
+        self.flags().get() & (flags::OWNED | flags::SCHEDULED) == flags::OWNED
+    }
+
+    /// Drops another handle to the same task.
+    #[inline]
+    pub(crate) fn give_back(&self, handle: TaskRef) {
+        debug_assert!(handle.is(self));
+        let handles = &self.header().handles;
+        handles.set(handles.get() - 1);
+        std::mem::forget(handle);
+    }
+
     /// One more reference.
     ///
     /// # Safety

@@ -64,7 +64,7 @@ pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
 pub use self::task::Task;
-pub(crate) use self::wake::{Wake, wake_task};
+pub(crate) use self::wake::{Wake, wake_known, wake_task};
 use crate::event_loop::{context, get_event_loop};
 use crate::futures::current_loop;
 

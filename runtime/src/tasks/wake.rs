@@ -52,9 +52,17 @@ impl Wake {
 /// Has the task step in the next iteration.
 #[inline]
 pub(crate) fn wake_task(task: TaskRef) {
-    let core = task.core();
-    if task.is_owned() && !core.is_scheduled() {
+    if task.can_be_woken() {
         let home = task.event_loop();
         home.with(move |event_loop| event_loop.schedule_owned(task));
+    }
+}
+
+/// As [`wake_task`], by who keeps the handle.
+#[inline]
+pub(crate) fn wake_known(task: &TaskRef) {
+    if task.can_be_woken() {
+        let home = task.event_loop();
+        home.with(|event_loop| event_loop.schedule_owned(task.clone()));
     }
 }

@@ -262,6 +262,12 @@ impl Suspended {
         is_plain
     }
 
+    /// What registered itself is from now on deregistered by this.
+    pub(crate) fn take_over(&mut self, task: &TaskRef, id: NonZeroU64) {
+        debug_assert!(!self.is_suspended());
+        self.registered = Some((task.key(), id));
+    }
+
     /// Deregisters; mostly from this task, which runs.
     #[inline]
     pub(crate) fn leave_in(&mut self, task: &TaskRef) {

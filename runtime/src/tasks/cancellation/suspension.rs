@@ -2,7 +2,7 @@
 //!
 //! Most tasks that are suspended are so at one leaf, that they poll themselves and that passes a
 //! cancellation on to nothing, or have given up a turn. Of those only the place is to be known, and what
-//! comes from there. And most that are cancelled are so once, while they are suspended like that, without a
+//! comes from there; or that they wait in a line, where the place and all else is. And most that are cancelled are so once, while they are suspended like that, without a
 //! message, and do not catch it. Of those the place of the `cancel()` is to be known, and how far it has
 //! come. That is a pointer and three bits. All others have a [`Cancellation`] in a block, that is made when
 //! there is more to be known, and stays.
@@ -20,6 +20,7 @@ use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::blocks;
 use crate::exceptions::CancelledError;
+use crate::waiters::Waiting;
 
 pub(crate) struct Suspension(Cell<Word>);
 
@@ -44,8 +45,10 @@ const LEAF_TO_RAISE: usize = 5;
 const IN_FLIGHT: usize = 6;
 /// Nowhere: there was a `cancel()`, and nothing else is to be known.
 const CANCELLED: usize = 7;
+/// To a [`Waiting`], which is the only leaf: the same bits, with a pointer.
+const WAITING: usize = 8;
 
-/// For the last four there must be room in the pointer to a place.
+/// For the last five there must be room in the pointer to a place.
 const HAS_ROOM: bool = align_of::<Location<'static>>() > CANCELLED;
 const TAG: usize = if HAS_ROOM { 7 } else { 3 };
 
@@ -76,8 +79,16 @@ impl Word {
     }
 
     #[inline]
+    fn waiting_at(waiting: Waiting) -> Self {
+        Self(waiting.into_pointer().map_addr(|it| it | CANCELLED))
+    }
+
+    #[inline]
     fn tag(self) -> usize {
-        self.0.addr() & TAG
+        match self.0.addr() & TAG {
+            CANCELLED if self.0.addr() != CANCELLED => WAITING,
+            tag => tag,
+        }
     }
 
     #[inline]
@@ -88,7 +99,7 @@ impl Word {
     /// The place, where it is to one.
     #[inline]
     fn place(self) -> Option<Called> {
-        if matches!(self.tag(), BLOCK | LEAF_TO_RAISE) {
+        if matches!(self.tag(), BLOCK | LEAF_TO_RAISE | WAITING) {
             return None;
         }
         // SAFETY: with such a tag it came from a reference to one, or from none.
@@ -138,6 +149,14 @@ impl Suspension {
         (word.tag() == LEAF_TO_RAISE).then(|| unsafe { &*word.pointer::<CancelledLeaf>() })
     }
 
+    /// What it waits at in a line, if that is all.
+    #[inline]
+    fn waiting(&self) -> Option<Waiting> {
+        let word = self.0.get();
+        // SAFETY: with this tag it is what was put in, and is kept here no longer than it may be.
+        (word.tag() == WAITING).then(|| unsafe { Waiting::from_pointer(word.pointer()) })
+    }
+
     /// All else that is known, if there is more.
     #[inline]
     pub(in crate::tasks) fn peek(&self) -> Option<&Cancellation> {
@@ -161,6 +180,10 @@ impl Suspension {
         if let Some(kind) = suspended.leaf() {
             let mut points = all.points.borrow_mut();
             let id = points.add_plain(kind, suspended.place(), None);
+            debug_assert_eq!(id, FIRST);
+        }
+        if let Some(waiting) = self.waiting() {
+            let id = all.add_waiting(waiting);
             debug_assert_eq!(id, FIRST);
         }
         all.requested.set(self.requested());
@@ -213,7 +236,7 @@ impl Suspension {
     pub(crate) fn requested(&self) -> u32 {
         match self.tag() {
             BLOCK => self.peek().map_or(0, Cancellation::requested),
-            tag => u32::from(tag >= TO_RAISE),
+            tag => u32::from((TO_RAISE..=CANCELLED).contains(&tag)),
         }
     }
 
@@ -299,6 +322,54 @@ impl Suspension {
 
     // Where it is suspended.
 
+    /// The task, which runs and polls this itself, waits here. What this gives is to be
+    /// [forgotten](Self::forget), or [said](Self::end_wait) to be over; none where it is not so simple, or
+    /// a cancellation is to be raised.
+    #[inline]
+    pub(crate) fn wait_at(&self, waiting: Waiting) -> Option<NonZeroU64> {
+        if !HAS_ROOM || !self.0.get().is_nothing() {
+            return self.wait_beside_others(waiting);
+        }
+        self.0.set(Word::waiting_at(waiting));
+        Some(FIRST)
+    }
+
+    #[inline(never)]
+    fn wait_beside_others(&self, waiting: Waiting) -> Option<NonZeroU64> {
+        let all = self.is_calm().then(|| self.deref());
+        let all = all.filter(|all| all.frame.get().is_none())?;
+        Some(all.add_waiting(waiting))
+    }
+
+    /// The task, which runs, was woken there: that is forgotten, unless a cancellation is to be raised.
+    #[inline]
+    pub(crate) fn end_wait(&self, waiting: Waiting, id: NonZeroU64) -> bool {
+        if self.0.get().0 == Word::waiting_at(waiting).0 {
+            self.0.set(Word::NOTHING);
+            return true;
+        }
+        self.end_wait_beside_others(id)
+    }
+
+    #[inline(never)]
+    fn end_wait_beside_others(&self, id: NonZeroU64) -> bool {
+        let is_calm = self.is_calm();
+        if is_calm {
+            self.forget(id);
+        }
+        is_calm
+    }
+
+    /// The loop is about to go: what the task waits for may go after it, and cannot say so then.
+    pub(in crate::tasks) fn let_go(&self) {
+        if self.tag() == WAITING {
+            self.make();
+        }
+        if let Some(all) = self.peek() {
+            all.let_go();
+        }
+    }
+
     /// A turn was given up there.
     #[inline]
     pub(in crate::tasks) fn turn_at(&self, place: Called) {
@@ -326,6 +397,9 @@ impl Suspension {
         if let Some(all) = self.peek() {
             return all.turn.get().or_else(|| all.location());
         }
+        if let Some(waiting) = self.waiting() {
+            return waiting.place().filter(|place| called::is_in_program(place));
+        }
         let word = self.suspended();
         match word.leaf() {
             Some(_) => word.place().filter(|place| called::is_in_program(place)),
@@ -344,7 +418,11 @@ impl Suspension {
             }
             LEAF_TO_RAISE => self.deref().stands_at(place),
             _ => {
-                if let Some(all) = self.peek() {
+                if let Some(waiting) = self.waiting() {
+                    if !waiting.place().is_some_and(called::is_in_program) {
+                        waiting.stands_at(place);
+                    }
+                } else if let Some(all) = self.peek() {
                     all.stands_at(place);
                 }
             }
@@ -357,6 +435,7 @@ impl Suspension {
         match self.suspended().leaf() {
             Some(Kind::Outside) => Waits::Outside,
             Some(_) => Waits::Inside,
+            None if self.tag() == WAITING => Waits::Inside,
             None => self.peek().map_or(Waits::Unknown, Cancellation::waits),
         }
     }
@@ -368,7 +447,10 @@ impl Suspension {
     }
 
     pub(in crate::tasks) fn waits_for(&self) -> Option<String> {
-        self.peek()?.waits_for()
+        match self.waiting() {
+            Some(waiting) => Some(waiting.repr().to_owned()),
+            None => self.peek()?.waits_for(),
+        }
     }
 
     /// Registers what is suspended now.
@@ -396,8 +478,8 @@ impl Suspension {
     #[inline]
     pub(super) fn rewake(&self, task: &TaskRef, cx: &Context<'_>, id: NonZeroU64) -> bool {
         match self.tag() {
-            LEAF | OUTSIDE if task.is_woken_by(cx.waker()) => id == FIRST,
-            LEAF | OUTSIDE | LEAF_TO_RAISE => self.deref().rewake(task, cx, id),
+            LEAF | OUTSIDE | WAITING if task.is_woken_by(cx.waker()) => id == FIRST,
+            LEAF | OUTSIDE | WAITING | LEAF_TO_RAISE => self.deref().rewake(task, cx, id),
             _ => self.peek().is_some_and(|all| all.rewake(task, cx, id)),
         }
     }
@@ -406,7 +488,7 @@ impl Suspension {
     #[inline]
     pub(crate) fn forget(&self, id: NonZeroU64) {
         match self.tag() {
-            LEAF | OUTSIDE => {
+            LEAF | OUTSIDE | WAITING => {
                 if id == FIRST {
                     self.0.set(Word::NOTHING);
                 }
@@ -441,7 +523,7 @@ impl Suspension {
     pub(in crate::tasks) fn clear(&self) {
         match self.peek() {
             Some(all) => all.clear(),
-            None if self.tag() >= TO_RAISE => self.replace(Word::new(CANCELLED, None)),
+            None if self.requested() > 0 => self.replace(Word::new(CANCELLED, None)),
             None => self.0.set(Word::NOTHING),
         }
     }
@@ -594,5 +676,30 @@ mod tests {
                 assert_eq!(suspension.is_to_raise(None), tag == BLOCK);
             }
         }
+    }
+
+    #[test]
+    fn a_task_that_waits_in_a_line_needs_no_block_until_it_is_cancelled() {
+        crate::run(async {
+            let queue = crate::Queue::<()>::new();
+            let getter = queue.clone();
+            let task = create_task(async move { getter.get().await });
+            sleep(0).await;
+            let any = task.any().0;
+            let suspension = &any.core().cancellation;
+            assert!(suspension.peek().is_none() && suspension.tag() == WAITING);
+            assert!(suspension.is_calm() && suspension.requested() == 0);
+            assert_eq!(suspension.waits(), Waits::Inside);
+            assert_eq!(suspension.waits_for().as_deref(), Some("<Future pending>"));
+            // What is known of it goes on being known in a block.
+            let _ = suspension.deref();
+            assert!(suspension.peek().is_some());
+            assert_eq!(suspension.waits_for().as_deref(), Some("<Future pending>"));
+            task.cancel();
+            let shown = suspension.waits_for();
+            assert_eq!(shown.as_deref(), Some("<Future cancelled>"));
+            assert!(crate::catch_cancelled(task).await.is_err());
+            assert_eq!(format!("{queue:?}"), "<Queue maxsize=0>");
+        });
     }
 }
