@@ -5,19 +5,20 @@
 //! as it is.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
+use slab::Slab;
+
 use crate::awaitables::AsyncBlock;
 use crate::event_loop::context;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::ready::Notified;
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Cancel, Target};
 use crate::tasks::cancellation::{Frame, Onward, catch_cancelled_at, catch_panic, current_frame};
-use crate::tasks::{AnyTask, Called, Suspended, Task, TaskRef, create_task};
+use crate::tasks::{Called, Suspended, Task, TaskRef, create_task};
 use crate::waiters::Waiter;
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
@@ -68,9 +69,10 @@ struct GroupState {
     parent: TaskRef,
     /// What is beneath this in the parent is the block, or the wait for the children.
     frame: Cell<Option<Frame>>,
-    /// The children that are not done, by a number that each is given: oldest first.
-    tasks: RefCell<BTreeMap<u64, AnyTask>>,
-    last_number: Cell<u64>,
+    /// The children that are not done.
+    tasks: RefCell<Slab<Child>>,
+    /// How many children there were.
+    made: Cell<u64>,
     exiting: Cell<bool>,
     aborting: Cell<bool>,
     parent_cancel_requested: Cell<bool>,
@@ -78,6 +80,16 @@ struct GroupState {
     panics: RefCell<Vec<Panic>>,
     on_completed: RefCell<Option<Rc<Exit>>>,
 }
+
+struct Child {
+    task: TaskRef,
+    /// How many were made before it: those that leave make room for others, anywhere.
+    order: u64,
+    has_failed: Option<HasFailed>,
+}
+
+/// Of a child that is done: whether what it gave is an error, which is then taken down.
+type HasFailed = Box<dyn FnOnce() -> bool>;
 
 /// The wait for the children, at the end of the group. It is the group that names them.
 #[derive(Default)]
@@ -103,11 +115,20 @@ impl Cancel for GroupState {
     }
 
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
-        self.tasks.borrow().values().for_each(|task| name(&task.0));
+        self.oldest_first().iter().for_each(name);
     }
 
     fn repr(&self) -> Option<String> {
         None
+    }
+}
+
+impl Notified for GroupState {
+    fn notified(&self, number: u32) {
+        let child = self.tasks.borrow_mut().try_remove(number as usize);
+        if let Some(child) = child {
+            self.ended(child);
+        }
     }
 }
 
@@ -117,11 +138,18 @@ impl GroupState {
         Some(Target::Other(self.clone()))
     }
 
+    fn oldest_first(&self) -> Vec<TaskRef> {
+        let tasks = self.tasks.borrow();
+        let mut children: Vec<&Child> = tasks.iter().map(|(_, child)| child).collect();
+        children.sort_unstable_by_key(|child| child.order);
+        children.iter().map(|child| child.task.clone()).collect()
+    }
+
     fn abort(&self) {
         self.aborting.set(true);
         Onward::from(&CancelledError::new(), |onward| {
-            for task in self.tasks.borrow().values() {
-                onward.push(&task.0);
+            for task in self.oldest_first() {
+                onward.push(&task);
             }
             true
         });
@@ -137,14 +165,20 @@ impl GroupState {
         }
     }
 
+    /// A child is done, and is none of the group's any more.
+    fn ended(&self, child: Child) {
+        let gave_error = child.has_failed.is_some_and(|has_failed| has_failed());
+        self.child_done(&child.task, gave_error);
+    }
+
     /// Mirrors `TaskGroup._on_task_done`.
-    fn child_done(&self, task: &AnyTask, gave_error: bool) {
+    fn child_done(&self, task: &TaskRef, gave_error: bool) {
         if self.tasks.borrow().is_empty() {
             if let Some(exit) = &*self.on_completed.borrow() {
                 exit.waiter.wake();
             }
         }
-        let panic = match task.0.future().failure() {
+        let panic = match task.future().failure() {
             Some(Exception::Panic(panic)) => Some(panic),
             Some(Exception::CancelledError(_)) => return,
             None if gave_error => None,
@@ -370,7 +404,7 @@ impl TaskGroup {
         F::IntoFuture: 'static,
         F::Output: 'static,
     {
-        self.spawn(future, |_| false)
+        self.spawn(future, |_| None)
     }
 }
 
@@ -409,15 +443,16 @@ impl<E: 'static> TaskGroup<Results<E>> {
         F::IntoFuture: 'static,
         T: 'static,
     {
-        let errors = self.errors.clone();
-        self.spawn(future, move |task: &Task<Result<T, E>>| {
-            let gave_error = task.peek(Result::is_err) == Some(true);
-            if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
-                let task = task.clone();
-                let take = move || task.take_error();
-                failures.borrow_mut().push(Box::new(take));
-            }
-            gave_error
+        self.spawn(future, |task: &Task<Result<T, E>>| {
+            let (task, errors) = (task.clone(), self.errors.clone());
+            Some(Box::new(move || {
+                let gave_error = task.peek(Result::is_err) == Some(true);
+                if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
+                    let take = move || task.take_error();
+                    failures.borrow_mut().push(Box::new(take));
+                }
+                gave_error
+            }))
         })
     }
 }
@@ -437,7 +472,7 @@ impl<C> TaskGroup<C> {
                 parent,
                 frame: Cell::new(None),
                 tasks: RefCell::default(),
-                last_number: Cell::new(0),
+                made: Cell::new(0),
                 exiting: Cell::new(false),
                 aborting: Cell::new(false),
                 parent_cancel_requested: Cell::new(false),
@@ -474,7 +509,7 @@ impl<C> TaskGroup<C> {
     fn spawn<F: IntoFuture>(
         &self,
         future: F,
-        gave_error: impl FnOnce(&Task<F::Output>) -> bool + 'static,
+        has_failed: impl FnOnce(&Task<F::Output>) -> Option<HasFailed>,
     ) -> Task<F::Output>
     where
         F::IntoFuture: 'static,
@@ -486,26 +521,19 @@ impl<C> TaskGroup<C> {
         }
         assert!(!state.aborting.get(), "TaskGroup {self:?} is shutting down");
         let task = create_task(future);
-        let any = task.any();
+        let child = Child {
+            task: task.erased(),
+            order: state.made.replace(state.made.get() + 1),
+            has_failed: has_failed(&task),
+        };
         if task.done() {
             // An eager one.
-            let gave_error = gave_error(&task);
-            state.child_done(&any, gave_error);
+            state.ended(child);
             return task;
         }
-        let number = state.last_number.get() + 1;
-        state.last_number.set(number);
-        state.tasks.borrow_mut().insert(number, any.clone());
-        let (state, typed) = (state.clone(), task.clone());
-        any.0.future().add_callback(Callback::Call(Box::new({
-            let any = any.clone();
-            move || {
-                let gave_error = gave_error(&typed);
-                let child = state.tasks.borrow_mut().remove(&number);
-                drop(child);
-                state.child_done(&any, gave_error);
-            }
-        })));
+        let place = state.tasks.borrow_mut().insert(child);
+        let number = u32::try_from(place).expect("fewer than 2^32 children at once");
+        task.core().add_notice(state.clone(), number);
         task
     }
 
