@@ -4,16 +4,27 @@
 //! while nobody else handles it: the first one cancels the main task, so that the program can clean
 //! up; the second one ends the loop at once with a [`KeyboardInterrupt`]. A loop that is stuck in
 //! blocking work and takes in neither does not keep the program from being ended.
+//!
+//! On Linux it costs no thread, for a second thread has everything locked, by the kernel, too. There the
+//! signal's handler marks that it [has come](has_come), for the loop to see between two looks at its
+//! input, and rings the bell that ends a sleep of the loop. It may do nothing but such things: it
+//! comes while any code runs.
 
 #[cfg(unix)]
-use std::io::{self, Read};
+use std::io;
+#[cfg(all(unix, not(target_os = "linux")))]
+use std::io::Read;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::panic::{Location, panic_any, resume_unwind};
 #[cfg(unix)]
 use std::pin::Pin;
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 #[cfg(unix)]
 use std::task::{self, Poll};
 
@@ -28,6 +39,7 @@ use signal_hook::{SigId, low_level};
 use crate::Signal;
 use crate::contextvars::Context;
 use crate::event_loop::EventLoop;
+#[cfg(not(target_os = "linux"))]
 use crate::event_loop::remote::Message;
 use crate::exceptions::{CancelledError, KeyboardInterrupt};
 use crate::tasks::{TaskKey, TaskRef};
@@ -35,24 +47,26 @@ use crate::tasks::{TaskKey, TaskRef};
 /// The status with which a shell shows that a program was interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// The run that Ctrl-C is for.
-#[derive(Clone)]
-struct Target {
-    main: TaskKey,
-    interrupts: Arc<Interrupts>,
+/// The main task of the run that Ctrl-C is for.
+fn target() -> MutexGuard<'static, Option<TaskKey>> {
+    static TARGET: Mutex<Option<TaskKey>> = Mutex::new(None);
+    TARGET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Default)]
-struct Interrupts {
+/// What a signal's handler may know of that run: there is one at a time, as there is one main thread.
+struct Run {
+    is_on: AtomicBool,
+    /// How many times Ctrl-C has come for it.
     count: AtomicU32,
     /// Whether the loop has taken the first one in.
     is_taken: AtomicBool,
 }
 
-fn target() -> MutexGuard<'static, Option<Target>> {
-    static TARGET: Mutex<Option<Target>> = Mutex::new(None);
-    TARGET.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static RUN: Run = Run {
+    is_on: AtomicBool::new(false),
+    count: AtomicU32::new(0),
+    is_taken: AtomicBool::new(false),
+};
 
 /// Runs `main`, which the first Ctrl-C cancels.
 pub(crate) fn with_ctrl_c<F: Future>(
@@ -62,16 +76,12 @@ pub(crate) fn with_ctrl_c<F: Future>(
     context: &Context,
 ) -> F::Output {
     // One way for both, as all of it is there for each type of main.
-    let is_ours = std::thread::current().name() == Some("main") && is_handled();
-    let interrupts = Arc::<Interrupts>::default();
+    let is_ours = std::thread::current().name() == Some("main") && is_handled() && is_heard();
     let mut task = None;
     let aimed = is_ours.then_some(Aimed);
     let ended = event_loop.run_main(main, called_at, context, |main| {
         if is_ours {
-            *target() = Some(Target {
-                main: main.key(),
-                interrupts: interrupts.clone(),
-            });
+            aim(main);
             task = Some(main.clone());
         }
     });
@@ -79,7 +89,8 @@ pub(crate) fn with_ctrl_c<F: Future>(
     match ended {
         Ok(value) => value,
         Err(cancelled) => {
-            let interrupted = interrupts.count.load(Ordering::SeqCst) > 0
+            let interrupted = is_ours
+                && RUN.count.load(Ordering::SeqCst) > 0
                 && task.is_some_and(|task: TaskRef| task.core().cancellation.uncancel() == 0);
             if interrupted {
                 panic_quietly(KeyboardInterrupt)
@@ -94,11 +105,23 @@ fn panic_quietly(interrupt: KeyboardInterrupt) -> ! {
     resume_unwind(Box::new(interrupt))
 }
 
+/// Ctrl-C is for this task from now on.
+fn aim(main: &TaskRef) {
+    let main = main.key();
+    #[cfg(target_os = "linux")]
+    has_come::aim(main.address());
+    *target() = Some(main);
+    RUN.count.store(0, Ordering::SeqCst);
+    RUN.is_taken.store(false, Ordering::SeqCst);
+    RUN.is_on.store(true, Ordering::SeqCst);
+}
+
 /// Takes the aim back when the run is over.
 struct Aimed;
 
 impl Drop for Aimed {
     fn drop(&mut self) {
+        RUN.is_on.store(false, Ordering::SeqCst);
         let old = target().take();
         drop(old);
     }
@@ -116,15 +139,25 @@ fn listen() -> io::Result<()> {
     if !is_by_default(libc::SIGINT) {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let (mut arrivals, pipe) = UnixStream::pair()?;
-    low_level::pipe::register(libc::SIGINT, pipe)?;
-    let listener = move || {
-        while arrivals.read_exact(&mut [0]).is_ok() {
-            on_ctrl_c();
-        }
-    };
-    let thread = std::thread::Builder::new().name("ctrl-c".into());
-    thread.spawn(listener).map(drop)
+    #[cfg(target_os = "linux")]
+    // SAFETY: as a handler must, it keeps to atomic accesses and to system calls that may be made in one:
+    // it allocates nothing, takes no lock and does not panic.
+    unsafe {
+        low_level::register(libc::SIGINT, on_ctrl_c)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (mut arrivals, pipe) = std::os::unix::net::UnixStream::pair()?;
+        low_level::pipe::register(libc::SIGINT, pipe)?;
+        let listener = move || {
+            while arrivals.read_exact(&mut [0]).is_ok() {
+                on_ctrl_c();
+            }
+        };
+        let thread = std::thread::Builder::new().name("ctrl-c".into());
+        thread.spawn(listener)?;
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -254,34 +287,113 @@ impl Drop for Handled {
     }
 }
 
-/// Runs on a thread of its own, where everything is allowed.
+/// On Linux this is the signal's handler; elsewhere it runs on a thread of its own.
 fn on_ctrl_c() {
     if TAKEN.load(Ordering::SeqCst) > 0 {
         return;
     }
-    let Some(Target { main, interrupts }) = target().clone() else {
-        std::process::exit(INTERRUPTED);
-    };
-    let address = main.address();
-    let message: Box<dyn FnOnce() + Send> = match interrupts.count.fetch_add(1, Ordering::SeqCst) {
-        0 => Box::new(move || {
-            interrupts.is_taken.store(true, Ordering::SeqCst);
-            let task = main.task();
-            match task {
-                Some(task) => {
-                    task.cancel(CancelledError::new());
-                }
-                None => panic_quietly(KeyboardInterrupt),
-            }
-        }),
-        1 if interrupts.is_taken.load(Ordering::SeqCst) => {
-            Box::new(|| panic_quietly(KeyboardInterrupt))
-        }
-        _ => {
-            eprintln!("KeyboardInterrupt");
-            std::process::exit(INTERRUPTED);
-        }
+    if !RUN.is_on.load(Ordering::SeqCst) {
+        end("");
+    }
+    match RUN.count.fetch_add(1, Ordering::SeqCst) {
+        0 => tell(),
+        1 if RUN.is_taken.load(Ordering::SeqCst) => tell(),
+        _ => end("KeyboardInterrupt\n"),
+    }
+}
+
+/// Ends the process at once.
+#[cfg(unix)]
+fn end(words: &str) -> ! {
+    // SAFETY: the words are there as long as the call lasts. What becomes of it does not matter any more.
+    let _ = unsafe { libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len()) };
+    low_level::exit(INTERRUPTED)
+}
+
+#[cfg(not(unix))]
+fn end(words: &str) -> ! {
+    eprint!("{words}");
+    std::process::exit(INTERRUPTED)
+}
+
+/// Has the loop do [what is to be done](take_in).
+#[cfg(not(target_os = "linux"))]
+fn tell() {
+    let Some(address) = target().as_ref().map(TaskKey::address) else {
+        return;
     };
     // A loop that has closed meanwhile needs no ending.
-    let _ = address.send(Message::Call(message));
+    let _ = address.send(Message::Call(Box::new(take_in)));
+}
+
+#[cfg(target_os = "linux")]
+use has_come::{is_heard, tell};
+
+#[cfg(not(target_os = "linux"))]
+fn is_heard() -> bool {
+    true
+}
+
+/// How a loop comes to know of it without a thread.
+#[cfg(target_os = "linux")]
+pub(crate) mod has_come {
+    use super::{AtomicBool, AtomicU64, OnceLock, Ordering};
+    use crate::event_loop::Address;
+    use crate::streams::edge::Doorbell;
+
+    /// It came, and the loop does not know yet.
+    static HAS_COME: AtomicBool = AtomicBool::new(false);
+
+    /// The number of the loop that it is for.
+    static AIM: AtomicU64 = AtomicU64::new(0);
+
+    /// What ends a sleep on the main thread. It is never closed, since the handler may be about to ring.
+    static DOORBELL: OnceLock<Doorbell> = OnceLock::new();
+
+    /// Whether it can be told to a loop of this thread, which is the main one.
+    pub(super) fn is_heard() -> bool {
+        if DOORBELL.get().is_none() {
+            // Nobody else does this.
+            let made = Doorbell::here().map(|made| DOORBELL.set(made));
+            debug_assert!(!matches!(made, Ok(Err(_))));
+        }
+        DOORBELL.get().is_some()
+    }
+
+    /// It is for this loop from now on, and what came for the last run and was not seen is no matter.
+    pub(super) fn aim(address: Address) {
+        HAS_COME.store(false, Ordering::SeqCst);
+        AIM.store(address.number(), Ordering::SeqCst);
+    }
+
+    /// Called in a signal's handler.
+    pub(super) fn tell() {
+        // First, so that the loop sees it when the ring has got it up.
+        HAS_COME.store(true, Ordering::SeqCst);
+        if let Some(doorbell) = DOORBELL.get() {
+            doorbell.ring();
+        }
+    }
+
+    /// Whether the loop of this number is to [take it in](super::take_in) now; said once.
+    #[inline]
+    pub(crate) fn is_for(number: u64) -> bool {
+        HAS_COME.load(Ordering::Relaxed)
+            && AIM.load(Ordering::SeqCst) == number
+            && HAS_COME.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// What the loop does about a Ctrl-C, as a callback.
+pub(crate) fn take_in() {
+    let main = target().clone();
+    // The run may be over, and the loop run on.
+    let Some(main) = main else { return };
+    let is_first = !RUN.is_taken.swap(true, Ordering::SeqCst);
+    match main.task() {
+        Some(task) if is_first => {
+            task.cancel(CancelledError::new());
+        }
+        _ => panic_quietly(KeyboardInterrupt),
+    }
 }

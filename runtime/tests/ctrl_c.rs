@@ -44,8 +44,72 @@ async fn stubborn_program() {
     println!("slept");
 }
 
+/// What a program does that is never without something to do.
+#[asyncio::main]
+async fn busy_program() {
+    println!("busy");
+    loop {
+        asyncio::sleep(0).await;
+    }
+}
+
+/// What a program does whose loop drives async-io itself, since it waits for what stands on that.
+#[asyncio::main]
+async fn reactor_program() {
+    for _ in 0..100 {
+        async_io::Timer::after(std::time::Duration::from_micros(100)).await;
+    }
+    println!("sleeping");
+    asyncio::sleep(60).await;
+}
+
+/// What a program does that blocks its loop, which takes nothing in.
+#[asyncio::main]
+async fn stuck_program() {
+    println!("stuck");
+    let _ = std::io::stdin().lines().next();
+    println!("got on");
+}
+
+/// What a program does that runs one loop after the other.
+fn repeated_program() {
+    let runner = asyncio::Runner::new();
+    for _ in 0..2 {
+        let run = std::panic::AssertUnwindSafe(|| {
+            runner.run(async {
+                println!("sleeping");
+                asyncio::sleep(60).await;
+            });
+        });
+        let payload = std::panic::catch_unwind(run).unwrap_err();
+        assert!(payload.is::<asyncio::KeyboardInterrupt>());
+    }
+    drop(runner);
+    println!("out of loops");
+    let _ = std::io::stdin().lines().next();
+    println!("got on");
+}
+
+/// What a program does that counts its threads.
+#[cfg(target_os = "linux")]
+#[asyncio::main]
+async fn counting_program() {
+    let server = asyncio::start_server(async |_, _| {}, "127.0.0.1", 0).await;
+    let port = server.unwrap().addresses()[0].port();
+    let (reader, _writer) = asyncio::open_connection("127.0.0.1", port).await.unwrap();
+    assert!(reader.read(1).await.unwrap().is_empty());
+    asyncio::sleep(0.001).await;
+    println!("{}", std::fs::read_dir("/proc/self/task").unwrap().count());
+}
+
 fn main() {
     match std::env::var(PROGRAM).as_deref() {
+        Ok("busy") => return busy_program(),
+        Ok("reactor") => return reactor_program(),
+        Ok("stuck") => return stuck_program(),
+        Ok("repeated") => return repeated_program(),
+        #[cfg(target_os = "linux")]
+        Ok("counting") => return counting_program(),
         Ok("stubborn") => return stubborn_program(),
         Ok("listening") => return listening_program(),
         Ok(_) => return program(),
@@ -54,6 +118,11 @@ fn main() {
     the_first_one_cancels_main_and_is_told_in_one_line();
     the_second_one_ends_a_main_that_goes_on();
     one_that_is_ignored_already_stays_ignored();
+    it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io();
+    the_second_one_ends_a_loop_that_is_stuck();
+    each_run_has_its_own_and_none_is_kept_from_ending_between_them();
+    #[cfg(target_os = "linux")]
+    it_costs_no_thread();
 }
 
 fn interrupt(child: &Child) {
@@ -61,6 +130,66 @@ fn interrupt(child: &Child) {
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(interrupt.unwrap().success());
+}
+
+fn start(program: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .env(PROGRAM, program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    (child, shown.map(Result::unwrap))
+}
+
+/// Its status, and what it said of its end.
+fn end_of(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
+}
+
+fn it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io() {
+    for (program, begun) in [("busy", "busy"), ("reactor", "sleeping")] {
+        let (child, mut shown) = start(program);
+        assert_eq!(shown.next().unwrap(), begun);
+        interrupt(&child);
+        assert_eq!(end_of(child), (Some(130), "KeyboardInterrupt\n".to_owned()));
+    }
+}
+
+fn the_second_one_ends_a_loop_that_is_stuck() {
+    let (mut child, mut shown) = start("stuck");
+    assert_eq!(shown.next().unwrap(), "stuck");
+    let input = child.stdin.take();
+    // Two that come while it takes in neither are one to the system: it gets as many as it takes.
+    while child.try_wait().unwrap().is_none() {
+        interrupt(&child);
+    }
+    drop(input);
+    assert_eq!(shown.next(), None);
+    assert_eq!(end_of(child), (Some(130), "KeyboardInterrupt\n".to_owned()));
+}
+
+fn each_run_has_its_own_and_none_is_kept_from_ending_between_them() {
+    let (mut child, mut shown) = start("repeated");
+    let input = child.stdin.take();
+    for line in ["sleeping", "sleeping", "out of loops"] {
+        assert_eq!(shown.next().unwrap(), line);
+        interrupt(&child);
+    }
+    assert_eq!(shown.next(), None);
+    assert_eq!(end_of(child), (Some(130), String::new()));
+    drop(input);
+}
+
+#[cfg(target_os = "linux")]
+fn it_costs_no_thread() {
+    let (child, mut shown) = start("counting");
+    assert_eq!(shown.next().unwrap(), "1");
+    assert_eq!(end_of(child), (Some(0), String::new()));
 }
 
 /// As under `nohup` and for what a shell runs in the background: who made it so handles it.

@@ -153,6 +153,12 @@ impl Address {
         context::running_if(self.0).is_some()
     }
 
+    /// The loop's.
+    #[cfg(all(feature = "signals", target_os = "linux"))]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn is_of(&self, event_loop: &LoopState) -> bool {
         self.0 == event_loop.id
     }

@@ -34,6 +34,10 @@ impl LoopState {
         drop(self.parked.borrow_mut().take());
         let mailbox = self.tenancy.mailbox();
         mailbox.set_unpark(Some(cx.waker().clone()));
+        #[cfg(all(feature = "signals", target_os = "linux"))]
+        if crate::signals::has_come::is_for(self.id) {
+            self.push(Ready::Call(Box::new(crate::signals::take_in)));
+        }
         let mut budget = driver::Budget::default();
         loop {
             if mailbox.has_mail() {

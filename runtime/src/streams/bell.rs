@@ -56,6 +56,13 @@ impl Bell {
         lay.is_ok()
     }
 
+    /// Rings for whoever waits for the descriptor, whatever is known of the one who sleeps. A signal's
+    /// handler may do it: it is one system call.
+    pub(super) fn ring(&self) {
+        // There is room for 2^64 - 2 of them.
+        let _ = rustix::io::write(&self.descriptor, &1_u64.to_ne_bytes());
+    }
+
     /// Whether it was rung by async-io's own thread, while it slept, since this was asked last.
     pub(super) fn is_rung_by_reactor(&self) -> bool {
         self.is_rung_by_reactor.load(Ordering::Relaxed)
@@ -81,8 +88,7 @@ impl Wake for Bell {
         if is_reactor() {
             self.is_rung_by_reactor.store(true, Ordering::Relaxed);
         }
-        // There is room for 2^64 - 2 of them.
-        let _ = rustix::io::write(&self.descriptor, &1_u64.to_ne_bytes());
+        self.ring();
     }
 }
 

@@ -90,6 +90,8 @@ struct Edge {
     outer: Mutex<Option<Async<Arc<OwnedFd>>>>,
     /// Ends a sleep in it.
     bell: Arc<Bell>,
+    /// Others ring it than the wakers of a loop that sleeps here.
+    has_doorbell: AtomicBool,
     watched: Mutex<Table>,
     /// How many there are.
     count: AtomicUsize,
@@ -166,7 +168,7 @@ pub(crate) fn poll_here() -> bool {
 
 /// The loop of this thread is about to sleep, in async-io, until `waker` is woken.
 pub(crate) fn rest(waker: &Waker) {
-    with_used(|edge| {
+    with_here(Edge::is_rung_or_used, |edge| {
         let old = lock(&edge.sleeper).replace(waker.clone());
         drop(old);
         if edge.arm().is_err() {
@@ -214,16 +216,51 @@ impl Home {
     }
 }
 
+/// Ends the sleep of a loop of the thread that it was made on, wherever that sleeps.
+#[cfg(feature = "signals")]
+pub(crate) struct Doorbell(Arc<Bell>);
+
+#[cfg(feature = "signals")]
+impl Doorbell {
+    /// For this thread.
+    ///
+    /// # Errors
+    ///
+    /// When there is no epoll to be had.
+    pub(crate) fn here() -> io::Result<Self> {
+        let edge = Edge::here()?;
+        edge.has_doorbell.store(true, Ordering::Relaxed);
+        Ok(Self(edge.bell.clone()))
+    }
+
+    /// From a signal's handler, too.
+    pub(crate) fn ring(&self) {
+        self.0.ring();
+    }
+}
+
 /// This thread's, if it has sockets.
 fn with_used<R>(f: impl FnOnce(&Edge) -> R) -> Option<R> {
-    let used = HERE.try_with(|here| {
+    with_here(Edge::is_used, f)
+}
+
+fn with_here<R>(condition: fn(&Edge) -> bool, f: impl FnOnce(&Edge) -> R) -> Option<R> {
+    let met = HERE.try_with(|here| {
         let edge = here.get()?;
-        (edge.count.load(Ordering::Relaxed) > 0).then(|| f(edge))
+        condition(edge).then(|| f(edge))
     });
-    used.ok().flatten()
+    met.ok().flatten()
 }
 
 impl Edge {
+    fn is_used(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_rung_or_used(&self) -> bool {
+        self.is_used() || self.has_doorbell.load(Ordering::Relaxed)
+    }
+
     /// This thread's.
     fn here() -> io::Result<Arc<Self>> {
         let known = HERE.try_with(|here| here.get().cloned());
@@ -241,6 +278,7 @@ impl Edge {
             epoll: Arc::new(epoll),
             outer: Mutex::default(),
             bell,
+            has_doorbell: AtomicBool::new(false),
             watched: Mutex::default(),
             count: AtomicUsize::new(0),
             nested: Waker::from(Arc::new(Nested(edge.clone()))),
