@@ -410,6 +410,7 @@ impl Connection {
 
     /// Ready with what `take` finds in what was received, for which more is taken in as long as it
     /// finds nothing; at the end of the input it must find something.
+    #[inline]
     pub(super) fn poll_take<T>(
         self: &Arc<Self>,
         cx: &mut Context<'_>,

@@ -34,7 +34,9 @@ use async_io::Async;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
+};
 use slab::Slab;
 
 use super::bell::Bell;
@@ -273,7 +275,12 @@ impl Edge {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let bell = Arc::new(Bell::new()?);
         let rung = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), rung)?;
+        epoll::add(
+            &epoll,
+            bell.descriptor(),
+            epoll::EventData::new_u64(BELL),
+            rung,
+        )?;
         let edge = Arc::new_cyclic(|edge| Self {
             epoll: Arc::new(epoll),
             outer: Mutex::default(),
@@ -482,8 +489,32 @@ impl<T: AsFd> Watched<T> {
         &self.io
     }
 
+    /// Reads from a stream, which a read that is shorter than its room has emptied.
+    ///
+    /// It and [`poll_send`](Self::poll_send) ask the kernel themselves: what libc does around such a
+    /// call takes as long as all that is done here.
+    #[inline]
+    pub(super) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = into.len();
+        let receive = |io: &T| Ok(recv(io, &mut *into, RecvFlags::empty())?.0);
+        self.poll(Direction::Read, cx, receive, |&n| n == room || n == 0)
+    }
+
+    /// Writes to a stream.
+    #[inline]
+    pub(super) fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        // Who writes is told that nobody reads, and not by a signal.
+        let send = |io: &T| Ok(send(io, data, SendFlags::NOSIGNAL)?);
+        self.poll(Direction::Write, cx, send, |_| true)
+    }
+
     /// Tries `op` when it may succeed, and is pending as long as it would block. `is_more` says
     /// of what it gave whether the next try may succeed at once.
+    #[inline]
     pub(super) fn poll<R>(
         &self,
         direction: Direction,
@@ -534,26 +565,16 @@ impl<T: AsFd> Watched<T> {
         if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
             self.edge.arm()?;
         }
-        let mut new = None;
-        let (mut waiting, old) = loop {
-            let mut waiting = lock(&self.readiness.waiting);
-            let place = &mut waiting[direction as usize];
-            if place.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                break (waiting, None);
-            }
-            if new.is_some() {
-                let old = std::mem::replace(place, new.take());
-                break (waiting, old);
-            }
-            // Without the lock: a waker may be anybody's.
-            drop(waiting);
-            new = Some(waker.clone());
-        };
+        // Before the lock is taken, and what was there is dropped after it: a waker may be anybody's.
+        let new = waker.clone();
+        let mut waiting = lock(&self.readiness.waiting);
         let place = &mut waiting[direction as usize];
+        let mut old = place.replace(new);
         let is_ready = self.readiness.bits.load(Ordering::SeqCst) & direction.ready() != 0;
         let own = if is_ready { place.take() } else { None };
         drop(waiting);
         drop(own);
+        old = old.filter(|old| !old.will_wake(waker));
         if let Some(old) = old {
             // Somebody else's, who would wait for ever.
             wake(old);

@@ -18,6 +18,8 @@ mod connection;
 mod datagram;
 #[cfg(target_os = "linux")]
 pub(crate) mod edge;
+#[cfg(target_os = "linux")]
+mod eventfd;
 mod reader;
 mod resolve;
 mod serve;
@@ -29,6 +31,14 @@ mod tls;
 #[cfg(unix)]
 mod unix;
 mod writer;
+
+/// What [`bell`] is made of.
+#[cfg(target_os = "linux")]
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+    pub(super) use super::eventfd::Descriptor;
+}
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};

@@ -64,23 +64,10 @@ impl<T: Io> Socket<T> {
         cx: &mut Context<'_>,
         op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.poll_input_until(cx, op, |_| true)
-    }
-
-    /// `is_more` says of what `op` gave whether there may be more at once.
-    fn poll_input_until<R>(
-        &self,
-        cx: &mut Context<'_>,
-        op: impl FnMut(&T) -> io::Result<R>,
-        is_more: impl Fn(&R) -> bool,
-    ) -> Poll<io::Result<R>> {
         match self {
             #[cfg(target_os = "linux")]
-            Socket::Edge(watched) => watched.poll(Direction::Read, cx, op, is_more),
-            Socket::Plain(plain) => {
-                let _ = is_more;
-                poll_plain(plain, cx, Async::poll_readable, op)
-            }
+            Socket::Edge(watched) => watched.poll(Direction::Read, cx, op, |_| true),
+            Socket::Plain(plain) => poll_plain(plain, cx, Async::poll_readable, op),
         }
     }
 
@@ -97,13 +84,18 @@ impl<T: Io> Socket<T> {
         }
     }
 
-    /// Of a stream, which a read that is shorter than its room has emptied.
+    /// Of a stream.
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>
     where
         for<'a> &'a T: Read,
     {
-        let room = into.len();
-        self.poll_input_until(cx, |mut io| io.read(into), |&n| n == room || n == 0)
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.poll_receive(cx, into),
+            Socket::Plain(plain) => {
+                poll_plain(plain, cx, Async::poll_readable, |mut io| io.read(into))
+            }
+        }
     }
 
     /// Of a stream.
@@ -111,7 +103,13 @@ impl<T: Io> Socket<T> {
     where
         for<'a> &'a T: Write,
     {
-        self.poll_output(cx, |mut io| io.write(data))
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.poll_send(cx, data),
+            Socket::Plain(plain) => {
+                poll_plain(plain, cx, Async::poll_writable, |mut io| io.write(data))
+            }
+        }
     }
 }
 
