@@ -77,16 +77,33 @@ pub(crate) fn copy() -> Values {
     values
 }
 
+/// Where values are while they are not the current ones.
+pub(crate) trait Home {
+    fn take(&self) -> Values;
+    fn put(&self, values: Values);
+}
+
+impl Home for Cell<Values> {
+    #[inline]
+    fn take(&self) -> Values {
+        Cell::take(self)
+    }
+
+    fn put(&self, values: Values) {
+        self.set(values);
+    }
+}
+
 /// Values are the current ones until this is dropped; then they are back where they came from.
-pub(crate) struct Entered<'a> {
-    home: &'a Cell<Values>,
+pub(crate) struct Entered<'a, H: Home = Cell<Values>> {
+    home: &'a H,
     /// As in [`CURRENT`].
     outer: *const Map,
 }
 
-impl<'a> Entered<'a> {
+impl<'a, H: Home> Entered<'a, H> {
     #[inline]
-    pub(crate) fn new(home: &'a Cell<Values>) -> Self {
+    pub(crate) fn new(home: &'a H) -> Self {
         let values = home.take();
         let outer = CURRENT.with(Cell::get);
         if values.is_some() || !outer.is_null() {
@@ -96,7 +113,7 @@ impl<'a> Entered<'a> {
     }
 
     #[cold]
-    fn switch(home: &'a Cell<Values>, values: Values) -> Self {
+    fn switch(home: &'a H, values: Values) -> Self {
         let outer = replace(values).map_or(std::ptr::null(), Rc::into_raw);
         Self { home, outer }
     }
@@ -107,11 +124,11 @@ impl<'a> Entered<'a> {
         // SAFETY: as in `replace`: it came from there, and nobody else has taken it.
         let outer = (!outer.is_null()).then(|| unsafe { Rc::from_raw(outer) });
         let inner = replace(outer);
-        self.home.set(inner);
+        self.home.put(inner);
     }
 }
 
-impl Drop for Entered<'_> {
+impl<H: Home> Drop for Entered<'_, H> {
     #[inline]
     fn drop(&mut self) {
         // Mostly nobody has set anything, here or outside.

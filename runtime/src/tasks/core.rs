@@ -14,6 +14,7 @@ use super::errors::Errors;
 use super::flags::{self, Bits, Flags};
 use super::header::TaskRef;
 use super::lazy::Lazy;
+use super::origin::Origin;
 use crate::contextvars::{self, Values};
 use crate::coroutines::About as Function;
 use crate::coroutines::asking;
@@ -25,7 +26,8 @@ use crate::futures::{Awaited, Cancel, FutureCore, State};
 
 /// The untyped part of a task. What is small is side by side, that no room is lost between.
 pub(crate) struct TaskCore {
-    place: Place,
+    /// And what lies [`Beside`].
+    pub(super) origin: Origin,
     /// The number in its name, if it was not given one: the lower half, and what there is of the upper.
     number: Cell<u32>,
     number_above: Cell<u8>,
@@ -34,38 +36,27 @@ pub(crate) struct TaskCore {
     pub(super) flags: Flags,
     /// Where it is suspended, and how it is cancelled.
     pub(crate) cancellation: Suspension,
-    /// Its context variables, unless it was given a context to run in.
-    own_values: Cell<Values>,
-    /// What few tasks have.
-    extra: Lazy<Extra>,
 }
 
-/// Where a task was created or, once that is known, its coroutine's function: a pointer to the one, or to
-/// the other with a bit set.
-struct Place(Cell<*const ()>);
+/// What most tasks have nothing of.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// What few tasks have.
+    extra: Lazy<Extra>,
+    /// Its context variables, unless it was given a context to run in.
+    own_values: Cell<Values>,
+}
 
-impl Place {
-    const IS_FUNCTION: usize = 1;
-
-    fn created_at(location: &'static Location<'static>) -> Self {
-        Self(Cell::new(std::ptr::from_ref(location).cast()))
+impl contextvars::Home for TaskCore {
+    #[inline]
+    fn take(&self) -> Values {
+        self.origin.beside()?.own_values.take()
     }
 
-    fn set_function(&self, function: &'static Function) {
-        let function: *const () = std::ptr::from_ref(function).cast();
-        self.0.set(function.map_addr(|it| it | Self::IS_FUNCTION));
-    }
-
-    fn get(&self) -> Result<&'static Function, &'static Location<'static>> {
-        let untagged = self.0.get().map_addr(|it| it & !Self::IS_FUNCTION);
-        let is_function = untagged != self.0.get();
-        // SAFETY: it is one of the two that were put in, neither of which is at an odd address.
-        unsafe {
-            if is_function {
-                Ok(&*untagged.cast::<Function>())
-            } else {
-                Err(&*untagged.cast::<Location<'static>>())
-            }
+    fn put(&self, values: Values) {
+        if values.is_some() || self.origin.beside().is_some() {
+            let old = self.origin.make_beside().own_values.replace(values);
+            drop(old);
         }
     }
 }
@@ -105,17 +96,26 @@ impl TaskCore {
         let number = LAST_NUMBER.get() + 1;
         LAST_NUMBER.set(number);
         let core = Self {
-            place: Place::created_at(created_at),
+            origin: Origin::created_at(created_at),
             number: Cell::new(0),
             number_above: Cell::new(0),
             wakers: Cell::new(0),
             flags: Flags::new(flags::COROUTINE | if is_main { flags::MAIN } else { 0 }),
             cancellation: Suspension::new(),
-            own_values: Cell::new(contextvars::copy()),
-            extra: Lazy::new(),
         };
         core.set_number(number);
+        if let Some(values) = contextvars::copy() {
+            contextvars::Home::put(&core, Some(values));
+        }
         core
+    }
+
+    fn extra(&self) -> &Extra {
+        &self.origin.make_beside().extra
+    }
+
+    fn peek_extra(&self) -> Option<&Extra> {
+        self.origin.beside()?.extra.peek()
     }
 
     /// The numbers begin anew after 2 to the 40th: a million tasks a second take twelve days for that.
@@ -132,16 +132,16 @@ impl TaskCore {
 
     /// The file and the line that its coroutine's function begins at, if it is known.
     pub(super) fn function(&self) -> Option<&'static Function> {
-        self.place.get().ok()
+        self.origin.get().ok()
     }
 
     pub(super) fn set_function(&self, function: &'static Function) {
-        self.place.set_function(function);
+        self.origin.set_function(function);
     }
 
     /// The file and the line where its function begins or, if that is not known, where it was created.
     pub(super) fn comes_from(&self) -> (&'static str, u32) {
-        match self.place.get() {
+        match self.origin.get() {
             Ok(function) => function.location(),
             Err(created_at) => (created_at.file(), created_at.line()),
         }
@@ -175,7 +175,7 @@ impl TaskCore {
             Waits::Inside => {}
             Waits::Outside => self.flags.set(flags::WAITS_OUTSIDE),
             Waits::Unknown => {
-                self.extra.waits_since.set(since);
+                self.extra().waits_since.set(since);
                 self.flags.set(flags::WAITS_UNKNOWN);
             }
         }
@@ -186,7 +186,7 @@ impl TaskCore {
         if self.flags.take(flags::WAITS_OUTSIDE) {
             (Waits::Outside, 0)
         } else if self.flags.take(flags::WAITS_UNKNOWN) {
-            (Waits::Unknown, self.extra.waits_since.get())
+            (Waits::Unknown, self.extra().waits_since.get())
         } else {
             (Waits::Inside, 0)
         }
@@ -194,7 +194,7 @@ impl TaskCore {
 
     /// `Task-1` unless it was given one.
     pub(crate) fn name(&self) -> String {
-        let given = self.extra.peek().and_then(|it| it.name.borrow().clone());
+        let given = self.peek_extra().and_then(|it| it.name.borrow().clone());
         given.map_or_else(
             || format!("Task-{}", self.number()),
             |name| name.to_string(),
@@ -202,7 +202,7 @@ impl TaskCore {
     }
 
     pub(crate) fn set_name(&self, name: Rc<str>) {
-        let old = self.extra.name.replace(Some(name));
+        let old = self.extra().name.replace(Some(name));
         drop(old);
     }
 
@@ -217,38 +217,36 @@ impl TaskCore {
     }
 
     pub(crate) fn set_context(&self, context: contextvars::Context) {
-        let old = self.extra.given_context.replace(Some(context));
+        let old = self.extra().given_context.replace(Some(context));
         self.flags.set(flags::HAS_CONTEXT);
         drop(old);
     }
 
     /// What it was within when it suspended, if that was kept.
     pub(super) fn chain(&self) -> Option<Ref<'_, Chain>> {
-        let extra = self.extra.peek()?;
+        let extra = self.peek_extra()?;
         Ref::filter_map(extra.chain.borrow(), Option::as_ref).ok()
     }
 
     pub(super) fn keep_chain(&self, chain: Option<Chain>) {
-        self.extra.chain.replace(chain);
+        self.extra().chain.replace(chain);
     }
 
     /// Which of the values that it may end with are exceptions, if any is known to be.
     pub(super) fn errors(&self) -> Option<&RefCell<Option<Errors>>> {
         let has_errors = self.flags.has(flags::HAS_ERRORS);
-        has_errors.then(|| &self.extra.errors)
+        has_errors.then(|| &self.extra().errors)
     }
 
     pub(super) fn known_errors(&self) -> &RefCell<Option<Errors>> {
         self.flags.set(flags::HAS_ERRORS);
-        &self.extra.errors
+        &self.extra().errors
     }
 
     /// Whether it holds nothing that would have to be dropped.
     #[inline]
     pub(super) fn has_nothing(&self) -> bool {
-        // SAFETY: what is there is not changed while it is looked at.
-        let has_values = unsafe { &*self.own_values.as_ptr() }.is_some();
-        !has_values && self.extra.peek().is_none() && self.cancellation.holds_nothing()
+        self.origin.beside().is_none() && self.cancellation.holds_nothing()
     }
 
     /// Drops all that it holds.
@@ -258,16 +256,15 @@ impl TaskCore {
     /// The last handle is going, and nobody has a reference to anything in here.
     #[inline]
     pub(super) unsafe fn empty(&self) {
-        /// Clears what few tasks have, also when another destructor panics.
-        struct Clear<'a>(&'a Lazy<Extra>);
-        impl Drop for Clear<'_> {
+        /// Drops what lies beside, also when another destructor panics.
+        struct Empty<'a>(&'a Origin);
+        impl Drop for Empty<'_> {
             fn drop(&mut self) {
                 // SAFETY: as the caller of `empty` promises.
-                unsafe { self.0.clear() };
+                unsafe { self.0.empty() };
             }
         }
-        let _values = self.own_values.take();
-        let _extra = Clear(&self.extra);
+        let _origin = Empty(&self.origin);
         // SAFETY: as the caller promises.
         unsafe { self.cancellation.empty() };
     }
@@ -313,11 +310,11 @@ impl TaskCore {
     #[inline]
     fn in_context<T>(&self, run: impl FnOnce() -> T) -> T {
         let has_context = self.flags.has(flags::HAS_CONTEXT);
-        let given = has_context.then(|| self.extra.given_context.borrow().clone());
+        let given = has_context.then(|| self.extra().given_context.borrow().clone());
         let given = given.flatten();
         match &given {
             None => {
-                let _entered = contextvars::Entered::new(&self.own_values);
+                let _entered = contextvars::Entered::new(self);
                 run()
             }
             Some(context) => {
@@ -427,7 +424,7 @@ impl TaskRef {
             .put(bits_without | flags::STEPPING | flags::STARTED);
         let polled = {
             let _entered = Entered::task(Some(self));
-            let _values = contextvars::Entered::new(&core.own_values);
+            let _values = contextvars::Entered::new(core);
             // SAFETY: the flag was there, is taken, and is put back.
             unsafe { self.poll_caught(bits & flags::STARTED == 0) }
         };
@@ -495,7 +492,7 @@ impl TaskRef {
         let core = self.core();
         let dropped = {
             let _entered = Entered::task(Some(self));
-            let _values = contextvars::Entered::new(&core.own_values);
+            let _values = contextvars::Entered::new(core);
             core.flags.set(flags::STEPPING);
             let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_coroutine()));
             core.flags.clear(flags::STEPPING);

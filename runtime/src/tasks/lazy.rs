@@ -3,6 +3,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -13,6 +14,12 @@ pub(crate) struct Lazy<T> {
     /// To a `T` in a block of [`LAYOUT`](Self::LAYOUT), which is this one's alone.
     made: Cell<Option<NonNull<T>>>,
     of: PhantomData<T>,
+}
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> Lazy<T> {
@@ -35,6 +42,21 @@ impl<T> Lazy<T> {
 }
 
 impl<T> Lazy<T> {
+    /// What was made, to come back [`from_raw`](Self::from_raw).
+    pub(super) fn into_raw(self) -> NonNull<T> {
+        let made = ManuallyDrop::new(self).made.get();
+        made.unwrap_or_else(|| unreachable!("it was made"))
+    }
+
+    /// # Safety
+    ///
+    /// It is from [`into_raw`](Self::into_raw), and nobody else takes it back.
+    pub(super) unsafe fn from_raw(made: NonNull<T>) -> Self {
+        let lazy = Self::new();
+        lazy.made.set(Some(made));
+        lazy
+    }
+
     /// With this already made.
     pub(crate) fn of(value: T) -> Self {
         let lazy = Self::new();
@@ -96,14 +118,9 @@ impl<T: Default> Deref for Lazy<T> {
     }
 }
 
-impl<T> Lazy<T> {
-    /// Drops it, if it was made.
-    ///
-    /// # Safety
-    ///
-    /// No reference that this gave is used any more.
+impl<T> Drop for Lazy<T> {
     #[inline]
-    pub(super) unsafe fn clear(&self) {
+    fn drop(&mut self) {
         /// Gives the block back, also when a destructor panics.
         struct Give(NonNull<u8>, Layout);
         impl Drop for Give {
@@ -114,17 +131,9 @@ impl<T> Lazy<T> {
         }
         if let Some(made) = self.made.take() {
             let _give = Give(made.cast(), Self::LAYOUT);
-            // SAFETY: it was made, and nobody looks at it, as the caller promises, or finds it any more.
+            // SAFETY: it was made, and there are no references to what is dropped.
             unsafe { made.drop_in_place() };
         }
-    }
-}
-
-impl<T> Drop for Lazy<T> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: there are no references to what is dropped.
-        unsafe { self.clear() };
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`distinct`]: rows of tasks in which each is to stand once;
 //! - [`owned`]: the list of those that a loop owns;
 //! - [`lazy`]: what a task has only once it needs it;
+//! - [`origin`]: where it comes from, and what most tasks have nothing of;
 //! - [`eager`]: tasks that begin at once;
 //! - [`about`]: the function of its coroutine;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
@@ -34,6 +35,7 @@ pub(crate) mod errors;
 mod flags;
 mod header;
 mod lazy;
+mod origin;
 pub(crate) mod outside;
 mod owned;
 pub(crate) mod repr;

@@ -77,8 +77,9 @@ pub(crate) trait Lock: Clone + 'static {
 
 /// Has timers.
 pub(crate) trait Sleep: Engine {
-    /// Waits so long.
-    async fn sleep(delay: Duration);
+    /// Waits so long. It gives the engine's own future, where that is one: in a million tasks, one around it would be
+    /// seen.
+    fn sleep(delay: Duration) -> impl Future<Output = ()>;
 }
 
 /// Has TCP. Messages are of [`MESSAGE`] bytes.

@@ -352,10 +352,10 @@ impl Timers {
 }
 
 impl Sleep for Bare {
-    async fn sleep(delay: Duration) {
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
         let when = Instant::now() + delay;
         let mut asked = false;
-        std::future::poll_fn(|cx| {
+        std::future::poll_fn(move |cx| {
             if asked {
                 return Poll::Ready(());
             }
@@ -372,6 +372,5 @@ impl Sleep for Bare {
             });
             Poll::Pending
         })
-        .await;
     }
 }

@@ -68,8 +68,8 @@ impl Synchronise for Compio {
 }
 
 impl Sleep for Compio {
-    async fn sleep(delay: Duration) {
-        compio::runtime::time::sleep(delay).await;
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
+        compio::runtime::time::sleep(delay)
     }
 }
 

@@ -53,8 +53,8 @@ impl Synchronise for Monoio {
 }
 
 impl Sleep for Monoio {
-    async fn sleep(delay: Duration) {
-        monoio::time::sleep(delay).await;
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
+        monoio::time::sleep(delay)
     }
 }
 

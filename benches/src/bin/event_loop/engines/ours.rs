@@ -97,8 +97,8 @@ impl Lock for asyncio::Lock {
 }
 
 impl Sleep for Ours {
-    async fn sleep(delay: Duration) {
-        sleep(delay).await;
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
+        sleep(delay)
     }
 }
 

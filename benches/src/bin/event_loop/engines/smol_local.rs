@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use futures::future::join_all as join_all_of;
+use futures::future::{FutureExt, join_all as join_all_of};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
 use smol::{LocalExecutor, Task, Timer};
@@ -79,8 +79,8 @@ impl Synchronise for Smol {
 }
 
 impl Sleep for Smol {
-    async fn sleep(delay: Duration) {
-        Timer::after(delay).await;
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
+        Timer::after(delay).map(drop)
     }
 }
 

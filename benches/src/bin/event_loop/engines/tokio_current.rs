@@ -109,8 +109,8 @@ macro_rules! engine {
         }
 
         impl Sleep for $engine {
-            async fn sleep(delay: Duration) {
-                tokio::time::sleep(delay).await;
+            fn sleep(delay: Duration) -> impl Future<Output = ()> {
+                tokio::time::sleep(delay)
             }
         }
 
