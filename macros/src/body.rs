@@ -94,6 +94,8 @@ impl Names {
 /// What the rewritten body needs around it.
 #[derive(Default)]
 pub(crate) struct Needs {
+    /// The words of an async generator are given anew at a `yield_!`.
+    pub(crate) renews: bool,
     /// The label: there is a word that yields.
     pub(crate) label: bool,
     /// The words that check: one of them is in another macro's argument.
@@ -131,6 +133,8 @@ struct Place {
     inside: Inside,
     /// In the argument of a macro that is not ours.
     in_macro: bool,
+    /// In a block that a manager guards, which is a future of its own.
+    guarded: bool,
 }
 
 /// The innermost thing around a token that runs on its own.
@@ -198,6 +202,7 @@ impl<'a> Rewriter<'a> {
         let place = Place {
             inside: Inside::Own,
             in_macro: false,
+            guarded: false,
         };
         self.group(body, place).unwrap_or_else(|| body.clone())
     }

@@ -630,9 +630,11 @@ fn generator_block(
         let made = quote_spanned!(return_type.span()=> #return_type.async_words());
         // SAFETY: these words are used directly in the body: the label guard refuses them elsewhere, and what cannot be
         // known to stand there gets the checked words.
+        // Never borrowed where each `yield_!` gives them anew: then the body need not keep them.
+        let mutability = (needs.renews && !needs.checked).then(|| quote_spanned!(span=> mut));
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
-            let #words = unsafe { #made }.await;
+            let #mutability #words = unsafe { #made }.await;
         }
     } else {
         let made = quote_spanned!(return_type.span()=> #return_type.words());
@@ -654,8 +656,8 @@ fn generator_block(
         (true, true) => quote_spanned! {span=>
             let current = #private::AsyncCurrent::new();
             let #checked = current.words(#words);
-            let #words = #checked;
-            let _ = #words;
+            let mut #words = #checked;
+            let _ = &mut #words;
             unsafe { current.run(async move { #inner }) }.await
         },
     };

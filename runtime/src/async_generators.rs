@@ -31,7 +31,7 @@ use frame::AsyncFunction;
 
 pub use frame::AsyncFrame;
 pub use places::AsyncBody;
-pub use words::{AsyncCurrent, AsyncExchangeAny, exit};
+pub use words::{AsyncCurrent, AsyncExchangeAny};
 
 /// An async generator: yields values of `Y` and awaits in between, is sent values of `S`.
 ///

@@ -12,7 +12,7 @@ use crate::generators::places::Inline;
 use crate::{AsyncGenerator, Coroutine, Generator};
 
 pub use crate::async_generators::{
-    AsyncBody, AsyncCurrent, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator, exit,
+    AsyncBody, AsyncCurrent, AsyncExchangeAny, AsyncFrame, AsyncYielding, async_generator,
 };
 pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;

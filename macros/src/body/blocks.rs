@@ -181,8 +181,14 @@ impl Rewriter<'_> {
                 "`#[async_with]` needs a manager: `#[async_with(x = expression)] { .. }`",
             ));
         }
-        let mut block = self.group(block, place).unwrap_or_else(|| block.clone());
-        for manager in managers.into_iter().rev() {
+        let guarded = Place {
+            guarded: true,
+            ..place
+        };
+        let mut block = self.group(block, guarded).unwrap_or_else(|| block.clone());
+        for (at, manager) in managers.into_iter().enumerate().rev() {
+            // The others guard what makes this one.
+            let place = if at == 0 { place } else { guarded };
             let tokens = self.guarded_block(name, manager, &block, place)?;
             block = group(Delimiter::Brace, tokens, ours(name.span()));
         }

@@ -258,9 +258,10 @@ impl Rewriter<'_> {
             //    or, in an async generator:
             //         ({
             //             let resumed = (guarded words).yield_here({ (x) }).await;
-            //             if resumed.closing(words) { private::exit().await; }
+            //             words = resumed.words;
             //             resumed
-            //         }).sent(words)
+            //         }).sent()
+            //    or, in a block of one that a manager guards, the same with `yield_within` and the words as they are
             (language, Word::Yield) => {
                 let guarded = parenthesized(self.guarded(span, &private, place, &[]), start);
                 // In parentheses, as `{ a } | b` at the beginning of a block would be two statements.
@@ -279,16 +280,21 @@ impl Rewriter<'_> {
                 }
                 let words = words(span);
                 let operand = quote_spanned!(span=> ({ #operand }));
-                let resumed = quote_spanned!(start=> #guarded.yield_here #operand #wait);
+                let (resumed, next) = if place.guarded {
+                    let resumed = quote_spanned!(start=> #guarded.yield_within #operand #wait);
+                    (resumed, Tokens::new())
+                } else {
+                    self.needs.renews = true;
+                    let resumed = quote_spanned!(start=> #guarded.yield_here #operand #wait);
+                    (resumed, quote_spanned!(span=> #words = resumed.words;))
+                };
                 let resumed = quote_spanned! {span=> {
                     let resumed = #resumed;
-                    if resumed.closing(#words) {
-                        #private::exit().await;
-                    }
+                    #next
                     resumed
                 }};
                 let resumed = parenthesized(resumed, start);
-                quote_spanned!(end=> #resumed.sent(#words))
+                quote_spanned!(end=> #resumed.sent())
             }
             // Input:  yield_from!(x)
             // Output: (private::From(x)).delegate(guarded words).await

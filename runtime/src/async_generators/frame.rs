@@ -45,18 +45,20 @@ fn yielded_twice() -> ! {
 }
 
 /// How far the body has come.
-#[derive(Clone, Copy, PartialEq)]
+///
+/// The first two are those that a body is most often resumed in: one comparison tells them from the others.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(super) enum Stage {
     /// At a `yield_!`.
     Yielded,
+    /// Not begun.
+    Created,
     /// In the middle of something it awaits.
     Awaiting,
     /// It is being polled.
     Running,
     /// At a `yield_!` that raises when it is resumed, and being polled from there on.
     Closing,
-    /// Not begun.
-    Created,
     /// A cancellation was raised in it: nothing runs in it any more. It is dropped when it is next asked for, not at once, since
     /// whoever catches the cancellation clears its mark first.
     Doomed,
@@ -120,6 +122,8 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
     #[cold]
     #[inline(never)]
     fn goes_on<'a, 'c>(&mut self, cx: &'a mut Context<'c>) -> Option<&'a mut Context<'c>> {
+        // There is no `yield_!` that receives it.
+        self.slot.sent = None;
         match self.slot.stage {
             Stage::Closing => {}
             Stage::Doomed | Stage::Finished => {
@@ -139,11 +143,11 @@ impl<Y, S, F, N> Drop for AsyncFunction<Y, S, F, N> {
 }
 
 thread_local! {
-    /// The slot of the body that is about to be polled for the first time, from where the body takes it.
+    /// The slot of the body that is about to be polled, from where the body takes it before it does anything else.
     static HANDED_OVER: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
-/// The slot of the body that is polled for the first time.
+/// The slot of the body that is polled, to its first await or from the `yield_!` it stands at.
 #[inline]
 pub(super) fn handed_over() -> *const () {
     HANDED_OVER.get()
@@ -176,12 +180,9 @@ where
     ) -> Poll<Option<Y>> {
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.slot.stage == Stage::Yielded {
-            this.slot.sent = sent;
+        this.slot.sent = sent;
+        if this.slot.stage <= Stage::Created {
             this.slot.stage = Stage::Running;
-        } else if this.slot.stage == Stage::Created {
-            this.slot.stage = Stage::Running;
-            HANDED_OVER.set((&raw mut this.slot).cast_const().cast());
         } else {
             match this.goes_on(cx) {
                 Some(same) => cx = same,
@@ -189,6 +190,8 @@ where
             }
         }
         let guard = EndOnPanic(this);
+        // Last of all, in one place: nothing foreign runs from here to the body, and the optimiser sees what that takes.
+        HANDED_OVER.set((&raw mut guard.0.slot).cast_const().cast());
         // SAFETY: the frame is pinned, and the body with it.
         let polled = unsafe { Pin::new_unchecked(&mut *guard.0.body) }.poll(cx);
         match (polled, guard.0.slot.stage) {

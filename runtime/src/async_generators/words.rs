@@ -1,7 +1,9 @@
 //! What `yield_!` is inside an async generator.
 //!
 //! The first thing that a body awaits gives it its [`AsyncWords`], which are the address of the slot in its own frame. What the body
-//! awaits sees the caller's own waker, so the slot cannot be found by way of that, as a [`Generator`](crate::Generator)'s is.
+//! awaits sees the caller's own waker, so the slot cannot be found by way of that, as a [`Generator`](crate::Generator)'s is: the frame
+//! hands it over just before it polls the body. A `yield_!` takes it anew when the body is resumed. There it is what the compiler has just
+//! seen to be handed over, so that the value goes from the body to the caller as any local variable would.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -29,6 +31,24 @@ impl<Y, S, K> Clone for AsyncWords<Y, S, K> {
 }
 
 impl<Y, S, K> Copy for AsyncWords<Y, S, K> {}
+
+impl<Y, S, K> AsyncWords<Y, S, K> {
+    /// The words of the body that is being resumed.
+    ///
+    /// # Safety
+    ///
+    /// It exchanges these types, and nothing else has run since it was handed the address of its slot.
+    #[inline(always)]
+    unsafe fn handed_over() -> Self {
+        // SAFETY: by contract it is the address of a slot of these types.
+        let slot = unsafe { NonNull::new_unchecked(handed_over().cast::<Slot<Y, S>>().cast_mut()) };
+        AsyncWords {
+            slot,
+            types: PhantomData,
+            receives: PhantomData,
+        }
+    }
+}
 
 // SAFETY: the body that keeps the words goes to another thread only together with the slot, which holds values of these types.
 unsafe impl<Y: Send, S: Send, K> Send for AsyncWords<Y, S, K> {}
@@ -77,21 +97,29 @@ impl<Y, S, K> Future for TakeAddress<Y, S, K> {
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: by the contract of `async_words` this is the first poll of a body, which was handed the address of its slot.
-        let slot = unsafe { NonNull::new_unchecked(handed_over().cast::<Slot<Y, S>>().cast_mut()) };
-        Poll::Ready(AsyncWords {
-            slot,
-            types: PhantomData,
-            receives: PhantomData,
-        })
+        Poll::Ready(unsafe { AsyncWords::handed_over() })
     }
 }
 
 impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
-    /// `yield_!(value)`, up to where the body stands still: the future is awaited next.
+    /// `yield_!(value)` that stands in the body itself, up to where that stands still: the future is awaited next.
+    ///
+    /// It gives the words of the resumption, for what comes next: they are the same, but these the compiler knows to be.
     #[inline(always)]
-    pub fn yield_here(self, value: Y) -> Suspended {
+    pub fn yield_here(self, value: Y) -> Suspended<Y, S, K> {
         self.slot().yield_(value);
-        Suspended { resumed: false }
+        Suspended {
+            resumed: false,
+            types: PhantomData,
+            receives: PhantomData,
+        }
+    }
+
+    /// The same in a block of the body that something else polls, which may have run anything before.
+    #[inline(always)]
+    pub fn yield_within(self, value: Y) -> SuspendedWithin<Y, S, K> {
+        self.slot().yield_(value);
+        SuspendedWithin(self)
     }
 
     #[inline(always)]
@@ -102,62 +130,66 @@ impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
     }
 }
 
-/// The future of a `yield_!` in an async generator, the value of which is in the slot already.
-///
-/// It does not know the slot, so that the body need not keep the address twice.
-#[must_use]
-pub struct Suspended {
-    resumed: bool,
+/// What a `yield_!` gives when the generator is resumed.
+pub struct Resumed<W> {
+    /// The words from here on.
+    pub words: W,
 }
 
-/// What a `yield_!` gives when the generator is resumed.
-pub struct Resumed(());
-
-impl Resumed {
-    /// Whether that was only to close the generator: then the body awaits [`exit`] where it stands.
-    #[inline(always)]
-    pub fn closing<Y, S, K: Receives<S>>(&self, words: AsyncWords<Y, S, K>) -> bool {
-        words.slot().stage == Stage::Closing
-    }
-
+impl<Y, S, K: Receives<S>> Resumed<AsyncWords<Y, S, K>> {
     /// What was sent.
     #[inline(always)]
-    pub fn sent<Y, S, K: Receives<S>>(self, words: AsyncWords<Y, S, K>) -> K::Sent {
-        K::receive(&mut words.slot().sent)
+    pub fn sent(self) -> K::Sent {
+        K::receive(&mut self.words.slot().sent)
     }
 }
 
-impl Future for Suspended {
-    type Output = Resumed;
+/// The future of a `yield_!` in an async generator, the value of which is in the slot already.
+#[must_use]
+pub struct Suspended<Y, S, K> {
+    resumed: bool,
+    types: Same<Y, S>,
+    receives: PhantomData<fn(K)>,
+}
+
+impl<Y, S, K: Receives<S>> Future for Suspended<Y, S, K> {
+    type Output = Resumed<AsyncWords<Y, S, K>>;
 
     #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Resumed> {
-        if self.resumed {
-            return Poll::Ready(Resumed(()));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.resumed {
+            self.resumed = true;
+            return Poll::Pending;
         }
-        self.resumed = true;
-        Poll::Pending
+        // SAFETY: by the contract of `async_words` it is the body that polls the `yield_!` it stands at, before it does anything else; and
+        // right before that it was handed the address of its slot.
+        let words = unsafe { AsyncWords::handed_over() };
+        if words.slot().stage == Stage::Closing {
+            raise_exit(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Resumed { words })
     }
 }
 
-/// Raises in the body of a generator that is being closed, where it stands.
-pub fn exit() -> Exit {
-    Exit
-}
-
-/// The future of [`exit`], which never comes to an end.
+/// The same of one that the body does not poll itself.
 #[must_use]
-pub struct Exit;
+pub struct SuspendedWithin<Y, S, K>(AsyncWords<Y, S, K>);
 
-impl Future for Exit {
-    type Output = ();
+impl<Y, S, K: Receives<S>> Future for SuspendedWithin<Y, S, K> {
+    type Output = Resumed<AsyncWords<Y, S, K>>;
 
-    // Outside the body, so that the way of all other values has no registers to save.
-    #[cold]
-    #[inline(never)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        raise_exit(cx);
-        Poll::Pending
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let words = self.0;
+        match words.slot().stage {
+            // The value is still there: not resumed yet.
+            Stage::Yielded => Poll::Pending,
+            Stage::Closing => {
+                raise_exit(cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(Resumed { words }),
+        }
     }
 }
 
@@ -224,23 +256,31 @@ impl<'c, Y, S, K: Receives<S>> AsyncChecked<'c, Y, S, K> {
     }
 
     /// `yield_!(value)` in the body of a generator that has others in the arguments of macros.
-    pub async fn yield_here(self, value: Y) -> CheckedResumed<K::Sent> {
-        CheckedResumed(self.yield_(value).await)
+    pub async fn yield_here(self, value: Y) -> CheckedResumed<Self, K::Sent> {
+        let sent = self.yield_(value).await;
+        CheckedResumed { words: self, sent }
+    }
+
+    /// The same in a block of the body that something else polls.
+    pub fn yield_within(
+        self,
+        value: Y,
+    ) -> impl Future<Output = CheckedResumed<Self, K::Sent>> + use<'c, Y, S, K> {
+        self.yield_here(value)
     }
 }
 
-/// What a `yield_!` that checks gives when the generator is resumed. Its future has raised itself if that was to close the generator.
-pub struct CheckedResumed<T>(T);
+/// What a `yield_!` that checks gives when the generator is resumed.
+pub struct CheckedResumed<W, T> {
+    /// The words from here on.
+    pub words: W,
+    sent: T,
+}
 
-impl<T> CheckedResumed<T> {
-    /// Never.
-    pub fn closing<W>(&self, _: W) -> bool {
-        false
-    }
-
+impl<W, T> CheckedResumed<W, T> {
     /// What was sent.
-    pub fn sent<W>(self, _: W) -> T {
-        self.0
+    pub fn sent(self) -> T {
+        self.sent
     }
 }
 

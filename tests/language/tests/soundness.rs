@@ -8,9 +8,11 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
-use asyncio::{AsyncGenerator, Generator};
+use asyncio::{AsyncExit, AsyncGenerator, Generator};
 
 /// Polls a future with a waker of its own, in the middle of the body that made it.
 fn poll_with_another_waker<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -388,6 +390,7 @@ fn a_local_macro_may_have_words_in_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "there, no two wakers of one kind are the same")]
 fn the_awaited_futures_see_the_callers_own_waker() {
     struct SameWaker(Waker);
     impl Future for SameWaker {
@@ -450,4 +453,91 @@ fn values_are_neither_lost_nor_dropped_twice() {
         drop(g);
         assert_eq!(ALIVE.with_borrow(|n| *n), 0);
     }
+}
+
+#[asyncio::coroutine]
+async fn wide() -> AsyncGenerator<[u64; 16]> {
+    yield_!([7; 16]);
+    yield_!([8; 16]);
+}
+
+/// Asks an async generator of other types, which is gone afterwards.
+fn ask_another() {
+    let mut another = wide();
+    for expected in [[7; 16], [8; 16]] {
+        let next = pin!(another.anext()).poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(next, Poll::Ready(Some(expected)));
+    }
+}
+
+/// As a waker, as a manager and as what is sent: whenever anything of it runs, another generator does.
+struct Asks;
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        ask_another();
+    }
+}
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        ask_another();
+    }
+}
+
+impl AsyncExit for Asks {
+    async fn aexit(&mut self) {
+        ask_another();
+        asyncio::sleep(0).await;
+        ask_another();
+    }
+}
+
+#[asyncio::coroutine]
+async fn among_others() -> AsyncGenerator<String, Asks> {
+    ask_another();
+    let sent = yield_!("a".to_owned());
+    ask_another();
+    yield_!("b".to_owned());
+    drop(sent);
+    #[async_with(_first = Asks, _second = { drop(yield_!("c".to_owned())); Asks })]
+    {
+        yield_!("d".to_owned());
+        asyncio::sleep(0).await;
+        drop(yield_!("e".to_owned()));
+        ask_another();
+        yield_!("f".to_owned());
+    }
+    yield_!("g".to_owned());
+}
+
+/// The next value of `g`, each poll of which has another waker.
+async fn ask(g: &mut AsyncGenerator<String, Asks>, value: Option<Asks>) -> Option<String> {
+    let mut next = pin!(g.asend(value));
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        let waker = Waker::from(Arc::new(Asks));
+        next.as_mut().poll(&mut Context::from_waker(&waker))
+    })
+    .await
+}
+
+#[test]
+fn what_other_generators_do_in_between_is_nothing_to_one() {
+    asyncio::run(async {
+        let mut g = among_others().boxed();
+        assert_eq!(ask(&mut g, None).await.as_deref(), Some("a"));
+        for expected in ["b", "c", "d", "e", "f", "g"] {
+            let given = ask(&mut g, Some(Asks)).await;
+            assert_eq!(given.as_deref(), Some(expected));
+        }
+        assert_eq!(ask(&mut g, Some(Asks)).await, None);
+
+        for until in ["a", "c", "d", "g"] {
+            let mut g = among_others().boxed();
+            while ask(&mut g, None).await.as_deref() != Some(until) {}
+            g.aclose().await;
+            assert_eq!(ask(&mut g, None).await, None);
+        }
+    });
 }
