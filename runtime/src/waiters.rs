@@ -32,7 +32,7 @@ use pin_project_lite::pin_project;
 use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
-use crate::tasks::cancellation::{self, Trouble, forget_nothing};
+use crate::tasks::cancellation::{self, Suspension, Trouble, forget_nothing};
 use crate::tasks::{Called, Suspended, TaskRef, Wake, chain, wake_known, wake_task};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
@@ -328,9 +328,17 @@ impl Node {
         unsafe { &*self.task.as_ptr() }.as_ref()
     }
 
-    /// Gets in line for a task that polls this itself; false if it is not so simple.
+    /// Gets in line for a task that polls this itself; false if it is not so simple. `wait_at` is one of
+    /// [`Suspension`]'s.
     #[inline]
-    fn begin(&self, task: &TaskRef, cx: &Context<'_>, waiters: &Waiters, called: Called) -> bool {
+    fn begin(
+        &self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        waiters: &Waiters,
+        called: Called,
+        wait_at: impl FnOnce(&Suspension, Waiting) -> Option<NonZeroU64>,
+    ) -> bool {
         if !task.is_woken_by(cx.waker()) || !task.is_owned() {
             return false;
         }
@@ -338,7 +346,7 @@ impl Node {
         // SAFETY: the task knows of it until this leaves, which it does when it is over or dropped; it
         // can, as it has a handle.
         let waiting = unsafe { Waiting::new(self) };
-        let Some(id) = task.core().cancellation.wait_at(waiting) else {
+        let Some(id) = wait_at(&task.core().cancellation, waiting) else {
             return false;
         };
         chain::leaf(Some(called));
@@ -411,7 +419,24 @@ impl Place {
     #[inline(never)]
     fn begin(self: Pin<&mut Self>, waiters: &Waiters, cx: &Context<'_>, called: Called) -> bool {
         let node = self.as_ref().project_ref().node.get_ref();
-        let begin = |task: &TaskRef| node.begin(task, cx, waiters, called);
+        let begin = |task: &TaskRef| node.begin(task, cx, waiters, called, Suspension::wait_at);
+        context::with_current_task(begin) != Some(true)
+            && self.begin_beside_others(waiters, cx, called)
+    }
+
+    /// The same in a task that knows of more.
+    #[inline(never)]
+    fn begin_beside_others(
+        self: Pin<&mut Self>,
+        waiters: &Waiters,
+        cx: &Context<'_>,
+        called: Called,
+    ) -> bool {
+        let node = self.as_ref().project_ref().node.get_ref();
+        let begin = |task: &TaskRef| {
+            let wait_at = Suspension::wait_beside_others;
+            node.begin(task, cx, waiters, called, wait_at)
+        };
         context::with_current_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
     }
 
@@ -572,41 +597,49 @@ impl Waiters {
     /// As [`wake_next`](Self::wake_next), and takes it and those before it out of the line.
     #[inline]
     pub(crate) fn pop_next(&self) {
-        if self.first.get().is_some() {
-            self.pop_up_to(u64::MAX, true);
+        if let Some(first) = self.first.get() {
+            self.pop_next_from(first);
+        }
+    }
+
+    #[inline(never)]
+    fn pop_next_from(&self, first: NonNull<Node>) {
+        let mut first = first;
+        loop {
+            self.remove_first(first);
+            if !at(first).waiter.is_done() {
+                return end_in_line(first, Stage::Woken);
+            }
+            match self.first.get() {
+                Some(next) => first = next,
+                None => return,
+            }
         }
     }
 
     /// Wakes all, and empties the line.
     pub(crate) fn release_all(&self) {
-        self.pop_up_to(self.tickets.get(), false);
+        // Who comes when somebody is woken waits for the next time.
+        let last = self.tickets.get();
+        while let Some(first) = self.first.get() {
+            if at(first).ticket.get() > last {
+                return;
+            }
+            self.remove_first(first);
+            if !at(first).waiter.is_done() {
+                end_in_line(first, Stage::Woken);
+            }
+        }
     }
 
     /// Wakes all, and leaves them in line.
     pub(crate) fn wake_all(&self) {
-        // Who comes when somebody is woken waits for the next time.
-        let last = self.tickets.get();
+        let last = self.tickets.get(); // as in `release_all`
         while let Some(next) = self.first_pending() {
             if at(next).ticket.get() > last {
                 return;
             }
             self.wake(next);
-        }
-    }
-
-    /// Takes all up to this ticket out of the line, or up to the first that can be woken, and wakes.
-    fn pop_up_to(&self, ticket: u64, only_one: bool) {
-        while let Some(first) = self.first.get() {
-            if at(first).ticket.get() > ticket {
-                return;
-            }
-            self.remove(at(first));
-            if !at(first).waiter.is_done() {
-                end_in_line(first, Stage::Woken);
-                if only_one {
-                    return;
-                }
-            }
         }
     }
 
@@ -651,14 +684,25 @@ impl Waiters {
     }
 
     /// Takes it out of the line, which it is in.
-    #[inline]
     fn remove(&self, node: &Node) {
-        let (before, after) = (node.before.take(), node.after.take());
+        let Some(before) = node.before.take() else {
+            return self.remove_first(NonNull::from(node));
+        };
+        at(before).after.set(node.after.get());
+        self.has_left(node, Some(before));
+    }
+
+    #[inline]
+    fn remove_first(&self, first: NonNull<Node>) {
+        self.first.set(at(first).after.get());
+        self.has_left(at(first), None);
+    }
+
+    /// What was before it leads to what is after it.
+    #[inline]
+    fn has_left(&self, node: &Node, before: Option<NonNull<Node>>) {
+        let after = node.after.take();
         node.ticket.set(0);
-        match before {
-            Some(before) => at(before).after.set(after),
-            None => self.first.set(after),
-        }
         match after {
             Some(after) => at(after).before.set(before),
             None => self.last.set(before),

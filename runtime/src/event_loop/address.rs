@@ -132,9 +132,15 @@ impl Address {
     fn state(&self) -> Option<*const LoopState> {
         match context::running_if(self.0) {
             Some(running) => Some(running),
-            None if self.is_here() => Some(self.home().state.load(Ordering::Relaxed)),
-            None => None,
+            None => self.state_here(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn state_here(&self) -> Option<*const LoopState> {
+        let is_here = self.is_here();
+        is_here.then(|| self.home().state.load(Ordering::Relaxed).cast_const())
     }
 
     /// As [`with`](Self::with), for what may drop the last handle to the loop.

@@ -1,7 +1,6 @@
 //! What a loop does in one iteration, and how one follows the other.
 
 use std::cell::Cell;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -39,33 +38,60 @@ impl LoopState {
             self.push(Ready::Call(Box::new(crate::signals::take_in)));
         }
         let mut budget = driver::Budget::default();
+        let mut snapshot = Snapshot::default();
         loop {
-            if mailbox.has_mail() {
-                self.receive(mailbox);
-            }
-            if self.ready.is_empty() {
-                driver::look();
-            }
-            self.take_due_timers();
-            let snapshot = self.ready.len();
-            if snapshot == 0 && !self.stopping.get() {
-                match self.wait(cx) {
-                    Poll::Ready(()) => continue,
-                    Poll::Pending => return Poll::Pending,
+            let mut pause = Pause::Panicked;
+            guarded("Exception ignored in a destructor", || {
+                pause = self.iterate(mailbox, &mut budget, &mut snapshot, main);
+            });
+            match pause {
+                Pause::Panicked => {}
+                Pause::NothingReady => {
+                    if self.wait(cx).is_pending() {
+                        return Poll::Pending;
+                    }
                 }
+                Pause::BudgetSpent => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Pause::Stopped => return Poll::Ready(()),
             }
-            self.iteration.set(self.iteration.get() + 1);
-            self.patience.renew();
-            let _runs = RunsEntries::begin(&self.runs_entries);
-            if self.run_entries(snapshot, main).is_break() {
-                return Poll::Ready(());
+        }
+    }
+
+    /// One iteration after the other, but first the rest of the one that ended in a panic.
+    fn iterate(
+        self: &Rc<Self>,
+        mailbox: &Mailbox<Message>,
+        budget: &mut driver::Budget,
+        snapshot: &mut Snapshot,
+        main: &mut Option<&mut Main<'_>>,
+    ) -> Pause {
+        loop {
+            if !snapshot.is_run {
+                if mailbox.has_mail() {
+                    self.receive(mailbox);
+                }
+                if self.ready.is_empty() {
+                    driver::look();
+                }
+                self.take_due_timers();
+                let ready = self.ready.len();
+                if ready == 0 && !self.stopping.get() {
+                    return Pause::NothingReady;
+                }
+                self.iteration.set(self.iteration.get() + 1);
+                self.patience.renew();
+                *snapshot = Snapshot::of(ready);
             }
-            if self.stopping.get() {
-                return Poll::Ready(());
+            self.run_entries(&mut snapshot.left, main);
+            snapshot.is_run = false;
+            if self.is_interrupted.get() || self.stopping.get() {
+                return Pause::Stopped;
             }
-            if !budget.spend(snapshot) {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if !budget.spend(snapshot.ready) {
+                return Pause::BudgetSpent;
             }
         }
     }
@@ -130,30 +156,19 @@ impl LoopState {
     /// Runs what was ready when the iteration began. What callbacks and tasks raise they deal with;
     /// what remains is the panic of a destructor, when with an entry the last reference to something
     /// goes.
-    fn run_entries(
-        self: &Rc<Self>,
-        snapshot: usize,
-        main: &mut Option<&mut Main<'_>>,
-    ) -> ControlFlow<()> {
-        let mut left = snapshot;
-        while left > 0 {
-            guarded("Exception ignored in a destructor", || {
-                while left > 0 && !self.is_interrupted.get() {
-                    left -= 1;
-                    let entry = self.ready.pop_front();
-                    let Some(entry) = entry else { return };
-                    self.run_unguarded(entry, main);
-                }
-            });
-            if self.is_interrupted.get() {
-                return ControlFlow::Break(());
-            }
+    #[inline]
+    fn run_entries(self: &Rc<Self>, left: &mut usize, main: &mut Option<&mut Main<'_>>) {
+        let _runs = RunsEntries::begin(&self.runs_entries);
+        while *left > 0 && !self.is_interrupted.get() {
+            *left -= 1;
+            let entry = self.ready.pop_front();
+            let Some(entry) = entry else { return };
+            self.run_entry(entry, main);
         }
-        ControlFlow::Continue(())
     }
 
     #[inline]
-    fn run_unguarded(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
+    fn run_entry(self: &Rc<Self>, entry: Ready, main: &mut Option<&mut Main<'_>>) {
         let callback = match entry {
             Ready::Task(task) => {
                 if self.debug.get() {
@@ -225,6 +240,35 @@ impl LoopState {
             }
         }
     }
+}
+
+/// What was ready when an iteration began.
+#[derive(Default)]
+struct Snapshot {
+    ready: usize,
+    /// How many of that were not run yet.
+    left: usize,
+    /// The iteration is not at its end.
+    is_run: bool,
+}
+
+impl Snapshot {
+    fn of(ready: usize) -> Self {
+        Self {
+            ready,
+            left: ready,
+            is_run: true,
+        }
+    }
+}
+
+/// Why no iteration follows at once.
+enum Pause {
+    NothingReady,
+    /// It is time to look for input.
+    BudgetSpent,
+    Stopped,
+    Panicked,
 }
 
 /// Entries run until this is dropped.

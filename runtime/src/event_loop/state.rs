@@ -113,7 +113,7 @@ impl LoopState {
     }
 
     /// Queues an entry and, if the loop waits for input, ends the wait.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, entry: Ready) {
         self.ready.push_back(entry);
         self.unpark();
@@ -122,11 +122,17 @@ impl LoopState {
     #[inline]
     pub(super) fn unpark(&self) {
         if self.is_parked.get() {
-            self.is_parked.set(false);
-            let parked = self.parked.borrow_mut().take();
-            if let Some(waker) = parked {
-                waker.wake();
-            }
+            self.unpark_now();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unpark_now(&self) {
+        self.is_parked.set(false);
+        let parked = self.parked.borrow_mut().take();
+        if let Some(waker) = parked {
+            waker.wake();
         }
     }
 
@@ -153,7 +159,7 @@ impl LoopState {
     }
 
     /// Queues a step of the task, for which none is queued.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn schedule_owned(&self, task: TaskRef) {
         task.core().set_scheduled();
         self.no_longer_waits(&task);
@@ -199,6 +205,8 @@ impl LoopState {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn no_longer_waits_outside(&self, task: &TaskRef) {
         match task.core().take_waits() {
             (Waits::Inside, _) => {}

@@ -59,7 +59,7 @@ pub(crate) fn wake_task(task: TaskRef) {
 }
 
 /// As [`wake_task`], by who keeps the handle.
-#[inline]
+#[inline(never)]
 pub(crate) fn wake_known(task: &TaskRef) {
     if task.can_be_woken() {
         let home = task.event_loop();

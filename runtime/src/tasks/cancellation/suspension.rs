@@ -83,9 +83,15 @@ impl Word {
         Self(waiting.into_pointer().map_addr(|it| it | CANCELLED))
     }
 
+    /// As [`tag`](Self::tag), where [`CANCELLED`] may be [`WAITING`].
+    #[inline]
+    fn bits(self) -> usize {
+        self.0.addr() & TAG
+    }
+
     #[inline]
     fn tag(self) -> usize {
-        match self.0.addr() & TAG {
+        match self.bits() {
             CANCELLED if self.0.addr() != CANCELLED => WAITING,
             tag => tag,
         }
@@ -161,7 +167,7 @@ impl Suspension {
     #[inline]
     pub(in crate::tasks) fn peek(&self) -> Option<&Cancellation> {
         let word = self.0.get();
-        if word.tag() != BLOCK {
+        if word.bits() != BLOCK {
             return None;
         }
         // SAFETY: with this tag it is to what was made, which is there as long as this is, or null.
@@ -226,7 +232,7 @@ impl Suspension {
     /// Whether nothing is to be raised or is on its way up.
     #[inline]
     pub(in crate::tasks) fn is_calm(&self) -> bool {
-        match self.tag() {
+        match self.0.get().bits() {
             BLOCK => self.peek().is_none_or(Cancellation::is_calm),
             TO_RAISE | LEAF_TO_RAISE | IN_FLIGHT => false,
             _ => true,
@@ -322,20 +328,20 @@ impl Suspension {
 
     // Where it is suspended.
 
-    /// The task, which runs and polls this itself, waits here. What this gives is to be
-    /// [forgotten](Self::forget), or [said](Self::end_wait) to be over; none where it is not so simple, or
-    /// a cancellation is to be raised.
+    /// The task, which runs and polls this itself, waits here, and nothing else is to be known. What this
+    /// gives is to be [forgotten](Self::forget), or [said](Self::end_wait) to be over; none where it is not
+    /// so simple, or a cancellation is to be raised.
     #[inline]
     pub(crate) fn wait_at(&self, waiting: Waiting) -> Option<NonZeroU64> {
         if !HAS_ROOM || !self.0.get().is_nothing() {
-            return self.wait_beside_others(waiting);
+            return None;
         }
         self.0.set(Word::waiting_at(waiting));
         Some(FIRST)
     }
 
-    #[inline(never)]
-    fn wait_beside_others(&self, waiting: Waiting) -> Option<NonZeroU64> {
+    /// The same where more is known already.
+    pub(crate) fn wait_beside_others(&self, waiting: Waiting) -> Option<NonZeroU64> {
         let all = self.is_calm().then(|| self.deref());
         let all = all.filter(|all| all.frame.get().is_none())?;
         Some(all.add_waiting(waiting))
@@ -383,7 +389,7 @@ impl Suspension {
     /// The task steps: it has its turn. False when more is to be looked at than the step itself.
     #[inline]
     pub(in crate::tasks) fn begin_step(&self) -> bool {
-        if self.tag() == TURN {
+        if self.0.get().bits() == TURN {
             self.0.set(Word::NOTHING);
         } else if let Some(all) = self.peek() {
             all.turn.set(None);
