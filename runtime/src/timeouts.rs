@@ -17,7 +17,7 @@ use crate::awaitables::AsyncBlock;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::ready::{Binding, Callback};
 use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{Clock, context, wake};
+use crate::event_loop::{Clock, LoopState, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::futures::handle_of;
 use crate::tasks::cancellation::{self, Catch, Frame};
@@ -62,20 +62,40 @@ enum Phase {
     Finished,
 }
 
-/// The time that time-outs go by: of the running loop, or else the real one.
-fn now() -> f64 {
-    match context::running() {
-        Some(event_loop) => event_loop.time(),
-        None => Clock::real().time(),
+/// When a time-out is to run out, before it is entered.
+#[derive(Clone, Copy)]
+enum Deadline {
+    Never,
+    /// As many seconds after that.
+    After(f64),
+    At(f64),
+}
+
+impl Deadline {
+    fn after(delay: Option<f64>) -> Self {
+        delay.map_or(Self::Never, Self::After)
+    }
+
+    fn at(self, now: f64) -> Option<f64> {
+        match self {
+            Self::Never => None,
+            Self::After(delay) => Some(now + delay),
+            Self::At(when) => Some(when),
+        }
     }
 }
 
+/// The time that time-outs go by: of the running loop, or else the real one.
+fn now() -> f64 {
+    context::with_running(LoopState::time).unwrap_or_else(|| Clock::real().time())
+}
+
 impl Timeout {
-    fn new(when: Option<f64>) -> Self {
+    fn new() -> Self {
         Self {
             state: Arc::new(Mutex::new(TimeoutState {
                 phase: Phase::Created,
-                when,
+                when: None,
                 place: Place::Nowhere,
             })),
         }
@@ -147,56 +167,20 @@ impl Timeout {
     /// ```
     #[track_caller]
     pub fn reschedule(&self, when: Option<f64>) {
-        let phase = match self.phase() {
-            Phase::Active => return self.arm(when),
+        let mut state = self.state();
+        let phase = match state.phase {
+            Phase::Active => {
+                let waker = state.arm(self, when, None);
+                drop(state);
+                return waker.map_or((), wake);
+            }
             Phase::Created => panic!("Timeout has not been entered"),
             Phase::Expiring => "expiring",
             Phase::Expired => "expired",
             Phase::Finished => "finished",
         };
+        drop(state);
         panic!("Cannot change state of {phase} Timeout");
-    }
-
-    fn arm(&self, when: Option<f64>) {
-        self.disarm();
-        let task = {
-            let mut state = self.state();
-            state.when = when;
-            match &state.place {
-                Place::Nowhere => return,
-                Place::Task { task, .. } => task.clone(),
-                Place::Elsewhere(waker) => {
-                    let waker = waker.clone();
-                    drop(state);
-                    return wake(waker);
-                }
-            }
-        };
-        let (Some(when), Some(event_loop)) = (when, task.address().upgrade()) else {
-            return;
-        };
-        let this = self.clone();
-        let expire = Callback::Call(Box::new(move || this.expire()));
-        let key = if when <= event_loop.time() {
-            event_loop.insert_due_timer(expire)
-        } else {
-            event_loop.insert_timer(when, expire)
-        };
-        if let Place::Task { alarm, .. } = &mut self.state().place {
-            *alarm = Some(key);
-        }
-    }
-
-    fn disarm(&self) {
-        let armed = match &mut self.state().place {
-            Place::Task { task, alarm, .. } => alarm.take().map(|key| (task.address(), key)),
-            _ => None,
-        };
-        if let Some((address, key)) = armed {
-            if let Some(event_loop) = address.upgrade() {
-                event_loop.cancel_timer(key);
-            }
-        }
     }
 
     /// Mirrors `Timeout._on_timeout`.
@@ -218,39 +202,40 @@ impl Timeout {
         self.state().phase = Phase::Expiring;
     }
 
-    /// Mirrors `Timeout.__aenter__`.
-    fn enter(&self, cx: &Context<'_>) {
-        let place = match (context::current_task(), context::running()) {
-            (Some(task), Some(_)) => Place::Task {
-                task: task.key(),
-                cancelling: task.core().cancellation.requested(),
-                frame: None,
-                alarm: None,
-            },
-            (_, None) => Place::Elsewhere(cx.waker().clone()),
-            (None, Some(_)) => panic!("Timeout should be used inside a task"),
+    /// Mirrors `Timeout.__aenter__`. Called beneath the frame that catches its cancellation; true on another
+    /// executor.
+    fn enter(&self, cx: &Context<'_>, deadline: Deadline) -> bool {
+        let in_task = context::with_current_task(|task| Place::Task {
+            task: task.key(),
+            cancelling: task.core().cancellation.requested(),
+            frame: cancellation::current_frame(),
+            alarm: None,
+        });
+        let is_elsewhere = !context::is_running();
+        let place = match in_task {
+            _ if is_elsewhere => Place::Elsewhere(cx.waker().clone()),
+            Some(in_task) => in_task,
+            None => panic!("Timeout should be used inside a task"),
         };
-        let when = {
-            let mut state = self.state();
-            state.phase = Phase::Active;
-            state.place = place;
-            state.when
+        let now = if let Deadline::Never = deadline {
+            0.0
+        } else {
+            now()
         };
-        self.arm(when);
-    }
-
-    /// Called beneath the frame that catches its cancellation.
-    fn set_frame(&self) {
-        if let Place::Task { frame, .. } = &mut self.state().place {
-            *frame = cancellation::current_frame();
-        }
+        let when = deadline.at(now);
+        let mut state = self.state();
+        state.phase = Phase::Active;
+        state.place = place;
+        // Who is to be woken elsewhere is who enters, and polls anyway.
+        let _ = state.arm(self, when, Some(now));
+        is_elsewhere
     }
 
     /// Mirrors `Timeout.__aexit__`; true when a cancellation that was raised is this time-out's.
     fn exit(&self) -> bool {
-        self.disarm();
         let (phase, place) = {
             let mut state = self.state();
+            state.disarm();
             let phase = state.phase;
             state.phase = match phase {
                 Phase::Active => Phase::Finished,
@@ -284,9 +269,6 @@ impl Timeout {
 
     /// On another executor: what its `Under` waits for, besides its future.
     fn poll_elsewhere(&self, cx: &mut Context<'_>, alarm: &mut Elsewhere) -> Poll<()> {
-        if !matches!(self.state().place, Place::Elsewhere(_)) {
-            return Poll::Pending;
-        }
         let mut waker = cx.waker().clone();
         let when = {
             let mut state = self.state();
@@ -304,6 +286,40 @@ impl Timeout {
         match &mut alarm.sleep {
             Some(sleep) => Pin::new(sleep).poll(cx),
             None => Poll::Pending,
+        }
+    }
+}
+
+impl TimeoutState {
+    /// Has it run out at `when`. On another executor this gives who is to be woken for that.
+    fn arm(&mut self, this: &Timeout, when: Option<f64>, now: Option<f64>) -> Option<Waker> {
+        self.disarm();
+        self.when = when;
+        let (task, alarm) = match &mut self.place {
+            Place::Nowhere => return None,
+            Place::Task { task, alarm, .. } => (task, alarm),
+            Place::Elsewhere(waker) => return Some(waker.clone()),
+        };
+        *alarm = when.and_then(|when| {
+            let this = this.clone();
+            let expire = Callback::Call(Box::new(move || this.expire()));
+            task.address().with(|event_loop| {
+                if when <= now.unwrap_or_else(|| event_loop.time()) {
+                    event_loop.insert_due_timer(expire)
+                } else {
+                    event_loop.insert_timer(when, expire)
+                }
+            })
+        });
+        None
+    }
+
+    fn disarm(&mut self) {
+        if let Place::Task { task, alarm, .. } = &mut self.place {
+            if let Some(key) = alarm.take() {
+                task.address()
+                    .with(|event_loop| event_loop.cancel_timer(key));
+            }
         }
     }
 }
@@ -342,9 +358,10 @@ pin_project_lite::pin_project! {
     /// A future under a time-out.
     struct Under<F> {
         timeout: Timeout,
+        deadline: Deadline,
         is_entered: bool,
         catch: Catch,
-        elsewhere: Elsewhere,
+        elsewhere: Option<Elsewhere>,
         #[pin]
         future: Option<F>,
     }
@@ -370,20 +387,20 @@ impl<F: Future> Future for Under<F> {
             return Poll::Pending;
         }
         let enters = !std::mem::replace(this.is_entered, true);
-        if enters {
-            this.timeout.enter(cx);
-        }
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!("a time-out was polled after it was done");
         };
         let polled = this.catch.poll(cx, |cx| {
-            if enters {
-                this.timeout.set_frame();
+            if enters && this.timeout.enter(cx, *this.deadline) {
+                *this.elsewhere = Some(Elsewhere::default());
             }
             future.poll(cx)
         });
         let Poll::Ready(caught) = polled else {
-            if this.timeout.poll_elsewhere(cx, this.elsewhere).is_pending() {
+            let Some(elsewhere) = this.elsewhere else {
+                return Poll::Pending;
+            };
+            if this.timeout.poll_elsewhere(cx, elsewhere).is_pending() {
                 return Poll::Pending;
             }
             this.future.set(None);
@@ -403,12 +420,13 @@ impl<F: Future> Future for Under<F> {
     }
 }
 
-fn under<F: Future>(timeout: Timeout, future: F, called: Called) -> Under<F> {
+fn under<F: Future>(timeout: Timeout, deadline: Deadline, future: F, called: Called) -> Under<F> {
     Under {
         timeout,
+        deadline,
         is_entered: false,
         catch: Catch::at(called),
-        elsewhere: Elsewhere::default(),
+        elsewhere: None,
         future: Some(future),
     }
 }
@@ -445,10 +463,7 @@ pub fn timeout<T>(
     block: impl AsyncBlock<Timeout, T>,
 ) -> impl Future<Output = Result<T, TimeoutError>> {
     let called = Location::caller();
-    async move {
-        let when = delay.as_timeout().map(|delay| now() + delay);
-        until(when, block, called).await
-    }
+    async move { until(Deadline::after(delay.as_timeout()), block, called).await }
 }
 
 /// As [`timeout()`], until the loop's clock says `when`.
@@ -475,20 +490,21 @@ pub fn timeout_at<T>(
     when: impl Into<Option<f64>>,
     block: impl AsyncBlock<Timeout, T>,
 ) -> impl Future<Output = Result<T, TimeoutError>> {
-    until(when.into(), block, Location::caller())
+    let deadline = when.into().map_or(Deadline::Never, Deadline::At);
+    until(deadline, block, Location::caller())
 }
 
 async fn until<T>(
-    when: Option<f64>,
+    deadline: Deadline,
     block: impl AsyncBlock<Timeout, T>,
     called: Called,
 ) -> Result<T, TimeoutError> {
-    let timeout = Timeout::new(when);
+    let timeout = Timeout::new();
     let block = {
         let timeout = timeout.clone();
         async move { block(timeout).await }
     };
-    under(timeout, block, called).await
+    under(timeout, deadline, block, called).await
 }
 
 /// Awaits `awaitable` in place, for `timeout` at the longest; `None` never ends it.
@@ -533,10 +549,7 @@ async fn wait_for_at<F: IntoFuture>(
     match timeout {
         Some(seconds) if seconds <= 0.0 => without_time(future, called).await,
         None => Ok(future.await),
-        Some(seconds) => {
-            let when = now() + seconds;
-            under(Timeout::new(Some(when)), future, called).await
-        }
+        Some(seconds) => under(Timeout::new(), Deadline::After(seconds), future, called).await,
     }
 }
 

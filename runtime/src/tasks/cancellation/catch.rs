@@ -4,13 +4,14 @@ use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Cancellation;
 use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
 use super::points::{Frame, Kind};
 use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::{Target, task_of};
 use crate::tasks::chain::Entered;
-use crate::tasks::{Called, Task};
+use crate::tasks::{Called, Task, TaskRef};
 
 /// A frame that catches what is raised beneath it.
 #[derive(Default)]
@@ -54,63 +55,105 @@ impl Catch {
         awaited: impl FnOnce() -> Option<Target>,
         beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<Result<T, CancelledError>> {
+        let mut beneath = Some((awaited, beneath));
+        let polled = context::with_current_task(|task| {
+            let (awaited, beneath) = beneath.take()?;
+            Some(self.poll_in(task, cx, awaited, beneath))
+        });
+        match (polled.flatten(), beneath) {
+            (Some(polled), _) => polled,
+            (None, Some((_, beneath))) => self.poll_elsewhere(cx, beneath),
+            (None, None) => unreachable!("it is polled if it is taken"),
+        }
+    }
+
+    #[inline]
+    fn poll_in<T>(
+        &mut self,
+        task: &TaskRef,
+        cx: &mut Context<'_>,
+        awaited: impl FnOnce() -> Option<Target>,
+        beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, CancelledError>> {
         if is_held_back(cx) {
             return Poll::Pending;
         }
-        self.point.register(cx, Kind::Frame, self.called, awaited);
-        let id = self.point.id();
+        let id = self
+            .point
+            .register_in(task, cx, Kind::Frame, self.called, awaited);
+        let cancellation: &Cancellation = &task.core().cancellation;
         let entered = Entered::operation(self.called);
         let polled = {
-            let _frame = Beneath::enter(id);
+            let _frame = Beneath::enter(cancellation, id);
             beneath(cx)
         };
         if let Some(entered) = entered {
             entered.leave(polled.is_pending());
         }
-        let raised = context::with_current_task(|task| {
-            let cancellation = task.core().cancellation.peek()?;
-            let raised = cancellation.take_in_flight().or_else(|| {
-                let is_meant = polled.is_pending() && cancellation.is_to_raise_at(id);
-                is_meant.then(|| cancellation.take_to_raise()).flatten()
-            });
-            if raised.is_some() || (polled.is_ready() && !cancellation.is_calm()) {
-                cancellation.frame_ends(id?, raised.is_some());
+        if !cancellation.is_calm() {
+            if let Some(error) = raised_beneath(cancellation, id, polled.is_pending()) {
+                self.point.leave_in(task);
+                return Poll::Ready(Err(error));
             }
-            raised
-        })
-        .flatten();
-        match (raised, polled) {
-            (Some(error), _) => {
-                self.point.leave();
-                Poll::Ready(Err(error))
-            }
-            (None, Poll::Ready(value)) => {
-                self.point.leave();
-                Poll::Ready(Ok(value))
-            }
-            (None, Poll::Pending) => Poll::Pending,
         }
+        if polled.is_ready() {
+            self.point.leave_in(task);
+        }
+        polled.map(Ok)
     }
+
+    /// Off asyncio's loop nothing is raised.
+    #[cold]
+    fn poll_elsewhere<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T, CancelledError>> {
+        let polled = beneath(cx);
+        if polled.is_ready() {
+            self.point.leave();
+        }
+        polled.map(Ok)
+    }
+}
+
+/// What was raised beneath a frame, or is to be raised by it for what is beneath it.
+#[cold]
+fn raised_beneath(
+    cancellation: &Cancellation,
+    frame: Frame,
+    is_pending: bool,
+) -> Option<CancelledError> {
+    let raised = cancellation.take_in_flight().or_else(|| {
+        let is_meant = is_pending && cancellation.is_to_raise_at(Some(frame));
+        is_meant.then(|| cancellation.take_to_raise()).flatten()
+    });
+    if raised.is_some() || !is_pending {
+        cancellation.frame_ends(frame, raised.is_some());
+    }
+    raised
 }
 
 /// A frame polls what is beneath it until this is dropped.
-struct Beneath {
+struct Beneath<'a> {
+    cancellation: &'a Cancellation,
     outer: Option<Frame>,
 }
 
-impl Beneath {
-    fn enter(frame: Option<Frame>) -> Self {
-        let outer =
-            context::with_current_task(|task| task.core().cancellation.frame.replace(frame));
+impl<'a> Beneath<'a> {
+    #[inline]
+    fn enter(cancellation: &'a Cancellation, frame: Frame) -> Self {
         Self {
-            outer: outer.flatten(),
+            cancellation,
+            outer: cancellation.frame.replace(Some(frame)),
         }
     }
 }
 
-impl Drop for Beneath {
+impl Drop for Beneath<'_> {
+    #[inline]
     fn drop(&mut self) {
-        context::with_current_task(|task| task.core().cancellation.frame.set(self.outer));
+        self.cancellation.frame.set(self.outer);
     }
 }
 

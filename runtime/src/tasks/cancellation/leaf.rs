@@ -222,21 +222,32 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Target>,
     ) {
-        context::with_current_task(|task| {
-            if let Some((key, id)) = &self.registered {
-                if !key.is_of(task) {
-                    // It was suspended in another task before.
-                    self.give_up(None);
-                } else if task.core().cancellation.rewake(task, cx, *id) {
-                    return;
-                }
+        context::with_current_task(|task| self.register_in(task, cx, kind, location, target));
+    }
+
+    #[inline]
+    pub(super) fn register_in(
+        &mut self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        kind: Kind,
+        location: Option<&'static Location<'static>>,
+        target: impl FnOnce() -> Option<Target>,
+    ) -> NonZeroU64 {
+        if let Some((key, id)) = &self.registered {
+            if !key.is_of(task) {
+                // It was suspended in another task before.
+                self.give_up(None);
+            } else if task.core().cancellation.rewake(task, cx, *id) {
+                return *id;
             }
-            // A task whose loop is gone hears no more of what goes: it may know of nothing that can.
-            let target = if task.is_owned() { target() } else { None };
-            let what = What { location, target };
-            let id = task.core().cancellation.add(task, cx, kind, what);
-            self.registered = Some((task.key(), id));
-        });
+        }
+        // A task whose loop is gone hears no more of what goes: it may know of nothing that can.
+        let target = if task.is_owned() { target() } else { None };
+        let what = What { location, target };
+        let id = task.core().cancellation.add(task, cx, kind, what);
+        self.registered = Some((task.key(), id));
+        id
     }
 
     /// Registers a leaf of the running task itself, which is not registered yet and has no cancellation
