@@ -70,8 +70,15 @@ fn replace(values: Values) -> Values {
 #[inline]
 pub(crate) fn copy() -> Values {
     if CURRENT.with(|current| current.get().is_null()) {
-        return None;
+        None
+    } else {
+        copy_some()
     }
+}
+
+#[cold]
+#[inline(never)]
+fn copy_some() -> Values {
     let values = replace(None);
     drop(replace(values.clone()));
     values

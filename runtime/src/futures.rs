@@ -133,8 +133,14 @@ impl FutureCore {
     #[inline]
     pub(crate) fn failure(&self) -> Option<Exception> {
         if self.standing.has_no_rest() {
-            return None;
+            None
+        } else {
+            self.known_failure()
         }
+    }
+
+    #[inline(never)]
+    fn known_failure(&self) -> Option<Exception> {
         let failure = self.peek_failure();
         if failure.is_some() {
             self.see();

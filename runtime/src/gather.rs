@@ -58,15 +58,24 @@ struct GatherState {
 impl GatherState {
     /// Mirrors `gather`'s `_done_callback`.
     fn child_done(&self, index: usize) {
-        self.finished.set(self.finished.get() + 1);
+        let finished = self.finished.get() + 1;
+        self.finished.set(finished);
         let Some(failure) = self.failure_of(index) else {
             return;
         };
+        // Of most children there is no more to be seen than that they are done.
+        if finished == self.total || failure.is_some() || self.is_error.is_some() {
+            self.look_at(index, failure);
+        }
+    }
+
+    #[inline(never)]
+    fn look_at(&self, index: usize, failure: Option<Exception>) {
         if self.future.is_done() {
             return;
         }
         if !self.returns_exceptions.get() {
-            if let Some(failure) = failure.clone() {
+            if let Some(failure) = failure {
                 self.future.complete(State::Finished, Some(failure));
                 // Whoever awaits is told of it; as in Python it is logged if nobody does.
                 return;

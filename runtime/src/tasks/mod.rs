@@ -125,9 +125,16 @@ where
             return task;
         }
     }
-    match future {
-        Some(future) => Task::spawn(&current_loop(), future),
-        None => unreachable!("only a task was taken"),
+    let created_at = Location::caller();
+    let spawned = context::with_running_handle(|event_loop| {
+        let is_eager = event_loop.eager_tasks.get();
+        let future = future.take()?;
+        Some(Task::spawn_at(event_loop, created_at, is_eager, future))
+    });
+    match (spawned.flatten(), future) {
+        (Some(task), _) => task,
+        (None, Some(future)) => Task::spawn(&current_loop(), future),
+        (None, None) => unreachable!("only a task was taken"),
     }
 }
 
