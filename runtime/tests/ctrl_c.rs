@@ -63,6 +63,18 @@ async fn reactor_program() {
     asyncio::sleep(60).await;
 }
 
+/// What a program does that is interrupted while it runs, and has sockets that its loop looks at
+/// before it sleeps.
+#[asyncio::main]
+async fn looking_program() {
+    let _server = asyncio::start_server(async |_, _| {}, "127.0.0.1", 0).await;
+    println!("looking");
+    let id = std::process::id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.unwrap().success());
+    asyncio::sleep(60).await;
+}
+
 /// What a program does that blocks its loop, which takes nothing in.
 #[asyncio::main]
 async fn stuck_program() {
@@ -106,6 +118,7 @@ fn main() {
     match std::env::var(PROGRAM).as_deref() {
         Ok("busy") => return busy_program(),
         Ok("reactor") => return reactor_program(),
+        Ok("looking") => return looking_program(),
         Ok("stuck") => return stuck_program(),
         Ok("repeated") => return repeated_program(),
         #[cfg(target_os = "linux")]
@@ -119,6 +132,7 @@ fn main() {
     the_second_one_ends_a_main_that_goes_on();
     one_that_is_ignored_already_stays_ignored();
     it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io();
+    one_that_comes_before_a_look_at_the_input_is_not_taken_in_by_that();
     the_second_one_ends_a_loop_that_is_stuck();
     each_run_has_its_own_and_none_is_kept_from_ending_between_them();
     #[cfg(target_os = "linux")]
@@ -158,6 +172,15 @@ fn it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io() {
         interrupt(&child);
         assert_eq!(end_of(child), (Some(130), "KeyboardInterrupt\n".to_owned()));
     }
+}
+
+fn one_that_comes_before_a_look_at_the_input_is_not_taken_in_by_that() {
+    let begun = std::time::Instant::now();
+    let (child, mut shown) = start("looking");
+    assert_eq!(shown.next().unwrap(), "looking");
+    assert_eq!(end_of(child), (Some(130), "KeyboardInterrupt\n".to_owned()));
+    // Or else it was the end of the sleep that it came with.
+    assert!(begun.elapsed().as_secs() < 60);
 }
 
 fn the_second_one_ends_a_loop_that_is_stuck() {

@@ -33,10 +33,7 @@ impl LoopState {
         drop(self.parked.borrow_mut().take());
         let mailbox = self.tenancy.mailbox();
         mailbox.set_unpark(Some(cx.waker().clone()));
-        #[cfg(all(feature = "signals", target_os = "linux"))]
-        if crate::signals::has_come::is_for(self.id) {
-            self.push(Ready::Call(Box::new(crate::signals::take_in)));
-        }
+        self.take_in_ctrl_c();
         let mut budget = driver::Budget::default();
         let mut snapshot = Snapshot::default();
         loop {
@@ -47,7 +44,8 @@ impl LoopState {
             match pause {
                 Pause::Panicked => {}
                 Pause::NothingReady => {
-                    if self.wait(cx).is_pending() {
+                    // The look at the input may have taken in the ring that was to end the sleep.
+                    if !self.take_in_ctrl_c() && self.wait(cx).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -94,6 +92,18 @@ impl LoopState {
                 return Pause::BudgetSpent;
             }
         }
+    }
+
+    /// Whether Ctrl-C has come, and is to be run now. A signal's handler can only mark that, and ring the
+    /// bell that ends a sleep.
+    #[inline]
+    fn take_in_ctrl_c(&self) -> bool {
+        #[cfg(all(feature = "signals", target_os = "linux"))]
+        if crate::signals::has_come::is_for(self.id) {
+            self.push(Ready::Call(Box::new(crate::signals::take_in)));
+            return true;
+        }
+        false
     }
 
     /// Nothing is ready: ready when time has been moved on, pending when input is to be waited for.
