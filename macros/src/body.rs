@@ -9,9 +9,11 @@
 //! - `blocks`: `#[async_for]` and `#[async_with]`;
 //! - `recursion`: the call of the function inside itself;
 //! - `shapes` and `tokens`: where things begin and end, and how they are put together again;
+//! - `names`: what the expansion calls things, in the body and around it;
 //! - `qualify`: the bare `#[coroutine]`.
 
 mod blocks;
+mod names;
 mod qualify;
 mod recursion;
 mod shapes;
@@ -20,12 +22,13 @@ mod tokens;
 mod words;
 
 use self::shapes::{closure_body, has_attribute, is_async_closure, macro_arguments};
-use self::tokens::{Output, is_ident, is_punct, ours, visible};
+use self::tokens::{Output, is_ident, is_punct, visible};
 use self::words::Word;
 use crate::diagnostic::Mistake;
-use crate::token::{Delimiter, Group, Ident, Span, TokenTree};
-use crate::write::{Lifetime, Tokens, inside, quote_spanned};
+use crate::token::{Delimiter, Group, Ident, TokenTree};
+use crate::write::{Tokens, inside};
 
+pub(crate) use self::names::{Names, checked, entered, label, way, words};
 pub(crate) use self::qualify::qualify;
 pub(crate) use self::source::Source;
 
@@ -47,48 +50,6 @@ pub(crate) enum Language {
 pub(crate) enum Shows {
     Iterator,
     Stream,
-}
-
-/// The names that the expansion uses in the body. They are hygienic: nothing the user writes can mean them.
-pub(crate) struct Names {
-    /// The path of the hidden module that expansions call.
-    pub(crate) private: Tokens,
-}
-
-/// The words of a generator.
-pub(crate) fn words(span: Span) -> Ident {
-    Ident::new("words", ours(span))
-}
-
-/// The words of a generator in other macros' arguments.
-pub(crate) fn checked(span: Span) -> Ident {
-    Ident::new("checked", ours(span))
-}
-
-/// The way of a generator's values, which every `yield_!` uses up and makes anew. Nobody misses the last one: hence the underscore.
-pub(crate) fn way(span: Span) -> Ident {
-    Ident::new("_way", ours(span))
-}
-
-/// The label of a generator's body. A word that a macro moves out of the body is refused as a "use of unreachable label" by its name.
-pub(crate) fn label(span: Span) -> Lifetime {
-    Lifetime::new(LABEL, ours(span))
-}
-
-const LABEL: &str = "yield_only_in_the_generators_own_body";
-
-impl Names {
-    pub(crate) fn new(asyncio: &Tokens) -> Self {
-        let span = Span::mixed_site();
-        Names {
-            private: quote_spanned!(span=> #asyncio::__private),
-        }
-    }
-
-    /// The path for what stands at `span`, so that what goes wrong with it is told there.
-    fn private_at(&self, span: Span) -> Tokens {
-        crate::expand::located(&self.private, span)
-    }
 }
 
 /// What the rewritten body needs around it.

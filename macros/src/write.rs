@@ -259,6 +259,16 @@ pub(crate) fn taken_apart(tokens: TokenStream) -> Tokens {
     tokens.into_iter().collect()
 }
 
+/// A path of ours, for what stands at `span`.
+pub(crate) fn located(path: &[TokenTree], span: Span) -> Tokens {
+    let at_span = |tree: &TokenTree| {
+        let mut tree = tree.clone();
+        tree.set_span(tree.span().located_at(span));
+        tree
+    };
+    path.iter().map(at_span).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

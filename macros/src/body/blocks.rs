@@ -1,8 +1,9 @@
 //! The words that stand before a block: `#[async_for]` and `#[async_with]`.
 
+use super::names::LABEL;
 use super::shapes::{body_after, closure_body, commas, is_assignment};
 use super::tokens::{Output, is_ident, is_punct, kept, ours};
-use super::{Inside, Language, Place, Rewriter, label};
+use super::{Inside, Language, Place, Rewriter, entered, label};
 use crate::diagnostic::Mistake;
 use crate::item;
 use crate::token::{Delimiter, Group, Ident, Span, TokenTree};
@@ -239,7 +240,7 @@ impl Rewriter<'_> {
             let label = label(span);
             quote_spanned!(span=> #label:)
         });
-        let block = crate::expand::entered(self.names, &block);
+        let block = entered(self.names, &block);
         let expected = match &self.returns {
             Some(returns) if own => quote_spanned! {span=>
                 if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<#returns> {
@@ -444,7 +445,7 @@ impl Escapes<'_> {
                 return None;
             };
             let name = name.to_string();
-            if labels.contains(&name) || name == super::LABEL {
+            if labels.contains(&name) || name == LABEL {
                 return None;
             }
             end += 2;
