@@ -1,6 +1,7 @@
 //! What the functions that take several awaitables, or a block, ask of them: names for bounds that the
 //! compiler can explain in our words.
 
+use crate::children::Child;
 use crate::tasks::{Task, ensure_future};
 
 /// Several awaitables of one type: what [`gather`](fn@crate::gather), [`try_gather`](fn@crate::try_gather)
@@ -30,6 +31,10 @@ pub trait Awaitables {
     /// A task of each; those that are tasks already, come back as themselves.
     #[doc(hidden)]
     fn into_tasks(self) -> Vec<Task<Self::Output>>;
+
+    /// As Python's `ensure_future`: also futures and gathers come back as themselves.
+    #[doc(hidden)]
+    fn into_children(self) -> Vec<Child<Self::Output>>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -42,6 +47,10 @@ where
 
     fn into_tasks(self) -> Vec<Task<Self::Output>> {
         self.into_iter().map(|each| ensure_future(each)).collect()
+    }
+
+    fn into_children(self) -> Vec<Child<Self::Output>> {
+        self.into_iter().map(|each| Child::of(each)).collect()
     }
 }
 

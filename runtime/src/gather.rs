@@ -1,7 +1,7 @@
 //! `gather`: awaitables run concurrently, results in the order of the arguments.
 //!
 //! The outer future counts its children down in their done-callbacks, as CPython's does, so that
-//! it takes the same number of iterations. Each child is a task; how the results are put together
+//! it takes the same number of iterations. How the results are put together
 //! is a closure, so that one type serves the iterator, the macro and the `try_` forms.
 
 use std::any::Any;
@@ -13,12 +13,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::awaitables::Awaitables;
+use crate::children::{AnyChild, Child};
 use crate::event_loop::ready::Notified;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, Target, current_loop};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{AnyTask, Task, TaskRef, ensure_future};
+use crate::tasks::{AnyTask, TaskRef};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
 ///
@@ -43,7 +44,7 @@ pub struct Gather<O> {
 
 struct GatherState {
     future: FutureCore,
-    children: RefCell<Vec<AnyTask>>,
+    children: RefCell<Vec<AnyChild>>,
     total: usize,
     finished: Cell<usize>,
     /// Whether a child gave an `Err` that ends a `try_` form.
@@ -91,12 +92,10 @@ impl GatherState {
         }
         if self.finished.get() == self.total {
             // CPython raises what the last child, in the order given, was cancelled with.
-            let last = || self.children.borrow().last().map(|child| child.0.clone());
-            let cancelled = self.cancel_requested.get().then(|| {
-                match last().and_then(|child| child.future().failure()) {
-                    Some(Exception::CancelledError(error)) => error,
-                    _ => CancelledError::new(),
-                }
+            let last = || self.children.borrow().last()?.core().failure();
+            let cancelled = self.cancel_requested.get().then(|| match last() {
+                Some(Exception::CancelledError(error)) => error,
+                _ => CancelledError::new(),
             });
             self.future
                 .complete(State::Finished, cancelled.map(Exception::CancelledError));
@@ -108,7 +107,7 @@ impl GatherState {
     /// How a child failed, if it did; nothing when it was forgotten.
     fn failure_of(&self, index: usize) -> Option<Option<Exception>> {
         let children = self.children.borrow();
-        children.get(index).map(|child| child.0.future().failure())
+        children.get(index).map(|child| child.core().failure())
     }
 
     /// Has failures be results, also one that it was found to have when it was made.
@@ -131,13 +130,13 @@ impl Notified for GatherState {
 
 impl Cancel for GatherState {
     /// Mirrors `_GatheringFuture.cancel`.
-    fn cancel_onward(&self, _: &CancelledError, onward: &mut Onward) -> bool {
+    fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool {
         if self.future.is_done() {
             return false;
         }
         let mut any = false;
         for child in &*self.children.borrow() {
-            any |= onward.push(&child.0);
+            any |= child.cancel_onward(error, onward);
         }
         if any {
             self.cancel_requested.set(true);
@@ -147,7 +146,7 @@ impl Cancel for GatherState {
 
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
         for child in &*self.children.borrow() {
-            name(&child.0);
+            child.each_awaited(name);
         }
     }
 
@@ -169,13 +168,13 @@ impl Awaited for GatherState {
 impl<O: 'static> Gather<O> {
     fn new<Tasks: 'static>(
         tasks: Tasks,
-        children: Vec<AnyTask>,
+        children: Vec<AnyChild>,
         is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
         // As in Python, the loop of the first child, if there is one.
         let first = children.first();
-        let event_loop = first.and_then(|child| child.0.event_loop().upgrade());
+        let event_loop = first.and_then(|child| child.core().event_loop().upgrade());
         let event_loop = event_loop.unwrap_or_else(current_loop);
         Self::on(&event_loop, tasks, children, is_error, collect)
     }
@@ -183,7 +182,7 @@ impl<O: 'static> Gather<O> {
     fn on<Tasks: 'static>(
         event_loop: &Rc<LoopState>,
         tasks: Tasks,
-        children: Vec<AnyTask>,
+        children: Vec<AnyChild>,
         is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
@@ -208,11 +207,11 @@ impl<O: 'static> Gather<O> {
         let mut done = Vec::new();
         let number = |index| u32::try_from(index).expect("fewer than 2^32 are gathered");
         for (index, child) in state.children.borrow().iter().enumerate() {
-            if child.done() {
+            if child.core().is_done() {
                 done.push(index);
                 continue;
             }
-            child.0.future().add_notice(state.clone(), number(index));
+            child.core().add_notice(state.clone(), number(index));
         }
         // What is done already counts at once, as in Python: of such a gather there may be no more
         // to wait for.
@@ -264,7 +263,7 @@ impl<T: 'static> Gather<Vec<T>> {
     /// ```
     #[must_use]
     pub fn return_exceptions(self) -> Gather<Vec<Result<T, Exception>>> {
-        self.collected(|tasks: &Vec<Task<T>>| tasks.iter().map(Task::take).collect())
+        self.collected(|tasks: &Vec<Child<T>>| tasks.iter().map(Child::take).collect())
     }
 }
 
@@ -321,6 +320,20 @@ impl<O> Gather<O> {
     pub(crate) fn forget(&self) {
         let children = self.state.children.take();
         drop(children);
+    }
+
+    pub(crate) fn core(&self) -> &FutureCore {
+        &self.state.future
+    }
+
+    /// What it gives, now that it is done and has not failed.
+    pub(crate) fn read_value(&self) -> O {
+        (self.collect)()
+    }
+
+    /// Whether what it gives is the `Err` of a child.
+    pub(crate) fn gave_error(&self) -> bool {
+        self.state.first_error.get().is_some()
     }
 
     pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
@@ -381,6 +394,8 @@ impl<O> fmt::Debug for Gather<O> {
 
 /// Runs awaitables concurrently, each as a task, and gives their results in order.
 ///
+/// A task, a [`Future`](crate::Future) or another gather is waited for as it is.
+///
 /// The first that panics is re-raised in who awaits, and the others go on; so is a child's
 /// cancellation. What fails later counts as seen. [`gather!`](crate::gather!) takes awaitables of
 /// different types. Tasks that are gathered by value give their values away; `gather(&tasks)` clones
@@ -402,8 +417,8 @@ impl<O> fmt::Debug for Gather<O> {
 /// Cancels every child, and raises when they have all ended; see [`Gather`].
 #[track_caller]
 pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
-    let tasks = awaitables.into_tasks();
-    let children = tasks.iter().map(Task::any).collect();
+    let tasks = awaitables.into_children();
+    let children = tasks.iter().map(Child::any).collect();
     Gather::new(tasks, children, None, |tasks: &Vec<_>, _| {
         tasks.iter().map(taken).collect()
     })
@@ -432,10 +447,10 @@ where
     T: 'static,
     E: 'static,
 {
-    let tasks = awaitables.into_tasks();
-    let children = tasks.iter().map(Task::any).collect();
-    type Tasks<T, E> = Vec<Task<Result<T, E>>>;
-    let is_error = |tasks: &Tasks<T, E>, index: usize| gave_error(&tasks[index]);
+    let tasks = awaitables.into_children();
+    let children = tasks.iter().map(Child::any).collect();
+    type Tasks<T, E> = Vec<Child<Result<T, E>>>;
+    let is_error = |tasks: &Tasks<T, E>, index: usize| tasks[index].gave_error();
     Gather::new(tasks, children, Some(is_error), |tasks, first_error| {
         if let Some(index) = first_error {
             return Err(expect_error(taken(&tasks[index])));
@@ -446,23 +461,23 @@ where
 
 /// Until every one of these tasks is done, however it ends.
 pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()> {
-    let gather = Gather::on(&event_loop.inner, (), tasks, None, |(), _| ());
+    let children = tasks
+        .into_iter()
+        .map(|task| AnyChild::Task(task.0))
+        .collect();
+    let gather = Gather::on(&event_loop.inner, (), children, None, |(), _| ());
     gather.state.return_exceptions();
     gather
 }
 
 /// The value of a child that is known to have one.
-fn taken<T>(task: &Task<T>) -> T {
-    match task.take() {
+fn taken<T: 'static>(child: &Child<T>) -> T {
+    match child.take() {
         Ok(value) => value,
         // It ended with an `Err`, which its task group has moved out since.
         Err(Exception::Panic(panic)) => panic.resume(),
         Err(_) => unreachable!("a gather with a cancelled child has failed"),
     }
-}
-
-fn gave_error<T, E>(task: &Task<Result<T, E>>) -> bool {
-    task.peek(Result::is_err) == Some(true)
 }
 
 fn expect_error<T, E>(result: Result<T, E>) -> E {
@@ -496,9 +511,9 @@ macro_rules! tuples {
 
             #[track_caller]
             fn gather(self) -> Gather<Self::Outputs> {
-                let tasks = ($(ensure_future(self.$index),)+);
+                let tasks = ($(Child::of(self.$index),)+);
                 let children = vec![$(tasks.$index.any()),+];
-                Gather::new(tasks, children, None, |tasks: &($(Task<$name::Output>,)+), _| {
+                Gather::new(tasks, children, None, |tasks: &($(Child<$name::Output>,)+), _| {
                     ($(taken(&tasks.$index),)+)
                 })
             }
@@ -512,11 +527,11 @@ macro_rules! tuples {
 
             #[track_caller]
             fn try_gather(self) -> Gather<Result<Self::Outputs, E>> {
-                let tasks = ($(ensure_future(self.$index),)+);
+                let tasks = ($(Child::of(self.$index),)+);
                 let children = vec![$(tasks.$index.any()),+];
-                type Tasks<E, $($value),+> = ($(Task<Result<$value, E>>,)+);
+                type Tasks<E, $($value),+> = ($(Child<Result<$value, E>>,)+);
                 let is_error = |tasks: &Tasks<E, $($value),+>, index: usize| match index {
-                    $($index => gave_error(&tasks.$index),)+
+                    $($index => tasks.$index.gave_error(),)+
                     _ => false,
                 };
                 Gather::new(tasks, children, Some(is_error), |tasks, first_error| {
@@ -532,7 +547,7 @@ macro_rules! tuples {
             /// Gives failures as results: Python's `return_exceptions=True`.
             #[must_use]
             pub fn return_exceptions(self) -> Gather<($(Result<$value, Exception>,)+)> {
-                self.collected(|tasks: &($(Task<$value>,)+)| ($(tasks.$index.take(),)+))
+                self.collected(|tasks: &($(Child<$value>,)+)| ($(tasks.$index.take(),)+))
             }
         }
     };

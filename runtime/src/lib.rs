@@ -94,6 +94,7 @@
 mod as_completed;
 mod async_generators;
 mod awaitables;
+mod children;
 mod contextvars;
 mod coroutines;
 mod delay;

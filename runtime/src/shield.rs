@@ -1,13 +1,16 @@
 //! `shield`: an await that is cancelled without what it awaits.
 
+use std::rc::Rc;
+
+use crate::children::{AnyChild, Child};
+use crate::event_loop::EventLoop;
 use crate::event_loop::ready::Callback;
 use crate::exceptions::Exception;
-use crate::futures::{Cancel, Future};
-use crate::tasks::ensure_future;
+use crate::futures::{Cancel, Future, current_loop};
 
 /// Awaits `awaitable`, and protects it from the cancellation of who awaits.
 ///
-/// It is made a task, unless it is one. Cancelling who awaits the shield raises there, and the
+/// It is made a task, unless it is one, or a future or a gather. Cancelling who awaits the shield raises there, and the
 /// task goes on; keep a handle to it to await it after all. If the task itself is cancelled, that
 /// is raised in who awaits. Mirrors `asyncio.shield`.
 ///
@@ -34,9 +37,14 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    let inner = ensure_future(awaitable);
-    let outer = Future::on(&inner.get_loop());
-    outer.shields(inner.erased().key());
+    let inner = Rc::new(Child::of(awaitable));
+    let inner_loop = inner.core().event_loop().upgrade();
+    let outer = Future::on(&EventLoop {
+        inner: inner_loop.unwrap_or_else(current_loop),
+    });
+    if let AnyChild::Task(task) = inner.any() {
+        outer.shields(task.key());
+    }
     let pass_on = {
         let (inner, outer) = (inner.clone(), outer.clone());
         move |is_late: bool| {
@@ -47,7 +55,7 @@ where
             }
             match inner.take() {
                 Ok(value) => outer.set_result(value),
-                Err(Exception::CancelledError(error)) => {
+                Err(Exception::CancelledError(error)) if inner.core().is_cancelled() => {
                     let error = if is_late {
                         error.without_message()
                     } else {
@@ -59,7 +67,7 @@ where
             }
         }
     };
-    if inner.done() {
+    if inner.core().is_done() {
         // As in Python, a shield around what is done is that, with no iteration in between.
         pass_on(false);
         return outer;
@@ -68,7 +76,7 @@ where
         .core()
         .add_callback(Callback::Call(Box::new(move || pass_on(true))));
     outer.add_done_callback(move |_| {
-        if !inner.done() {
+        if !inner.core().is_done() {
             inner.core().remove_callback(id);
         }
     });

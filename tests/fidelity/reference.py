@@ -216,7 +216,7 @@ class Run:
     def take(self, f, items):
         """The awaitables of `items` and the tasks they are, or None where the program may not wait for them.
 
-        A slot stands for its task, a coroutine for a new call of it."""
+        A slot stands for its task, a coroutine for a new call of it, a future for itself."""
         for item in items:
             if "slot" in item:
                 slot = self.slots.get(item["slot"])
@@ -238,6 +238,8 @@ class Run:
                 slot = self.slots[item["slot"]]
                 awaitables.append(slot.task)
                 numbers.append(slot.number)
+            elif "future" in item:
+                awaitables.append(self.futures[item["future"]])
             else:
                 child = self.frame(item["coro"])
                 awaitables.append(self.body(child))

@@ -103,6 +103,26 @@ impl<T> Future<T> {
         &self.promise
     }
 
+    pub(crate) fn core(&self) -> &FutureCore {
+        &self.promise.core
+    }
+
+    pub(crate) fn awaited(&self) -> Rc<dyn Awaited>
+    where
+        T: 'static,
+    {
+        self.promise.clone()
+    }
+
+    pub(crate) fn read_value(&self) -> T {
+        self.read.value(Some(&self.promise.value))
+    }
+
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.promise.core.see();
+        self.promise.value.borrow().as_ref().map(look)
+    }
+
     /// This one stands before a task.
     pub(crate) fn shields(&self, task: TaskKey) {
         let _ = self.promise.shielded.set(task);
@@ -345,7 +365,7 @@ impl<T: 'static> std::future::Future for Future<T> {
             })
             .map(|()| {
                 this.promise.core.see();
-                this.read.value(Some(&this.promise.value))
+                this.read_value()
             })
     }
 }

@@ -39,6 +39,7 @@ pub enum Feature {
     Context,
     GroupCancel,
     Eager,
+    Bare,
 }
 
 impl Feature {
@@ -71,6 +72,7 @@ impl Feature {
         Feature::Context,
         Feature::GroupCancel,
         Feature::Eager,
+        Feature::Bare,
     ];
 }
 
@@ -407,6 +409,32 @@ impl Writer {
         (0..self.random.usize(0..=3))
             .map(|_| self.item(place))
             .collect()
+    }
+
+    /// As [`item`](Self::item), for what takes futures as they are.
+    fn any_item(&mut self, place: Place) -> Item {
+        if self.gives_futures() && self.random.u8(..3) == 0 {
+            Item::Future(self.future())
+        } else {
+            self.item(place)
+        }
+    }
+
+    /// As [`items`](Self::items), for what takes futures as they are: all of them are, or none is.
+    fn any_items(&mut self, place: Place) -> Vec<Item> {
+        if self.gives_futures() && self.random.u8(..3) == 0 {
+            (0..self.random.usize(1..=3))
+                .map(|_| Item::Future(self.future()))
+                .collect()
+        } else {
+            self.items(place)
+        }
+    }
+
+    /// What fails by a panic is no future's.
+    fn gives_futures(&self) -> bool {
+        let has_futures = self.has(Feature::Bare) && self.has(Feature::Future);
+        has_futures && !self.has(Feature::Panic)
     }
 
     fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {

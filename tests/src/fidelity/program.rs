@@ -85,6 +85,8 @@ pub enum Item {
     Slot(usize),
     /// A new call of a coroutine.
     Coro(usize),
+    /// A future by its number; beside it there are only other futures.
+    Future(usize),
 }
 
 /// In which order a queue gives what it holds.

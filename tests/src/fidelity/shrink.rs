@@ -123,7 +123,8 @@ fn fits(program: &Program) -> bool {
     }
     let known = |coro: usize| coro < program.coros.len();
     let item = |item: &Item| {
-        matches!(item, Item::Slot(_)) || matches!(item, Item::Coro(coro) if known(*coro))
+        let is_made = matches!(item, Item::Slot(_) | Item::Future(_));
+        is_made || matches!(item, Item::Coro(coro) if known(*coro))
     };
     program.coros.iter().all(|block| {
         all(block, &|op| match op {

@@ -1,15 +1,14 @@
 //! `gather`: its order, its turns, its errors, its cancellation.
 
 use asyncio::{
-    Exception, catch_cancelled, create_task, current_task, finally, gather, get_running_loop,
-    sleep, try_gather,
+    Exception, Future, catch_cancelled, create_task, current_task, finally, gather,
+    get_running_loop, shield, sleep, try_gather,
 };
-use std::future::Future;
 use std::pin::Pin;
 use tests::paired::py;
 use tests::{log, paired};
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+type Boxed<T> = Pin<Box<dyn std::future::Future<Output = T>>>;
 
 paired!(gather_keeps_input_order, async {
     async fn work(name: &str, delay: u32) -> &str {
@@ -205,4 +204,37 @@ paired!(gather_nested, async {
     if catch_cancelled(&task).await.is_err() {
         log!("end");
     }
+});
+
+paired!(gather_of_futures_and_gathers, async {
+    async fn one(name: &'static str, value: u32) -> u32 {
+        log!("{name}");
+        value
+    }
+    let (first, second) = (Future::new(), Future::new());
+    let both = gather([first.clone(), second.clone()]);
+    first.set_result(1);
+    second.set_result(2);
+    log!("start");
+    log!("futures {:?}", both.await);
+    let inner = gather([one("a", 1), one("b", 2)]);
+    let gathers = gather([inner, gather([one("c", 3), one("d", 4)])]);
+    log!("gathers {:?}", gathers.await);
+    let future = Future::<u32>::new();
+    let shielded = shield(gather([future.clone()]));
+    let cancelled = gather!(future.clone(), shielded);
+    log!(
+        "cancel {} {}",
+        py(cancelled.cancel()),
+        py(future.cancelled())
+    );
+    if catch_cancelled(cancelled.clone()).await.is_err() {
+        log!("cancelled {}", py(cancelled.cancelled()));
+    }
+    let shielded = shield(gather([one("e", 5), one("f", 6)]));
+    log!("shielded {:?}", shielded.await);
+    let done = Future::new();
+    done.set_result(7);
+    let is_done = gather([(&done).into_future()]).done();
+    log!("done {} {:?}", py(is_done), gather([done]).await);
 });

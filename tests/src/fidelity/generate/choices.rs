@@ -138,14 +138,14 @@ impl Writer {
         }
         if self.has(Feature::Gather) {
             choices.push((5, |w, place| Op::Gather {
-                items: w.items(place),
+                items: w.any_items(place),
                 exceptions: w.random.bool(),
             }));
         }
         if self.has(Feature::Handles) {
             choices.push((4, |w, place| Op::GatherNew {
                 gather: w.gather(),
-                items: w.items(place),
+                items: w.any_items(place),
                 exceptions: w.random.bool(),
             }));
             choices.push((4, |w, _| Op::GatherAwait(w.gather())));
@@ -163,12 +163,12 @@ impl Writer {
         }
         if self.has(Feature::WaitFor) {
             choices.push((5, |w, place| Op::WaitFor {
-                item: w.item(place),
+                item: w.any_item(place),
                 timeout: w.some_delay(),
             }));
         }
         if self.has(Feature::Shield) {
-            choices.push((5, |w, place| Op::Shield(w.item(place))));
+            choices.push((5, |w, place| Op::Shield(w.any_item(place))));
         }
         if self.has(Feature::AsCompleted) {
             choices.push((5, |w, place| Op::AsCompleted {

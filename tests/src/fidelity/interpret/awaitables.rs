@@ -58,16 +58,19 @@ impl Run {
                 let slot = self.slot(*n).expect("seen above");
                 (
                     Awaitable::Task(slot.typed.expect("seen above")),
-                    slot.number,
+                    Some(slot.number),
                 )
             }
             Item::Coro(coro) => {
                 let child = self.frame(*coro, None, Vec::new());
                 let number = child.task;
-                (Awaitable::Coro(Box::pin(self.clone().body(child))), number)
+                let coro = Awaitable::Coro(Box::pin(self.clone().body(child)));
+                (coro, Some(number))
             }
+            Item::Future(n) => (Awaitable::Future(self.future(*n)), None),
         };
-        Some(items.iter().map(take).unzip())
+        let (awaitables, numbers): (_, Vec<_>) = items.iter().map(take).unzip();
+        Some((awaitables, numbers.into_iter().flatten().collect()))
     }
 
     /// Marks that the task of `f` waits for others, as long as what it returns lives.
@@ -106,6 +109,7 @@ impl Drop for Waiting<'_> {
 pub(super) enum Awaitable {
     Task(Task<Outcome>),
     Coro(Boxed<'static, Outcome>),
+    Future(asyncio::Future<Outcome>),
 }
 
 impl Awaitable {
@@ -113,13 +117,14 @@ impl Awaitable {
         match self {
             Awaitable::Task(task) => task,
             Awaitable::Coro(coro) => asyncio::ensure_future(coro),
+            Awaitable::Future(_) => unreachable!("only what takes futures is given them"),
         }
     }
 
     pub(super) fn task(&self) -> Task<Outcome> {
         match self {
             Awaitable::Task(task) => task.clone(),
-            Awaitable::Coro(_) => unreachable!("a slot holds a task"),
+            _ => unreachable!("a slot holds a task"),
         }
     }
 }
@@ -176,13 +181,29 @@ impl Gathered {
 
 impl Run {
     fn gathered(&self, awaitables: Vec<Awaitable>, exceptions: bool) -> Kind {
-        let tasks: Vec<_> = awaitables.into_iter().map(Awaitable::into_task).collect();
+        let as_future = |awaitable: &Awaitable| match awaitable {
+            Awaitable::Future(future) => Some(future.into_future()),
+            _ => None,
+        };
+        let futures: Vec<_> = awaitables.iter().filter_map(as_future).collect();
+        if !futures.is_empty() {
+            return self.gathered_all(futures, exceptions);
+        }
+        let tasks = awaitables.into_iter().map(Awaitable::into_task);
+        let tasks = tasks.map(|task| (&task).into_future()).collect();
+        self.gathered_all(tasks, exceptions)
+    }
+
+    fn gathered_all<A>(&self, all: Vec<A>, exceptions: bool) -> Kind
+    where
+        A: Future<Output = Outcome> + 'static,
+    {
         if exceptions {
-            Kind::Exceptions(asyncio::gather(&tasks).return_exceptions())
+            Kind::Exceptions(asyncio::gather(all).return_exceptions())
         } else if self.program.mode == Mode::Err {
-            Kind::Results(asyncio::try_gather(&tasks))
+            Kind::Results(asyncio::try_gather(all))
         } else {
-            Kind::Values(asyncio::gather(&tasks))
+            Kind::Values(asyncio::gather(all))
         }
     }
 

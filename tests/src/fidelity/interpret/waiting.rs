@@ -68,6 +68,10 @@ impl Run {
                 let value = match awaitables.remove(0) {
                     Awaitable::Task(task) => unmoved(asyncio::shield(&task)).await??,
                     Awaitable::Coro(coro) => asyncio::shield(coro).await?,
+                    Awaitable::Future(future) => match asyncio::shield(&future).await {
+                        Ok(value) => value,
+                        Err(fail) => return fail.raise(),
+                    },
                 };
                 log(format!("shielded {value}"));
             }
@@ -175,12 +179,19 @@ impl Run {
                 let task = awaitables[0].task();
                 unmoved(asyncio::wait_for(&task, timeout.map(seconds))).await?
             }
+            Item::Future(n) => {
+                self.log(&f.name, format!("wait for {shown}"));
+                asyncio::wait_for(&self.future(*n), timeout.map(seconds)).await
+            }
         };
         let Ok(result) = result else {
             self.log(&f.name, "timed out");
             return self.fail("Timeout").raise();
         };
-        self.log(&f.name, format!("waited for {}", result?));
+        match result {
+            Ok(value) => self.log(&f.name, format!("waited for {value}")),
+            Err(fail) => return fail.raise(),
+        }
         Ok(())
     }
 
