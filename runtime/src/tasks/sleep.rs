@@ -76,44 +76,36 @@ enum State {
     New(f64),
     /// It gave up its turn.
     Turned,
-    /// A timer of the loop of the task that this is suspended in.
-    Timer(Timer),
+    /// A timer of the loop of the task that this is suspended in, and its [`Rest`].
+    Timer(OwnTimer, Rest),
     /// On another executor, or in no task.
     Elsewhere(Box<Elsewhere>),
     Done,
 }
 
 #[derive(Debug)]
-struct Timer {
-    own: OwnTimer,
-    is_real: bool,
-    /// When it is due, on a real clock; for how long it is, on a virtual one.
-    delay: f64,
-}
-
-#[derive(Debug)]
 enum Elsewhere {
     Executor(async_io::Timer),
     /// In a callback of a loop of ours.
-    Callback(Address, Timer),
+    Callback(Address, OwnTimer, Rest),
 }
 
-impl Timer {
-    fn start(event_loop: &LoopState, delay: f64, cx: &Context<'_>) -> Self {
+/// When a timer is due; less than zero on a virtual clock, of which it is for how long.
+type Rest = f64;
+
+impl OwnTimer {
+    fn start(event_loop: &LoopState, delay: f64, cx: &Context<'_>) -> (Self, Rest) {
         let when = event_loop.time() + delay;
-        let is_real = !event_loop.clock.is_virtual();
-        Self {
-            own: event_loop.insert_own_timer(when, Wake::of(cx)),
-            is_real,
-            delay: if is_real { when } else { delay },
-        }
+        let is_virtual = event_loop.clock.is_virtual();
+        let rest = if is_virtual { -delay } else { when };
+        (event_loop.insert_own_timer(when, Wake::of(cx)), rest)
     }
 
     /// Pending while it waits, if its loop runs here.
     fn poll(&self, address: Address, cx: &Context<'_>) -> Option<Poll<()>> {
         let is_waiting = context::with_running(|running| {
             let is_here = address.is_of(running);
-            is_here.then(|| running.waits_for_timer(&self.own, cx))
+            is_here.then(|| running.waits_for_timer(self, cx))
         });
         is_waiting.flatten().map(|is_waiting| match is_waiting {
             true => Poll::Pending,
@@ -122,7 +114,7 @@ impl Timer {
     }
 
     fn stop(self, address: Address) {
-        let mut own = Some(self.own);
+        let mut own = Some(self);
         let give_back = |event_loop: &LoopState| event_loop.give_back_timer(own.take()?);
         // What it was to wake is dropped when nothing of the loop is looked at any more.
         let callback = address.with(give_back);
@@ -142,14 +134,14 @@ impl Sleep {
             return Poll::Pending;
         }
         let started = context::with_running(|event_loop| {
-            let timer = Timer::start(event_loop, delay, cx);
-            (timer, event_loop.address())
+            let (timer, rest) = OwnTimer::start(event_loop, delay, cx);
+            (timer, rest, event_loop.address())
         });
-        if let Some((timer, address)) = started {
+        if let Some((timer, rest, address)) = started {
             // In a task, that is where this is about to be suspended, and leads to the loop.
             self.state = match context::with_current_task(|_| ()) {
-                Some(()) => State::Timer(timer),
-                None => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer))),
+                Some(()) => State::Timer(timer, rest),
+                None => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer, rest))),
             };
             return Poll::Pending;
         }
@@ -166,10 +158,10 @@ impl Sleep {
                 return self.start(delay, cx);
             }
             State::Turned | State::Done => return Poll::Ready(()),
-            State::Timer(timer) => address.and_then(|address| timer.poll(address, cx)),
+            State::Timer(timer, _) => address.and_then(|address| timer.poll(address, cx)),
             State::Elsewhere(elsewhere) => match &mut **elsewhere {
                 Elsewhere::Executor(timer) => return Pin::new(timer).poll(cx).map(|_| ()),
-                Elsewhere::Callback(address, timer) => timer.poll(*address, cx),
+                Elsewhere::Callback(address, timer, _) => timer.poll(*address, cx),
             },
         };
         if polled == Some(Poll::Pending) {
@@ -178,29 +170,31 @@ impl Sleep {
         match (polled, self.stop(address)) {
             (Some(polled), _) => polled,
             (None, None) => Poll::Ready(()),
-            // It moved to another thread or loop, or its loop is gone: it sleeps the rest here.
-            (None, Some((true, when))) => {
-                let left = (when - Clock::real().time()).max(f64::MIN_POSITIVE);
+            // It moved to another thread or loop, or its loop is gone: it sleeps the rest here. What is left
+            // on a virtual clock means nothing elsewhere: then it begins anew.
+            (None, Some(rest)) => {
+                let left = if rest < 0.0 {
+                    -rest
+                } else {
+                    (rest - Clock::real().time()).max(f64::MIN_POSITIVE)
+                };
                 self.start(left, cx)
             }
-            // What is left on a virtual clock means nothing elsewhere: then it begins anew.
-            (None, Some((false, delay))) => self.start(delay, cx),
         }
     }
 
-    /// Gives the timer back, if there is one; its clock, and what it says of its time.
-    fn stop(&mut self, address: Option<Address>) -> Option<(bool, f64)> {
-        let (timer, address) = match std::mem::replace(&mut self.state, State::Done) {
-            State::Timer(timer) => (timer, address?),
+    /// Gives the timer back, if there is one; its [`Rest`].
+    fn stop(&mut self, address: Option<Address>) -> Option<Rest> {
+        let (timer, rest, address) = match std::mem::replace(&mut self.state, State::Done) {
+            State::Timer(timer, rest) => (timer, rest, address?),
             State::Elsewhere(elsewhere) => match *elsewhere {
-                Elsewhere::Callback(address, timer) => (timer, address),
+                Elsewhere::Callback(address, timer, rest) => (timer, rest, address),
                 Elsewhere::Executor(_) => return None,
             },
             State::New(_) | State::Turned | State::Done => return None,
         };
-        let said = (timer.is_real, timer.delay);
         timer.stop(address);
-        Some(said)
+        Some(rest)
     }
 }
 
@@ -225,17 +219,25 @@ impl Sleep {
         match self.state {
             State::New(delay) if delay <= 0.0 => {
                 context::take_turn(cx.waker(), self.location)?;
-                self.state = State::Turned;
+                self.turn_to(State::Turned);
                 Some(Poll::Pending)
             }
             State::Turned if !cancellation::is_in_trouble() && !self.point.is_suspended() => {
-                self.state = State::Done;
+                self.turn_to(State::Done);
                 Some(Poll::Ready(()))
             }
             _ => None,
         }
     }
 
+    /// From a state in which there is nothing to be dropped, which the compiler does not see.
+    #[inline]
+    fn turn_to(&mut self, state: State) {
+        debug_assert!(matches!(self.state, State::New(_) | State::Turned));
+        std::mem::forget(std::mem::replace(&mut self.state, state));
+    }
+
+    #[inline(never)]
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let this = self;
         if cancellation::is_held_back(cx) {
@@ -261,8 +263,12 @@ impl Sleep {
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        if let State::Timer(_) | State::Elsewhere(_) = self.state {
-            self.stop(self.point.address());
+        #[cold]
+        fn stop(sleep: &mut Sleep) {
+            sleep.stop(sleep.point.address());
+        }
+        if let State::Timer(..) | State::Elsewhere(_) = self.state {
+            stop(self);
         }
     }
 }

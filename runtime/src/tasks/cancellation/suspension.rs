@@ -152,7 +152,7 @@ impl Suspension {
     fn cancelled_leaf(&self) -> Option<&CancelledLeaf> {
         let word = self.0.get();
         // SAFETY: with this tag it is to what was made, which is there as long as the word is this.
-        (word.tag() == LEAF_TO_RAISE).then(|| unsafe { &*word.pointer::<CancelledLeaf>() })
+        (word.bits() == LEAF_TO_RAISE).then(|| unsafe { &*word.pointer::<CancelledLeaf>() })
     }
 
     /// What it waits at in a line, if that is all.
@@ -212,7 +212,7 @@ impl Suspension {
     #[inline]
     fn replace(&self, word: Word) {
         let old = self.0.replace(word);
-        if old.tag() == LEAF_TO_RAISE {
+        if old.bits() == LEAF_TO_RAISE {
             // SAFETY: it was taken with this layout, nobody else knows of it, and nothing in it is to be
             // dropped.
             unsafe {
@@ -232,7 +232,11 @@ impl Suspension {
     /// Whether nothing is to be raised or is on its way up.
     #[inline]
     pub(in crate::tasks) fn is_calm(&self) -> bool {
-        match self.0.get().bits() {
+        let word = self.0.get();
+        if word.is_nothing() {
+            return true;
+        }
+        match word.bits() {
             BLOCK => self.peek().is_none_or(Cancellation::is_calm),
             TO_RAISE | LEAF_TO_RAISE | IN_FLIGHT => false,
             _ => true,
@@ -389,7 +393,11 @@ impl Suspension {
     /// The task steps: it has its turn. False when more is to be looked at than the step itself.
     #[inline]
     pub(in crate::tasks) fn begin_step(&self) -> bool {
-        if self.0.get().bits() == TURN {
+        let word = self.0.get();
+        if word.is_nothing() {
+            return true;
+        }
+        if word.bits() == TURN {
             self.0.set(Word::NOTHING);
         } else if let Some(all) = self.peek() {
             all.turn.set(None);
