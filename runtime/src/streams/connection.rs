@@ -438,11 +438,17 @@ impl Connection {
     }
 
     /// Nobody waits for input any more.
+    #[inline]
     pub(super) fn stop_reading(self: &Arc<Self>, reading: &mut Reading) {
         if std::mem::take(&mut reading.is_waiting) {
-            let waker = self.with(|state| state.reader.take());
-            drop(waker);
+            self.end_reading();
         }
+    }
+
+    #[cold]
+    fn end_reading(self: &Arc<Self>) {
+        let waker = self.with(|state| state.reader.take());
+        drop(waker);
     }
 
     /// Waits until `done` says so; it is asked whenever the state of the output has changed.

@@ -14,8 +14,8 @@ use futures_io::AsyncRead;
 use super::connection::{Connection, FillError, Names, Reading, State};
 use super::{DEFAULT_LIMIT, check_limit};
 use crate::exceptions::{IncompleteReadError, LimitOverrunError, ReadError};
-use crate::tasks::outside::{outside, poll_outside};
-use crate::tasks::{Suspended, called};
+use crate::tasks::outside::{poll_outside, poll_outside_at};
+use crate::tasks::{Called, Suspended, called};
 
 /// The end of a connection, or of a process's pipe, that is read from.
 ///
@@ -50,13 +50,33 @@ pub struct StreamReader {
     reading: Reading,
 }
 
-/// Stops waiting when a method is dropped.
-struct Waiting<'a> {
+/// Waits for input until `take` finds what it looks for.
+struct Taking<'a, F> {
     connection: &'a Arc<Connection>,
+    method: &'static str,
+    called_at: Option<Called>,
+    take: F,
+    point: Suspended,
     reading: Reading,
 }
 
-impl Drop for Waiting<'_> {
+impl<T, E: From<io::Error>, F> Future for Taking<'_, F>
+where
+    F: FnMut(&mut State) -> Option<Result<T, E>> + Unpin,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (connection, reading, take) = (this.connection, &mut this.reading, &mut this.take);
+        let taken = poll_outside_at(&mut this.point, cx, this.called_at, |cx| {
+            connection.poll_take(cx, reading, take)
+        });
+        taken.map(|taken| taken.unwrap_or_else(|error| Err(error.into_io(this.method).into())))
+    }
+}
+
+impl<F> Drop for Taking<'_, F> {
     fn drop(&mut self) {
         self.connection.stop_reading(&mut self.reading);
     }
@@ -112,20 +132,25 @@ impl StreamReader {
     }
 
     /// Waits until `take` finds something in what was received. Mirrors `_wait_for_data`.
-    async fn take<T>(
+    ///
+    /// `called_at` is said by an operation that is nothing else.
+    fn take<T, E, F>(
         &self,
-        method: &str,
-        mut take: impl FnMut(&mut State) -> Option<T> + Unpin,
-    ) -> io::Result<T> {
-        let mut waiting = Waiting {
+        method: &'static str,
+        called_at: Option<Called>,
+        take: F,
+    ) -> Taking<'_, F>
+    where
+        F: FnMut(&mut State) -> Option<Result<T, E>>,
+    {
+        Taking {
             connection: &self.connection,
+            method,
+            called_at,
+            take,
+            point: Suspended::default(),
             reading: Reading::default(),
-        };
-        let taken = outside(|cx| {
-            let reading = &mut waiting.reading;
-            self.connection.poll_take(cx, reading, &mut take)
-        });
-        taken.await.map_err(|error| error.into_io(method))
+        }
     }
 
     /// Reads up to `n` bytes, as soon as there is one; nothing at the end.
@@ -152,15 +177,18 @@ impl StreamReader {
     /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn read(&self, n: usize) -> impl Future<Output = io::Result<Vec<u8>>> {
-        called(Location::caller(), self.reading(n))
+        self.reading(n, Some(Location::caller()))
     }
 
-    async fn reading(&self, n: usize) -> io::Result<Vec<u8>> {
-        let read = self.take("read", |state| {
+    fn reading(
+        &self,
+        n: usize,
+        called_at: Option<Called>,
+    ) -> impl Future<Output = io::Result<Vec<u8>>> {
+        self.take("read", called_at, move |state| {
             let there = state.received.len();
-            (n == 0 || there > 0 || state.is_eof).then(|| state.received.take(n.min(there)))
-        });
-        read.await
+            (n == 0 || there > 0 || state.is_eof).then(|| Ok(state.received.take(n.min(there))))
+        })
     }
 
     /// Reads everything until the end: Python's `read()` without a number.
@@ -189,7 +217,7 @@ impl StreamReader {
     async fn reading_to_end(&self) -> io::Result<Vec<u8>> {
         let mut all = Vec::new();
         loop {
-            let block = self.reading(self.connection.limit).await?;
+            let block = self.reading(self.connection.limit, None).await?;
             if block.is_empty() {
                 return Ok(all);
             }
@@ -220,11 +248,7 @@ impl StreamReader {
     /// Raises; what has come in stays, to be read.
     #[track_caller]
     pub fn readexactly(&self, n: usize) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
-        called(Location::caller(), self.reading_exactly(n))
-    }
-
-    async fn reading_exactly(&self, n: usize) -> Result<Vec<u8>, ReadError> {
-        let read = self.take("readexactly", |state| {
+        self.take("readexactly", Some(Location::caller()), move |state| {
             let received = &mut state.received;
             if received.len() >= n {
                 return Some(Ok(received.take(n)));
@@ -236,8 +260,7 @@ impl StreamReader {
                     expected: Some(n),
                 }))
             })
-        });
-        read.await?
+        })
     }
 
     /// Reads a line, with its `\n`; at the end what there is, and then nothing.
@@ -374,7 +397,11 @@ impl StreamReader {
         self.read_until("readuntil_any", &separators).await
     }
 
-    async fn read_until(&self, method: &str, separators: &[&[u8]]) -> Result<Vec<u8>, ReadError> {
+    async fn read_until(
+        &self,
+        method: &'static str,
+        separators: &[&[u8]],
+    ) -> Result<Vec<u8>, ReadError> {
         assert!(
             !separators.is_empty(),
             "Separator should contain at least one element"
@@ -385,10 +412,10 @@ impl StreamReader {
         );
         // No separator begins before this.
         let mut offset = 0;
-        let read = self.take(method, |state| {
+        let read = self.take(method, None, |state| {
             find(state, self.connection.limit, separators, &mut offset)
         });
-        read.await?
+        read.await
     }
 
     /// Whether everything was read and nothing more will come.
@@ -465,6 +492,7 @@ fn position(bytes: &[u8], separator: &[u8]) -> Option<usize> {
 }
 
 impl FillError {
+    #[cold]
     #[track_caller]
     fn into_io(self, method: &str) -> io::Error {
         match self {

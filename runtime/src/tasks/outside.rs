@@ -3,15 +3,28 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::Called;
 use super::cancellation::{self, Suspended, Trouble};
 
 /// Polls what happens outside, as a leaf that raises when the task is cancelled.
 ///
 /// What it holds at `point` is `Send`, and off our loop it is `poll` itself. Where it stands, the
 /// operation says that it is beneath: see [`called`](super::called).
+#[inline]
 pub(crate) fn poll_outside<T>(
     point: &mut Suspended,
     cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    poll_outside_at(point, cx, None, poll)
+}
+
+/// The same of one that is all of an operation, and knows where that was called.
+#[inline]
+pub(crate) fn poll_outside_at<T>(
+    point: &mut Suspended,
+    cx: &mut Context<'_>,
+    called_at: Option<Called>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     if cancellation::trouble() == Trouble::Some {
@@ -26,7 +39,7 @@ pub(crate) fn poll_outside<T>(
     if polled.is_ready() {
         point.leave();
     } else {
-        point.suspend_outside(cx);
+        point.suspend_outside(cx, called_at);
     }
     polled
 }

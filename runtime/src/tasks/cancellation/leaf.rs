@@ -211,8 +211,15 @@ impl Suspended {
 
     /// Registers a leaf that waits for what happens outside of the loop: while it does, a virtual
     /// clock does not jump.
-    pub(crate) fn suspend_outside(&mut self, cx: &Context<'_>) {
-        self.register(cx, Kind::Outside, None, || None);
+    pub(crate) fn suspend_outside(
+        &mut self,
+        cx: &Context<'_>,
+        location: Option<&'static Location<'static>>,
+    ) {
+        if location.is_some() {
+            chain::leaf(location);
+        }
+        self.register(cx, Kind::Outside, location, || None);
     }
 
     pub(super) fn register(
