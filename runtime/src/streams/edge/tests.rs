@@ -1,0 +1,242 @@
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicUsize;
+
+use super::*;
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Count {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// One end in the epoll, and the other.
+fn pair() -> (Watched<UnixStream>, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    ours.set_nonblocking(true).expect("a socket");
+    (Watched::new(ours).expect("registered"), theirs)
+}
+
+fn poll_read(watched: &Watched<UnixStream>, waker: &Waker) -> Poll<Vec<u8>> {
+    let mut room = [0; 8];
+    let mut cx = Context::from_waker(waker);
+    let polled = watched.poll(
+        Direction::Read,
+        &mut cx,
+        |mut io| io.read(&mut room),
+        |&n| n == 0 || n == 8,
+    );
+    polled.map(|read| room[..read.expect("it reads")].to_vec())
+}
+
+/// As if a loop ran here, which looks by itself.
+fn wait_at_home(watched: &Watched<UnixStream>, waker: &Waker) {
+    watched.edge.is_roaming.store(true, Ordering::SeqCst);
+    watched.edge.is_armed.store(true, Ordering::SeqCst);
+    assert!(poll_read(watched, waker).is_pending());
+}
+
+#[test]
+fn what_comes_wakes_who_waits_and_is_told_once() {
+    let (watched, mut theirs) = pair();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(count.clone());
+    wait_at_home(&watched, &waker);
+    assert!(!poll_here());
+    theirs.write_all(b"hello").expect("written");
+    assert!(poll_here());
+    assert_eq!(count.get(), 1);
+    assert!(!poll_here());
+    assert_eq!(poll_read(&watched, &waker), Poll::Ready(b"hello".to_vec()));
+    // The read was short: there is no need to ask the socket again.
+    let asked = watched.poll(
+        Direction::Read,
+        &mut Context::from_waker(&waker),
+        |_| -> io::Result<()> { panic!("it was asked") },
+        |()| true,
+    );
+    assert!(asked.is_pending());
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_being_woken() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("as it is woken")
+        }
+    }
+    let (first, mut to_first) = pair();
+    let (second, mut to_second) = pair();
+    let count = Arc::<Count>::default();
+    let wakers = [
+        Waker::from(Arc::new(Panics)),
+        Waker::from(count.clone()),
+        Waker::from(Arc::new(Panics)),
+    ];
+    let (third, mut to_third) = pair();
+    for (watched, waker) in [&first, &second, &third].into_iter().zip(&wakers) {
+        wait_at_home(watched, waker);
+    }
+    for theirs in [&mut to_first, &mut to_second, &mut to_third] {
+        theirs.write_all(b"x").expect("written");
+    }
+    while poll_here() {}
+    assert_eq!(count.get(), 1);
+}
+
+#[test]
+fn an_end_that_comes_with_the_last_bytes_is_not_lost() {
+    let (watched, mut theirs) = pair();
+    let waker = Waker::noop();
+    wait_at_home(&watched, waker);
+    theirs.write_all(b"over").expect("written");
+    drop(theirs);
+    assert!(poll_here());
+    assert_eq!(poll_read(&watched, waker), Poll::Ready(b"over".to_vec()));
+    for _ in 0..2 {
+        assert_eq!(poll_read(&watched, waker), Poll::Ready(Vec::new()));
+    }
+}
+
+#[test]
+fn what_comes_between_the_try_and_the_wait_is_not_lost() {
+    let (watched, mut theirs) = pair();
+    let mut tries = 0;
+    let polled = watched.poll(
+        Direction::Read,
+        &mut Context::from_waker(Waker::noop()),
+        |mut io| {
+            tries += 1;
+            let mut room = [0; 8];
+            let read = io.read(&mut room);
+            if tries == 1 {
+                theirs.write_all(b"late").expect("written");
+                assert!(poll_here());
+            }
+            read
+        },
+        |_| false,
+    );
+    assert!(matches!(polled, Poll::Ready(Ok(4))));
+}
+
+#[test]
+fn room_for_more_wakes_the_writer() {
+    let (watched, mut theirs) = pair();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(count.clone());
+    watched.edge.is_roaming.store(true, Ordering::SeqCst);
+    watched.edge.is_armed.store(true, Ordering::SeqCst);
+    let block = [7; 4096];
+    let mut sent = 0;
+    let write = |cx: &mut Context<'_>| {
+        watched.poll(Direction::Write, cx, |mut io| io.write(&block), |_| true)
+    };
+    let mut cx = Context::from_waker(&waker);
+    while let Poll::Ready(written) = write(&mut cx) {
+        sent += written.expect("it writes");
+    }
+    poll_here();
+    let before = count.get();
+    theirs
+        .read_exact(&mut vec![0; sent])
+        .expect("all that was sent");
+    assert!(poll_here());
+    assert_eq!(count.get(), before + 1);
+    assert!(write(&mut cx).is_ready());
+}
+
+#[test]
+fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
+    let (first, mut theirs) = pair();
+    let old = first.key;
+    theirs.write_all(b"for the first").expect("written");
+    drop(first);
+    let (second, _theirs) = pair();
+    assert_eq!(slot_of(second.key).0, slot_of(old).0, "the slot is reused");
+    assert_ne!(second.key, old);
+    let count = Arc::<Count>::default();
+    wait_at_home(&second, &Waker::from(count.clone()));
+    assert!(!poll_here());
+    let mut to_wake = Vec::new();
+    lock(&second.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
+    assert!(to_wake.is_empty());
+    assert_eq!(count.get(), 0);
+}
+
+#[test]
+fn a_duplicate_that_stays_open_reports_nothing() {
+    let (watched, mut theirs) = pair();
+    let duplicate = watched.get_ref().try_clone().expect("a descriptor");
+    let edge = watched.edge.clone();
+    drop(watched);
+    theirs.write_all(b"x").expect("written");
+    assert!(!edge.dispatch());
+    drop(duplicate);
+}
+
+#[test]
+fn a_socket_that_is_dropped_while_it_is_waited_for_drops_its_waker() {
+    let (watched, _theirs) = pair();
+    let count = Arc::<Count>::default();
+    let edge = watched.edge.clone();
+    wait_at_home(&watched, &Waker::from(count.clone()));
+    assert_eq!(Arc::strong_count(&count), 2);
+    drop(watched);
+    assert_eq!(Arc::strong_count(&count), 1);
+    assert_eq!(edge.count.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn more_events_than_one_call_takes_in_all_come() {
+    let pairs: Vec<_> = (0..BATCH + 50).map(|_| pair()).collect();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(count.clone());
+    for (watched, _) in &pairs {
+        wait_at_home(watched, &waker);
+    }
+    for (_, theirs) in &pairs {
+        (&*theirs).write_all(b"x").expect("written");
+    }
+    while poll_here() {}
+    assert_eq!(count.get(), pairs.len());
+}
+
+#[test]
+fn another_waker_takes_the_place_of_the_first_and_wakes_it() {
+    let (watched, _theirs) = pair();
+    let [first, second] = [(); 2].map(|()| Arc::<Count>::default());
+    wait_at_home(&watched, &Waker::from(first.clone()));
+    assert!(poll_read(&watched, &Waker::from(second.clone())).is_pending());
+    assert_eq!((first.get(), second.get()), (1, 0));
+}
+
+#[test]
+fn async_io_looks_after_it_where_no_loop_does() {
+    let (watched, mut theirs) = pair();
+    let read = std::thread::spawn(move || {
+        async_io::block_on(std::future::poll_fn(|cx| poll_read(&watched, cx.waker())))
+    });
+    theirs.write_all(b"hello").expect("written");
+    assert_eq!(read.join().expect("it reads"), b"hello");
+}
+
+#[test]
+fn an_epoll_that_nobody_uses_is_closed() {
+    let (watched, _theirs) = std::thread::spawn(pair).join().expect("a pair");
+    let edge = Arc::downgrade(&watched.edge);
+    assert!(poll_read(&watched, Waker::noop()).is_pending());
+    assert!(edge.upgrade().is_some());
+    drop(watched);
+    assert!(edge.upgrade().is_none());
+}
