@@ -148,9 +148,15 @@ impl FutureCore {
         failure
     }
 
+    /// Where it was cancelled, without a message.
+    #[inline]
+    pub(crate) fn cancelled_at(&self) -> Option<&'static Location<'static>> {
+        self.standing.cancelled_at()
+    }
+
     #[inline]
     pub(crate) fn peek_failure(&self) -> Option<Exception> {
-        if let Some(place) = self.standing.cancelled_at() {
+        if let Some(place) = self.cancelled_at() {
             let error = CancelledError::raised_at(place, None);
             return Some(Exception::CancelledError(error));
         }

@@ -498,14 +498,14 @@ impl TaskRef {
             core.flags.clear(flags::STEPPING);
             dropped
         };
-        let error = CancelledError::raised_at(place, None);
-        self.has_ended(
-            event_loop,
-            match dropped {
-                Ok(()) => Outcome::Cancelled(error),
-                Err(payload) => Outcome::Panicked(Panic::new(payload)),
-            },
-        );
+        match dropped {
+            Ok(()) => {
+                let error = CancelledError::raised_at(place, None);
+                let failure = Some(Exception::CancelledError(error));
+                self.finish(event_loop, State::Cancelled, failure);
+            }
+            Err(payload) => self.has_ended(event_loop, Outcome::Panicked(Panic::new(payload))),
+        }
     }
 
     /// A step of a task that was cancelled before, or that few are like.

@@ -508,6 +508,9 @@ impl<T> Task<T> {
         if future.has_value() {
             return Some(Ok(self.read_value()));
         }
+        if let Some(place) = future.cancelled_at() {
+            return Some(Err(CancelledError::raised_at(place, None)));
+        }
         match future.peek_failure()? {
             Exception::CancelledError(error) => {
                 future.see();

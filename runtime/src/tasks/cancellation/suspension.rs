@@ -2,10 +2,11 @@
 //!
 //! Most tasks that are suspended are so at one leaf, that they poll themselves and that passes a
 //! cancellation on to nothing, or have given up a turn. Of those only the place is to be known, and what
-//! comes from there; or that they wait in a line, where the place and all else is. And most that are cancelled are so once, while they are suspended like that, without a
-//! message, and do not catch it. Of those the place of the `cancel()` is to be known, and how far it has
-//! come. That is a pointer and three bits. All others have a [`Cancellation`] in a block, that is made when
-//! there is more to be known, and stays.
+//! comes from there; or that they wait in a line, where the place and all else is. And most that are
+//! cancelled are so once, while they are suspended like that, without a message, and do not catch it. Of
+//! those the place of the `cancel()` is to be known, and how far it has come. That is a pointer and three
+//! bits. All others have a [`Cancellation`] in a block, that is made when there is more to be known, and
+//! stays.
 
 use std::alloc::Layout;
 use std::cell::Cell;
