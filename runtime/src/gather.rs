@@ -65,7 +65,8 @@ impl GatherState {
             return;
         };
         // Of most children there is no more to be seen than that they are done.
-        if finished == self.total || failure.is_some() || self.is_error.is_some() {
+        let is_looked_at = failure.is_some() || self.is_error.is_some() || self.future.is_done();
+        if finished == self.total || is_looked_at {
             self.look_at(index, failure);
         }
     }
@@ -73,6 +74,10 @@ impl GatherState {
     #[inline(never)]
     fn look_at(&self, index: usize, failure: Option<Exception>) {
         if self.future.is_done() {
+            // What comes too late to be given counts as seen.
+            if let Some(child) = self.children.borrow().get(index) {
+                child.core().see();
+            }
             return;
         }
         if !self.returns_exceptions.get() {

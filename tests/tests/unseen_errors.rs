@@ -389,3 +389,27 @@ fn who_awaits_a_failed_child_when_its_group_has_ended_is_panicked_at_with_its_wo
     });
     assert!(messages.is_empty(), "the group has it: {messages:?}");
 }
+
+/// As in Python, whose gather retrieves what it cannot give any more.
+#[test]
+fn an_error_that_comes_after_a_gather_has_failed_was_asked_for() {
+    let ((), messages) = logged(|| {
+        run(async {
+            #[asyncio::coroutine]
+            async fn lose_later(n: u32) -> Result<u32, Lost> {
+                sleep(n).await;
+                Err(Lost(n))
+            }
+            assert!(asyncio::try_gather([1, 2].map(lose_later)).await.is_err());
+            let early = Task::clone(&create_task(lose_later(1)));
+            let gathered = asyncio::try_gather!(early, lose_later(2));
+            assert!(gathered.await.is_err());
+            let future = asyncio::Future::<Result<u32, Lost>>::new();
+            let gathered = asyncio::try_gather!(lose_later(1), future.clone());
+            assert!(gathered.await.is_err());
+            future.set_exception(Lost(3));
+            sleep(5).await;
+        });
+    });
+    assert!(messages.is_empty(), "{messages:?}");
+}
