@@ -434,8 +434,9 @@ impl Place {
     ) -> bool {
         let node = self.as_ref().project_ref().node.get_ref();
         let begin = |task: &TaskRef| {
-            let wait_at = Suspension::wait_beside_others;
-            node.begin(task, cx, waiters, called, wait_at)
+            node.begin(task, cx, waiters, called, |suspension, waiting| {
+                suspension.wait_beside_others(task, cx, waiting)
+            })
         };
         context::with_current_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
     }

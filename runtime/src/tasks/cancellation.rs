@@ -58,8 +58,7 @@ pub(crate) use self::suspension::Suspension;
 use super::{Called, TaskRef, Waits, called, wake_task};
 use crate::event_loop::{LoopState, wake};
 use crate::exceptions::CancelledError;
-use crate::futures::{Cancel, Target};
-use crate::waiters::Waiting;
+use crate::futures::Cancel;
 
 /// What a task knows of its own cancellation.
 #[derive(Default)]
@@ -512,13 +511,6 @@ impl Cancellation {
             what,
         };
         self.points.borrow_mut().add(point)
-    }
-
-    /// Registers what waits in a line, and is polled by the task itself beneath no frame.
-    fn add_waiting(&self, waiting: Waiting) -> NonZeroU64 {
-        let (place, target) = (waiting.place(), Some(Target::Waiting(waiting)));
-        let mut points = self.points.borrow_mut();
-        points.add_plain(Kind::Leaf, place, target)
     }
 
     /// Has a point be woken as it is polled now; false when it is gone.

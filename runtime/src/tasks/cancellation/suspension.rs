@@ -21,6 +21,7 @@ use super::Cancellation;
 use super::points::{Kind, What};
 use crate::event_loop::blocks;
 use crate::exceptions::CancelledError;
+use crate::futures::Target;
 use crate::waiters::Waiting;
 
 pub(crate) struct Suspension(Cell<Word>);
@@ -190,7 +191,9 @@ impl Suspension {
             debug_assert_eq!(id, FIRST);
         }
         if let Some(waiting) = self.waiting() {
-            let id = all.add_waiting(waiting);
+            let target = Some(Target::Waiting(waiting));
+            let mut points = all.points.borrow_mut();
+            let id = points.add_plain(Kind::Leaf, waiting.place(), target);
             debug_assert_eq!(id, FIRST);
         }
         all.requested.set(self.requested());
@@ -345,11 +348,19 @@ impl Suspension {
         Some(FIRST)
     }
 
-    /// The same where more is known already.
-    pub(crate) fn wait_beside_others(&self, waiting: Waiting) -> Option<NonZeroU64> {
-        let all = self.is_calm().then(|| self.deref());
-        let all = all.filter(|all| all.frame.get().is_none())?;
-        Some(all.add_waiting(waiting))
+    /// The same where more is known already: other leaves, or frames that this is beneath.
+    pub(crate) fn wait_beside_others(
+        &self,
+        task: &TaskRef,
+        cx: &Context<'_>,
+        waiting: Waiting,
+    ) -> Option<NonZeroU64> {
+        let what = What {
+            location: waiting.place(),
+            target: Some(Target::Waiting(waiting)),
+        };
+        let is_calm = self.is_calm();
+        is_calm.then(|| self.deref().add(task, cx, Kind::Leaf, what))
     }
 
     /// The task, which runs, was woken there: that is forgotten, unless a cancellation is to be raised.
