@@ -3,8 +3,8 @@
 //! # Implementation
 //!
 //! What the body awaits must see the caller's own waker, so an async generator cannot find the slot it exchanges values through by
-//! way of the waker, as a [`Generator`](crate::Generator) does. The slot lives in the frame, beside the body, and the body keeps its
-//! address.
+//! way of the waker, as a [`Generator`](crate::Generator) does. The slot lives in the frame, beside the body, which is handed its address
+//! before each poll, and keeps it over what it awaits.
 //!
 //! - [`frame`]: the slot, and the frame that runs a body, pinned;
 //! - [`places`]: where a frame can be: in the generator itself, in a box, where its owner pinned it;
