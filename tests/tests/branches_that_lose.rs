@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -491,6 +492,108 @@ fn a_group_whose_block_ends_otherwise_raises_nothing_after_it() {
             catch_cancelled(sleep(10)).await.is_ok()
         });
         assert!(goes_on, "{name}");
+    }
+}
+
+/// A branch that somebody holds for longer than what polls it is there.
+#[derive(Clone)]
+struct Held(Rc<RefCell<Option<Branch>>>);
+
+impl Held {
+    fn new(make: Make) -> Self {
+        Self(Rc::new(RefCell::new(Some(make()))))
+    }
+
+    fn branch(&self) -> Branch {
+        let held = self.0.clone();
+        Box::pin(poll_fn(move |cx| match &mut *held.borrow_mut() {
+            Some(branch) => branch.as_mut().poll(cx),
+            None => Poll::Pending,
+        }))
+    }
+
+    fn drop_it(&self) {
+        let branch = self.0.take();
+        assert!(branch.is_some());
+        drop(branch);
+    }
+}
+
+/// It takes long to clean up: meanwhile nobody knows what becomes of the cancellation that it was handed.
+const CLEANS_UP: Make = || Box::pin(create_task(finally(sleep(1000), sleep(50))));
+
+/// What a time-out or a group cancelled in its block is over with it, whoever holds that branch and drops
+/// it later.
+#[test]
+fn what_a_scope_passed_on_is_not_raised_after_it() {
+    for is_group in [false, true] {
+        for is_dropped_in_a_step in [false, true] {
+            let task_ended = run(async move {
+                let task = create_task(async move {
+                    let held = Held::new(CLEANS_UP);
+                    let (ready, first) = signal();
+                    asyncio::get_running_loop().call_later(110, ready);
+                    if is_group {
+                        let failed = TaskGroup::try_run(async |tg| {
+                            tg.create_task(async {
+                                sleep(100).await;
+                                Err::<(), _>("no")
+                            });
+                            race(first, held.branch()).await;
+                            Ok(())
+                        });
+                        assert!(failed.await.is_err());
+                    } else {
+                        let ended = timeout(100, async |_| race(first, held.branch()).await);
+                        assert_eq!(ended.await, Ok("first"));
+                    }
+                    let me = asyncio::current_task().expect("it runs");
+                    assert_eq!(me.cancelling(), 0);
+                    if is_dropped_in_a_step {
+                        held.drop_it();
+                    } else {
+                        asyncio::get_running_loop().call_soon(move || held.drop_it());
+                    }
+                    for _ in 0..5 {
+                        assert!(catch_cancelled(sleep(1)).await.is_ok());
+                    }
+                });
+                catch_cancelled(task).await
+            });
+            assert!(
+                task_ended.is_ok(),
+                "a group: {is_group}, in a step: {is_dropped_in_a_step}"
+            );
+        }
+    }
+}
+
+/// What a time-out cancelled is raised beneath it, also when others drop that branch: no other one raises
+/// it, whichever is polled first.
+#[test]
+fn what_a_scope_passed_on_is_handed_back_to_it() {
+    for is_other_first in [false, true] {
+        let ended = run(async move {
+            let held = Held::new(CLEANS_UP);
+            let branch = held.branch();
+            let task = create_task(async move {
+                let timed = timeout(100, async |_| branch.await);
+                let other = sleep(300);
+                if is_other_first {
+                    futures::join!(other, timed).1
+                } else {
+                    futures::join!(timed, other).0
+                }
+            });
+            sleep(110).await;
+            held.drop_it();
+            catch_cancelled(task).await
+        });
+        assert_eq!(
+            ended.expect("it is only the time-out's"),
+            Err(TimeoutError),
+            "{is_other_first}"
+        );
     }
 }
 

@@ -108,6 +108,10 @@ impl Cancellation {
         self.requested.set(left);
         if left == 0 {
             self.marks.take_wish();
+            // A group's own, that somebody holds from where it was passed on: the group is over.
+            if let Some(Some(_)) = self.marks.passed_scope() {
+                self.marks.take_passed_on();
+            }
         }
         left
     }
@@ -260,9 +264,9 @@ impl Cancellation {
     }
 
     /// Has the task raise in its next step what was to be raised at a point that is gone.
-    fn raise_later(&self, error: CancelledError) {
+    fn raise_later(&self, wish: Wish) {
         if self.marks.is_clear() {
-            self.marks.to_raise(error, None, None);
+            self.marks.to_raise(wish.error, wish.scope, None);
         }
     }
 
@@ -442,7 +446,7 @@ impl Cancellation {
             if is_stepping {
                 self.wish(wish);
             } else {
-                self.raise_later(wish.error);
+                self.raise_later(wish);
                 // By who polls it the task may not have been woken.
                 wake_task(task.clone());
             }
@@ -488,6 +492,10 @@ impl Cancellation {
         }
         if self.marks.wish_scope() == Some(Some(frame)) {
             self.marks.take_wish();
+        }
+        // Somebody may hold what it was passed on from longer than the frame was there.
+        if self.marks.passed_scope() == Some(Some(frame)) {
+            self.marks.take_passed_on();
         }
     }
 

@@ -187,6 +187,12 @@ impl Marks {
         self.passed_on.get()
     }
 
+    /// The frame beneath which what was passed on is meant; none when nothing was.
+    pub(super) fn passed_scope(&self) -> Option<Option<Frame>> {
+        self.passed_on.get()?;
+        Some(self.rare.get().and_then(|rare| rare.passed_scope.get()))
+    }
+
     pub(super) fn take_passed_on(&self) -> Option<Wish> {
         self.passed_on.take()?;
         let (message, scope) = match self.rare.get() {
