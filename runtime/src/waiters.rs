@@ -473,17 +473,20 @@ impl Place {
 
     /// Is in no line any more, and says whether it was woken.
     fn leave(self: Pin<&mut Self>, waiters: &Waiters) -> bool {
+        let node = self.into_ref().project_ref().node.get_ref();
+        waiters.leave(node);
+        node.waiter.was_woken()
+    }
+
+    /// The task knows nothing of it any more. What it drops with that is anybody's, and may panic.
+    fn give_up(self: Pin<&mut Self>) {
         let this = self.project();
         let node = this.node.into_ref().get_ref();
-        // First of all: what the point drops is anybody's, and may panic.
-        waiters.leave(node);
-        let was_woken = node.waiter.was_woken();
         let error = node.waiter.error.take();
         match node.task.take() {
             Some((task, id)) => task.core().cancellation.give_up(&task, id, error),
             None => this.point.give_up(error),
         }
-        was_woken
     }
 }
 
@@ -791,14 +794,29 @@ impl<A: Attempt> Attempting<A> {
     /// Who waited is dropped before it had its turn.
     #[cold]
     fn give_up(self: Pin<&mut Self>) {
+        /// Says so, also when what goes with the place panics: the next in line may wait for that.
+        struct GivenUp<'a, A: Attempt> {
+            attempt: &'a mut A,
+            was_woken: bool,
+        }
+        impl<A: Attempt> Drop for GivenUp<'_, A> {
+            fn drop(&mut self) {
+                self.attempt.given_up(self.was_woken);
+            }
+        }
         let this = self.project();
         // SAFETY: it waits, so there is a place, which is not looked at again once this is false.
         let mut place = unsafe { there(this.place) };
+        // First of all, as what comes then may panic.
         let was_woken = place.as_mut().leave(this.attempt.waiters());
         *this.is_waiting = false;
+        let _given_up = GivenUp {
+            attempt: this.attempt,
+            was_woken,
+        };
+        place.as_mut().give_up();
         // SAFETY: as above; it is in no line any more.
         unsafe { std::ptr::drop_in_place(place.get_unchecked_mut()) };
-        this.attempt.given_up(was_woken);
     }
 }
 

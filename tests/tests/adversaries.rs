@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
-use asyncio::{Event, EventLoop, Lock, Queue, Task, new_event_loop};
+use asyncio::{Event, EventLoop, Lock, Queue, Semaphore, Task, new_event_loop};
 use common::{Counter, OnDrop, Token, logged, text_of};
 use futures::FutureExt;
 
@@ -505,6 +505,143 @@ fn a_waker_that_panics_as_its_wait_goes_leaves_no_link() {
             drop(first);
             next.await;
         });
+    });
+}
+
+/// Neither is the wake-up lost that it had, and that others in the line wait for.
+#[test]
+fn a_waker_that_panics_as_its_wait_goes_keeps_no_wake_up() {
+    type Begin = fn() -> (Box<dyn Fn() -> Held>, Box<dyn FnOnce()>);
+    let begins: [(&str, Begin); 3] = [
+        ("lock", || {
+            let lock = Lock::new();
+            let guard = lock.acquire().now_or_never();
+            let acquire = move || {
+                let lock = lock.clone();
+                held(async move { drop(lock.acquire().await) })
+            };
+            (Box::new(acquire), Box::new(|| drop(guard)))
+        }),
+        ("semaphore", || {
+            let semaphore = Semaphore::new(1);
+            let guard = semaphore.acquire().now_or_never();
+            let acquire = move || {
+                let semaphore = semaphore.clone();
+                held(async move { drop(semaphore.acquire().await) })
+            };
+            (Box::new(acquire), Box::new(|| drop(guard)))
+        }),
+        ("queue", || {
+            let queue = Queue::new();
+            let getter = queue.clone();
+            let get = move || {
+                let queue = getter.clone();
+                held(async move {
+                    let _ = queue.get().await;
+                })
+            };
+            let put = move || queue.put_nowait(()).expect("there is room");
+            (Box::new(get), Box::new(put))
+        }),
+    ];
+    for (name, begin) in begins {
+        let ((), _) = logged(|| {
+            asyncio::run(async {
+                let (wait, release) = begin();
+                let first = wait();
+                let waker = Waker::from(Arc::new(Fragile));
+                assert!(poll_held(&first, &mut Context::from_waker(&waker)).is_pending());
+                drop(waker);
+                let next = asyncio::create_task(await_held(wait()));
+                asyncio::sleep(0).await;
+                release();
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(first.take())));
+                assert_eq!(text_of(&*dropped.expect_err("the waker goes")), "dropped");
+                for _ in 0..5 {
+                    asyncio::sleep(0).await;
+                }
+                assert!(next.done(), "{name}");
+            });
+        });
+    }
+}
+
+/// What other threads have sent is all taken in, though a waker panics that goes with some of it.
+#[test]
+fn a_waker_that_panics_as_it_is_sent_back_holds_up_no_mail() {
+    let ((), _) = logged(|| {
+        asyncio::run(async {
+            let mut sleep = asyncio::sleep(3600);
+            let waker = Waker::from(Arc::new(Fragile));
+            let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            drop(waker);
+            let (send, receive) = futures::channel::oneshot::channel();
+            let receiver = asyncio::create_task(receive);
+            asyncio::sleep(0).await;
+            let sender = std::thread::spawn(move || {
+                drop(sleep);
+                send.send(()).expect("it is waited for");
+            });
+            sender.join().expect("it sends");
+            for _ in 0..5 {
+                asyncio::sleep(0).await;
+            }
+            assert!(receiver.done());
+        });
+    });
+}
+
+thread_local! {
+    static BEGUN: RefCell<Option<asyncio::Sleep>> = const { RefCell::new(None) };
+}
+
+/// Begins a sleep as it is woken.
+struct BeginsASleep;
+
+impl Wake for BeginsASleep {
+    fn wake(self: Arc<Self>) {
+        let mut sleep = asyncio::sleep(1000);
+        let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        BEGUN.set(Some(sleep));
+    }
+}
+
+/// A destructor of one loop's task runs another loop, and there a waker begins a sleep: its timer is that
+/// loop's, and no other one of the first.
+#[test]
+fn a_sleep_that_begins_in_one_loop_within_the_task_of_another_is_of_the_first() {
+    let (outer, inner) = (new_event_loop(), new_event_loop());
+    let runs_inner = OnDrop({
+        let inner = inner.clone();
+        move || {
+            inner.run_until_complete(async {
+                let waker = Waker::from(Arc::new(BeginsASleep));
+                let mut sleep = asyncio::sleep(0.001);
+                let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
+                assert!(polled.is_pending());
+                asyncio::sleep(0.002).await;
+            });
+        }
+    });
+    let stopped = catch_unwind(AssertUnwindSafe(|| {
+        let stops = outer.clone();
+        outer.run_until_complete(async move {
+            let _runs_inner = runs_inner;
+            stops.stop();
+            asyncio::sleep(1000).await;
+        });
+    }));
+    assert!(stopped.is_err());
+    let begun = BEGUN.take().expect("it was woken");
+    outer.run_until_complete(async {
+        let sleeps = [1, 2].map(|_| asyncio::create_task(asyncio::sleep(0.01)));
+        asyncio::sleep(0).await;
+        drop(begun);
+        for sleep in sleeps {
+            assert!(asyncio::wait_for(sleep, 5).await.is_ok());
+        }
     });
 }
 

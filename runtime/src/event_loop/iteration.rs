@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::mailbox::Mailbox;
 use super::ready::{Callback, Ready};
 use super::remote::Message;
-use super::report::{ExceptionContext, guarded};
+use super::report::{ExceptionContext, IN_DESTRUCTOR, dropped, guarded};
 use super::state::LoopState;
 use super::{context, driver};
 use crate::diagnostics;
@@ -22,6 +22,8 @@ impl LoopState {
     /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
     pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
         let _running = context::Running::enter(self);
+        // A task of another loop may be the current one, whose destructor runs this.
+        let _no_task = context::Entered::task(None);
         let _unpark = Unparking(self);
         let mut main = main;
         driver::drive(&self.alarm, |cx| self.drive(cx, &mut main));
@@ -38,7 +40,7 @@ impl LoopState {
         let mut snapshot = Snapshot::default();
         loop {
             let mut pause = Pause::Panicked;
-            guarded("Exception ignored in a destructor", || {
+            guarded(IN_DESTRUCTOR, || {
                 pause = self.iterate(mailbox, &mut budget, &mut snapshot, main);
             });
             match pause {
@@ -143,10 +145,13 @@ impl LoopState {
                 Message::Call(callback) => self.push(Ready::Call(callback)),
                 Message::Leave(key, point) => {
                     if let Some(task) = key.task() {
-                        task.core().cancellation.give_up(&task, point, None);
+                        // With the point goes its waker, which is anybody's: the mail after it stays.
+                        guarded(IN_DESTRUCTOR, || {
+                            task.core().cancellation.give_up(&task, point, None);
+                        });
                     }
                 }
-                Message::GiveBackTimer(timer) => drop(self.give_back_timer(timer)),
+                Message::GiveBackTimer(timer) => dropped(self.give_back_timer(timer)),
             }
         }
     }

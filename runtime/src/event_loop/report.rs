@@ -116,9 +116,11 @@ pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
     }
 }
 
+pub(super) const IN_DESTRUCTOR: &str = "Exception ignored in a destructor";
+
 /// Drops something of the user's; its panic must keep nothing else from being dropped.
 pub(crate) fn dropped<T>(what: T) {
-    guarded("Exception ignored in a destructor", || drop(what));
+    guarded(IN_DESTRUCTOR, || drop(what));
 }
 
 const IN_WAKER: &str = "Exception in callback";

@@ -139,9 +139,9 @@ impl Sleep {
         });
         if let Some((timer, rest, address)) = started {
             // In a task, that is where this is about to be suspended, and leads to the loop.
-            self.state = match context::with_current_task(|_| ()) {
-                Some(()) => State::Timer(timer, rest),
-                None => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer, rest))),
+            self.state = match context::with_current_task(|task| task.event_loop() == address) {
+                Some(true) => State::Timer(timer, rest),
+                _ => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer, rest))),
             };
             return Poll::Pending;
         }
