@@ -1,12 +1,13 @@
-//! What a task knows of where it is suspended, and of how it was cancelled, in one word.
+//! What a task knows of where it is suspended, and of how it was cancelled, in one word: a pointer and
+//! three bits.
 //!
-//! Most tasks that are suspended are so at one leaf, that they poll themselves and that passes a
-//! cancellation on to nothing, or have given up a turn. Of those only the place is to be known, and what
-//! comes from there; or that they wait in a line, where the place and all else is. And most that are
-//! cancelled are so once, while they are suspended like that, without a message, and do not catch it. Of
-//! those the place of the `cancel()` is to be known, and how far it has come. That is a pointer and three
-//! bits. All others have a [`Cancellation`] in a block, that is made when there is more to be known, and
-//! stays.
+//! - A task that has given up a turn, or is suspended at one leaf that it polls itself and that passes a
+//!   cancellation on to nothing, as most are: the place in the source.
+//! - One that waits in a line: its node there, which knows the place and all else.
+//! - One that was cancelled once, while it was suspended like that and without a message: the place of
+//!   the `cancel()`, and how far it has come.
+//! - All others have a [`Cancellation`] in a block, that is made when there is more to be known, and
+//!   stays.
 
 use std::alloc::Layout;
 use std::cell::Cell;
