@@ -102,6 +102,73 @@ fn repeated_program() {
     println!("got on");
 }
 
+/// What a program does that interrupts itself, in runs that end in different ways.
+fn own_program() {
+    let interrupt = || {
+        let id = std::process::id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    let soon = async move |cancels: bool| {
+        let main = asyncio::current_task().unwrap();
+        asyncio::create_task(async move {
+            asyncio::sleep(0).await;
+            if cancels {
+                main.cancel();
+            }
+            interrupt();
+        });
+        let caught = asyncio::catch_cancelled(asyncio::sleep(60)).await;
+        caught.unwrap_err()
+    };
+    let runner = asyncio::Runner::new();
+    let run = |name: &str, main: std::pin::Pin<Box<dyn Future<Output = u32>>>| {
+        let run = std::panic::AssertUnwindSafe(|| runner.run(main));
+        match std::panic::catch_unwind(run) {
+            Ok(value) => println!("{name}: {value}"),
+            Err(payload) if payload.is::<asyncio::KeyboardInterrupt>() => {
+                println!("{name}: KeyboardInterrupt");
+            }
+            Err(payload) if payload.is::<asyncio::CancelledError>() => {
+                println!("{name}: CancelledError");
+            }
+            Err(payload) => println!("{name}: {}", payload.downcast_ref::<&str>().unwrap()),
+        }
+    };
+    run(
+        "in a callback",
+        Box::pin(async move {
+            asyncio::get_running_loop().call_soon(interrupt);
+            asyncio::Future::new().await
+        }),
+    );
+    run(
+        "cancelled before",
+        Box::pin(async move {
+            let error = soon(true).await;
+            let main = asyncio::current_task().unwrap();
+            while main.cancelling() < 2 {
+                let _ = asyncio::catch_cancelled(asyncio::sleep(0)).await;
+            }
+            error.raise().await
+        }),
+    );
+    run(
+        "swallowed",
+        Box::pin(async move {
+            soon(false).await;
+            asyncio::current_task().unwrap().cancelling()
+        }),
+    );
+    run(
+        "failed",
+        Box::pin(async move {
+            soon(false).await;
+            panic!("failed otherwise")
+        }),
+    );
+}
+
 /// What a program does that counts its threads.
 #[cfg(target_os = "linux")]
 #[asyncio::main]
@@ -121,6 +188,7 @@ fn main() {
         Ok("looking") => return looking_program(),
         Ok("stuck") => return stuck_program(),
         Ok("repeated") => return repeated_program(),
+        Ok("own") => return own_program(),
         #[cfg(target_os = "linux")]
         Ok("counting") => return counting_program(),
         Ok("stubborn") => return stubborn_program(),
@@ -135,6 +203,7 @@ fn main() {
     one_that_comes_before_a_look_at_the_input_is_not_taken_in_by_that();
     the_second_one_ends_a_loop_that_is_stuck();
     each_run_has_its_own_and_none_is_kept_from_ending_between_them();
+    how_main_ends_is_what_its_run_ends_with();
     #[cfg(target_os = "linux")]
     it_costs_no_thread();
 }
@@ -206,6 +275,20 @@ fn each_run_has_its_own_and_none_is_kept_from_ending_between_them() {
     assert_eq!(shown.next(), None);
     assert_eq!(end_of(child), (Some(130), String::new()));
     drop(input);
+}
+
+/// As CPython's `test_interrupt_call_soon` and `test_interrupt_cancelled_task`: main was interrupted if it ends
+/// cancelled by that and by nothing else.
+fn how_main_ends_is_what_its_run_ends_with() {
+    let (child, shown) = start("own");
+    let ended = [
+        "in a callback: KeyboardInterrupt",
+        "cancelled before: CancelledError",
+        "swallowed: 1",
+        "failed: failed otherwise",
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), ended);
+    assert_eq!(end_of(child).0, Some(0));
 }
 
 #[cfg(target_os = "linux")]

@@ -101,6 +101,26 @@ fn every_rule_is_in_the_table() {
     assert!(missing.is_empty(), "no row in rules.txt: {missing:#?}");
 }
 
+/// What is said to be told by a test of ours is: of a file of tests, or of a test in it.
+#[test]
+fn every_test_that_a_reason_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(root.join("cpython/rules.txt")).expect("readable");
+    let source_of = |file: &str| {
+        let folders = ["tests", "language/tests", "../runtime/tests"];
+        let paths = folders.map(|folder| root.join(folder).join(file).with_extension("rs"));
+        paths.iter().find_map(|path| fs::read_to_string(path).ok())
+    };
+    let reasons = rules.lines().filter_map(|line| line.split_once(": "));
+    let named = reasons.flat_map(|(_, reason)| reason.split('`').skip(1).step_by(2));
+    for name in named.filter(|name| !name.starts_with(|first: char| first.is_uppercase())) {
+        if let Some((file, test)) = name.split_once("::") {
+            let source = source_of(file).unwrap_or_else(|| panic!("no file of {name}"));
+            assert!(source.contains(&format!("fn {test}(")), "no test {name}");
+        }
+    }
+}
+
 #[test]
 fn the_table_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
