@@ -179,3 +179,52 @@ fn the_order_of_the_shutdown() {
         ["cleans up", "cleaned up", "reported", "thread ends"]
     );
 }
+
+/// Outside of a running loop what makes tasks takes the one that `get_event_loop` gives, as the old programs do.
+#[test]
+fn what_makes_tasks_outside_of_a_loop_takes_the_one_that_is_set() {
+    let event_loop = new_event_loop();
+    asyncio::set_event_loop(Some(&event_loop));
+    assert_eq!(asyncio::get_event_loop(), event_loop);
+    let task = asyncio::ensure_future(async { 1 });
+    assert_eq!(task.get_loop(), event_loop);
+    assert_eq!(asyncio::all_tasks(), [task.any()]);
+    assert_eq!(event_loop.run_until_complete(task), 1);
+    let gathered = asyncio::gather([async { 2 }]);
+    assert_eq!(event_loop.run_until_complete(gathered), [2]);
+    let shielded = asyncio::shield(async { 3 });
+    assert_eq!(event_loop.run_until_complete(shielded), 3);
+    let mut completed = asyncio::as_completed([async { 4 }]);
+    let next = completed.next().expect("one");
+    assert_eq!(event_loop.run_until_complete(next), 4);
+    let (done, _) = event_loop.run_until_complete(async {
+        assert_eq!(asyncio::get_event_loop(), get_running_loop());
+        asyncio::wait([create_task(async {})]).await
+    });
+    assert_eq!(done.len(), 1);
+    asyncio::set_event_loop(None);
+    event_loop.close();
+    assert_ne!(asyncio::get_event_loop(), event_loop);
+}
+
+/// What is slow is what the program says: CPython's `slow_callback_duration`.
+#[test]
+fn what_takes_less_than_the_slow_callback_duration_is_not_slow() {
+    let said = |limit: Option<f64>| {
+        tests::logged(|| {
+            virtually(async {
+                let event_loop = get_running_loop();
+                event_loop.set_debug(true);
+                assert!((event_loop.slow_callback_duration() - 0.1).abs() < 1e-9);
+                if let Some(limit) = limit {
+                    event_loop.set_slow_callback_duration(limit);
+                }
+                event_loop.call_soon(|| asyncio::testing::block(0.5));
+                sleep(0).await;
+            });
+        })
+    };
+    assert!(said(None).contains("took 0.500 seconds"));
+    assert!(said(Some(0.4)).contains("took 0.500 seconds"));
+    assert_eq!(said(Some(1.0)), "");
+}

@@ -2,7 +2,10 @@
 
 mod common;
 
-use asyncio::{ExceptionGroup, Task, TaskGroup, catch_cancelled, create_task, finally, sleep};
+use asyncio::{
+    ExceptionGroup, Task, TaskGroup, catch_cancelled, create_task, current_task, finally,
+    get_running_loop, sleep,
+};
 use common::{message_of, run};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -377,4 +380,80 @@ thread_local! {
 
 fn panic_of_callback(payload: &(dyn std::any::Any + Send)) {
     MESSAGE.replace(common::text_of(payload));
+}
+
+// `TaskGroup.cancel` is of Python 3.15: these are what its documentation says.
+
+#[test]
+fn a_group_that_cancels_itself_ends_without_an_error() {
+    run(async {
+        let children = TaskGroup::run(async |group| {
+            let children = [1, 2].map(|_| group.create_task(sleep(100)));
+            let cancels = group.clone();
+            group.create_task(async move {
+                sleep(1).await;
+                cancels.cancel();
+                cancels.cancel();
+            });
+            children
+        })
+        .await;
+        assert!(children.iter().all(Task::cancelled));
+        let me = current_task().expect("in a task");
+        assert_eq!((me.cancelling(), get_running_loop().time()), (0, 1.0));
+        sleep(0).await;
+    });
+}
+
+#[test]
+fn what_fails_as_a_group_cancels_itself_is_not_lost() {
+    run(async {
+        let ended = TaskGroup::try_run(async |group| {
+            group.create_task(async {
+                match catch_cancelled(sleep(100)).await {
+                    Ok(()) => Ok(()),
+                    Err(_) => Err("in the cleanup"),
+                }
+            });
+            sleep(0).await;
+            group.cancel();
+            Ok(())
+        })
+        .await;
+        assert_eq!(ended.expect_err("it failed").exceptions, ["in the cleanup"]);
+        assert_eq!(current_task().expect("in a task").cancelling(), 0);
+    });
+}
+
+#[test]
+fn a_group_that_was_cancelled_takes_no_more_tasks_and_one_that_is_over_is_not_cancelled() {
+    run(async {
+        let group = TaskGroup::run(async |group| {
+            group.create_task(sleep(100));
+            group.cancel();
+            let message = message_of(|| drop(group.create_task(async {})));
+            assert!(message.ends_with(" is shutting down"), "{message}");
+            group
+        })
+        .await;
+        group.cancel();
+        sleep(1).await;
+        assert_eq!(current_task().expect("in a task").cancelling(), 0);
+    });
+}
+
+/// It has no value to give, where Python goes on after the block.
+#[test]
+fn a_block_that_its_group_cuts_short_is_cancelled_and_nothing_around_it() {
+    run(async {
+        let cut_short = TaskGroup::run(async |group| {
+            let cancels = group.clone();
+            group.create_task(async move { cancels.cancel() });
+            sleep(100).await;
+        });
+        assert!(catch_cancelled(cut_short).await.is_err());
+        assert_eq!(current_task().expect("in a task").cancelling(), 0);
+        sleep(1).await;
+        assert_eq!(get_running_loop().time(), 1.0);
+    });
 }
