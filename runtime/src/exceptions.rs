@@ -160,6 +160,18 @@ impl fmt::Display for CancelledError {
 
 impl std::error::Error for CancelledError {}
 
+impl CancelledError {
+    /// Ends the caller of a loop whose main task was cancelled, and says so as Python does; the panic
+    /// hook would only know that it was something.
+    pub(crate) fn end_run(self) -> ! {
+        match self.message() {
+            Some(message) => eprintln!("CancelledError: {message}"),
+            None => eprintln!("CancelledError"),
+        }
+        std::panic::resume_unwind(Box::new(self))
+    }
+}
+
 /// Ctrl-C: the payload of the panic with which [`run`](crate::run) ends when it was interrupted.
 ///
 /// Mirrors `KeyboardInterrupt`.

@@ -16,7 +16,7 @@ use std::io;
 use std::io::Read;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
-use std::panic::{Location, panic_any, resume_unwind};
+use std::panic::{Location, resume_unwind};
 #[cfg(unix)]
 use std::pin::Pin;
 #[cfg(unix)]
@@ -95,7 +95,7 @@ pub(crate) fn with_ctrl_c<F: Future>(
             if interrupted {
                 panic_quietly(KeyboardInterrupt)
             }
-            panic_any(cancelled)
+            cancelled.end_run()
         }
     }
 }

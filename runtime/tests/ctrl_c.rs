@@ -169,6 +169,14 @@ fn own_program() {
     );
 }
 
+/// What a program does whose main task is cancelled by something else.
+fn cancelled_program() {
+    asyncio::run(async {
+        asyncio::current_task().unwrap().cancel_with("enough");
+        asyncio::sleep(0).await;
+    });
+}
+
 /// What a program does that counts its threads.
 #[cfg(target_os = "linux")]
 #[asyncio::main]
@@ -186,6 +194,7 @@ fn main() {
         Ok("busy") => return busy_program(),
         Ok("reactor") => return reactor_program(),
         Ok("looking") => return looking_program(),
+        Ok("cancelled") => return cancelled_program(),
         Ok("stuck") => return stuck_program(),
         Ok("repeated") => return repeated_program(),
         Ok("own") => return own_program(),
@@ -202,6 +211,7 @@ fn main() {
     it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io();
     one_that_comes_before_a_look_at_the_input_is_not_taken_in_by_that();
     the_second_one_ends_a_loop_that_is_stuck();
+    a_main_that_something_else_cancels_says_so();
     each_run_has_its_own_and_none_is_kept_from_ending_between_them();
     how_main_ends_is_what_its_run_ends_with();
     #[cfg(target_os = "linux")]
@@ -263,6 +273,13 @@ fn the_second_one_ends_a_loop_that_is_stuck() {
     drop(input);
     assert_eq!(shown.next(), None);
     assert_eq!(end_of(child), (Some(130), "KeyboardInterrupt\n".to_owned()));
+}
+
+fn a_main_that_something_else_cancels_says_so() {
+    let (child, mut shown) = start("cancelled");
+    assert_eq!(shown.next(), None);
+    let said = "CancelledError: enough\n".to_owned();
+    assert_eq!(end_of(child), (Some(101), said));
 }
 
 fn each_run_has_its_own_and_none_is_kept_from_ending_between_them() {

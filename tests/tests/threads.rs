@@ -12,6 +12,21 @@ use asyncio::{Future, create_task, get_running_loop, new_event_loop, sleep};
 use common::run;
 
 #[test]
+fn what_another_thread_was_quick_with_takes_a_turn_of_the_loop_too() {
+    run(async {
+        let pool = asyncio::ThreadPoolExecutor::new(1);
+        let work = pool.submit(|| 42);
+        pool.shutdown();
+        assert!(work.done());
+        let turn = std::rc::Rc::new(std::cell::Cell::new(false));
+        let taken = turn.clone();
+        get_running_loop().call_soon(move || taken.set(true));
+        assert_eq!(work.await, 42);
+        assert!(turn.get());
+    });
+}
+
+#[test]
 fn a_call_from_another_thread_ends_the_loops_wait() {
     run(async {
         let (remote, future) = (get_running_loop().remote(), Future::new());

@@ -64,7 +64,7 @@ impl EventLoop {
             &mut |_| (),
         ) {
             Ok(value) => value,
-            Err(cancelled) => std::panic::panic_any(cancelled),
+            Err(cancelled) => cancelled.end_run(),
         }
     }
 

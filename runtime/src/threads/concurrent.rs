@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::lock;
 use crate::delay::{Timeout, duration};
+use crate::event_loop::context;
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::outside::poll_outside;
 use crate::tasks::{Suspended, cancellation};
@@ -35,6 +36,9 @@ use crate::tasks::{Suspended, cancellation};
 pub struct ConcurrentFuture<T> {
     shared: Arc<Shared<T>>,
     point: Suspended,
+    /// Its end comes to the loop as from another thread, also when that was quick: whoever awaits it
+    /// in a loop is suspended once.
+    has_waited: bool,
 }
 
 struct Shared<T> {
@@ -121,6 +125,7 @@ impl<T> ConcurrentFuture<T> {
         let future = Self {
             shared,
             point: Suspended::default(),
+            has_waited: false,
         };
         (promise, future)
     }
@@ -289,8 +294,14 @@ impl<T> Future for ConcurrentFuture<T> {
         let this = self.get_mut();
         let is_suspended = this.point.is_suspended();
         let shared = &this.shared;
+        let may_take = std::mem::replace(&mut this.has_waited, true) || !context::is_running();
         let polled = poll_outside(&mut this.point, cx, |cx| {
             let mut slot = lock(&shared.slot);
+            if !may_take && slot.stage.is_done() {
+                drop(slot);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(outcome) = Shared::take(&mut slot) {
                 return Poll::Ready(outcome);
             }
