@@ -155,6 +155,36 @@ fn every_own_leaf_raises_under_a_futures_unordered() {
     });
 }
 
+/// A leaf that raises wakes its waker, too: whoever caught that may go on with the combinator, which polls again only
+/// what was woken.
+#[test]
+fn what_has_raised_under_a_futures_unordered_goes_on_when_that_is_asked_again() {
+    async fn check(leaf: impl Future<Output = ()> + 'static, end: impl FnOnce() + 'static) {
+        let task = create_task(async move {
+            let mut all = FuturesUnordered::new();
+            all.push(leaf);
+            assert!(catch_cancelled(all.next()).await.is_err());
+            asyncio::get_running_loop().call_later(1, end);
+            asyncio::wait_for(all.next(), 100).await
+        });
+        cancel(&task).await;
+        assert_eq!(task.await, Ok(Some(())));
+    }
+    run(async {
+        check(sleep(10), || ()).await;
+        let event = Event::new();
+        let set = event.clone();
+        check(async move { event.wait().await }, move || set.set()).await;
+        let queue = Queue::new();
+        let put = queue.clone();
+        check(
+            async move { queue.get().await.expect("an item") },
+            move || put.put_nowait(()).expect("room"),
+        )
+        .await;
+    });
+}
+
 #[test]
 fn a_cancellation_reaches_what_is_suspended_in_shared() {
     run(async {
