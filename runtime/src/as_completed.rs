@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::awaitables::Awaitables;
+use crate::children::OF_ANOTHER_LOOP;
 use crate::delay::Timeout as TimeoutDelay;
-use crate::event_loop::TimerHandle;
 use crate::event_loop::ready::Notified;
+use crate::event_loop::{TimerHandle, context};
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
@@ -175,8 +176,13 @@ impl<T: 'static> Cancel for Todo<T> {
 }
 
 impl<T: 'static> Arrivals<T> {
+    #[track_caller]
     fn new(tasks: Vec<Task<T>>) -> Self {
         let tasks = distinct(tasks, Task::erased);
+        if let Some(event_loop) = context::running() {
+            let is_of_it = |task: &Task<T>| task.core().event_loop().is_of(&event_loop);
+            assert!(tasks.iter().all(is_of_it), "{OF_ANOTHER_LOOP}");
+        }
         let todo = Rc::new(Todo {
             ended: Queue::new(),
             tasks: RefCell::new(Vec::with_capacity(tasks.len())),

@@ -12,6 +12,10 @@ use crate::gather::Gather;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{Task, TaskRef, ensure_future};
 
+/// Python's words for a task that cannot be waited for together with others.
+pub(crate) const OF_ANOTHER_LOOP: &str =
+    "The future belongs to a different loop than the one specified as the loop argument";
+
 /// One that gives a `T`. It is not much larger than a task.
 pub enum Child<T> {
     #[doc(hidden)]

@@ -161,13 +161,15 @@ impl fmt::Display for CancelledError {
 impl std::error::Error for CancelledError {}
 
 impl CancelledError {
-    /// Ends the caller of a loop whose main task was cancelled, and says so as Python does; the panic
-    /// hook would only know that it was something.
+    /// Ends the caller of a loop whose main task was cancelled. The panic hook, which would only know
+    /// that the payload is something, is told in words.
+    #[track_caller]
     pub(crate) fn end_run(self) -> ! {
-        match self.message() {
-            Some(message) => eprintln!("CancelledError: {message}"),
-            None => eprintln!("CancelledError"),
-        }
+        let said = std::panic::catch_unwind(|| match self.message() {
+            Some(message) => panic!("CancelledError: {message}"),
+            None => panic!("CancelledError"),
+        });
+        drop(said);
         std::panic::resume_unwind(Box::new(self))
     }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::awaitables::Awaitables;
-use crate::children::{AnyChild, Child};
+use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP};
 use crate::event_loop::ready::Notified;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
@@ -171,6 +171,7 @@ impl Awaited for GatherState {
 }
 
 impl<O: 'static> Gather<O> {
+    #[track_caller]
     fn new<Tasks: 'static>(
         tasks: Tasks,
         children: Vec<AnyChild>,
@@ -179,6 +180,11 @@ impl<O: 'static> Gather<O> {
     ) -> Self {
         // As in Python, the loop of the first child, if there is one.
         let first = children.first();
+        if let Some(first) = first {
+            let first = first.core().event_loop();
+            let is_of_it = |child: &AnyChild| child.core().event_loop() == first;
+            assert!(children.iter().all(is_of_it), "{OF_ANOTHER_LOOP}");
+        }
         let event_loop = first.and_then(|child| child.core().event_loop().upgrade());
         let event_loop = event_loop.unwrap_or_else(current_loop);
         Self::on(&event_loop, tasks, children, is_error, collect)

@@ -60,12 +60,15 @@ struct Run {
     count: AtomicU32,
     /// Whether the loop has taken the first one in.
     is_taken: AtomicBool,
+    /// Whether that has cancelled the main task, which had not ended.
+    has_cancelled: AtomicBool,
 }
 
 static RUN: Run = Run {
     is_on: AtomicBool::new(false),
     count: AtomicU32::new(0),
     is_taken: AtomicBool::new(false),
+    has_cancelled: AtomicBool::new(false),
 };
 
 /// Runs `main`, which the first Ctrl-C cancels.
@@ -86,17 +89,35 @@ pub(crate) fn with_ctrl_c<F: Future>(
         }
     });
     drop(aimed);
+    let interrupted = task.and_then(|task: TaskRef| interrupted(&task));
     match ended {
+        // It came in the last step of a main that blocked.
+        Ok(_) if interrupted == Some(Interrupted::Late) => panic_quietly(KeyboardInterrupt),
         Ok(value) => value,
-        Err(cancelled) => {
-            let interrupted = is_ours
-                && RUN.count.load(Ordering::SeqCst) > 0
-                && task.is_some_and(|task: TaskRef| task.core().cancellation.uncancel() == 0);
-            if interrupted {
-                panic_quietly(KeyboardInterrupt)
-            }
-            cancelled.end_run()
-        }
+        Err(_) if interrupted.is_some() => panic_quietly(KeyboardInterrupt),
+        Err(cancelled) => cancelled.end_run(),
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Interrupted {
+    /// The main task was cancelled by it.
+    InTime,
+    /// It would have been, had it not ended.
+    Late,
+}
+
+/// Whether it was Ctrl-C, and nothing else, that has cancelled `main`; Python's handler does so in the
+/// middle of a step.
+fn interrupted(main: &TaskRef) -> Option<Interrupted> {
+    if RUN.count.load(Ordering::SeqCst) == 0 {
+        return None;
+    }
+    let cancellation = &main.core().cancellation;
+    if RUN.has_cancelled.load(Ordering::SeqCst) {
+        (cancellation.uncancel() == 0).then_some(Interrupted::InTime)
+    } else {
+        (cancellation.requested() == 0).then_some(Interrupted::Late)
     }
 }
 
@@ -113,6 +134,7 @@ fn aim(main: &TaskRef) {
     *target() = Some(main);
     RUN.count.store(0, Ordering::SeqCst);
     RUN.is_taken.store(false, Ordering::SeqCst);
+    RUN.has_cancelled.store(false, Ordering::SeqCst);
     RUN.is_on.store(true, Ordering::SeqCst);
 }
 
@@ -392,7 +414,8 @@ pub(crate) fn take_in() {
     let is_first = !RUN.is_taken.swap(true, Ordering::SeqCst);
     match main.task() {
         Some(task) if is_first => {
-            task.cancel(CancelledError::new());
+            let has_cancelled = task.cancel(CancelledError::new());
+            RUN.has_cancelled.store(has_cancelled, Ordering::SeqCst);
         }
         _ => panic_quietly(KeyboardInterrupt),
     }

@@ -102,6 +102,29 @@ fn a_future_of_another_loop_to_run() {
     });
 }
 
+/// As CPython's `test_constructor_heterogenous_futures`.
+#[test]
+fn futures_of_two_loops_at_once() {
+    let (one, other) = (new_event_loop(), new_event_loop());
+    let words =
+        "The future belongs to a different loop than the one specified as the loop argument";
+    refuses(words, || {
+        drop(asyncio::gather([
+            one.create_future::<()>(),
+            other.create_future(),
+        ]));
+    });
+    let task = other.create_task(async { 1 });
+    refuses(words, || {
+        one.run_until_complete(async {
+            drop(asyncio::as_completed([
+                asyncio::create_task(async { 1 }),
+                task,
+            ]));
+        });
+    });
+}
+
 #[test]
 fn no_loop_at_all() {
     refuses("no running event loop", get_running_loop);

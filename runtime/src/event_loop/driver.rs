@@ -19,8 +19,8 @@ use async_io::Timer;
 use crate::delay::duration;
 
 /// How long a loop runs before async-io's reactor is polled again, as near as is seen. CPython polls
-/// before every iteration; here such a poll costs as much as fifty task switches, and no program can
-/// tell, since input arrives when it will.
+/// before every iteration; here such a poll costs as much as fifty task switches. Input arrives when it
+/// will, so that a program can tell only by what it sends itself.
 const SLICE: Duration = Duration::from_micros(50);
 
 /// The same, while the streams of this thread have something every time: most of the input that comes
