@@ -284,9 +284,9 @@ impl TaskGroup {
     async fn run_at<T>(block: impl AsyncBlock<TaskGroup, T>, called: Called) -> T {
         let (group, ended, cancelled) = Self::enter(Rc::new(()), block, |_| false, called).await;
         let (value, body_panic) = match ended {
-            Ended::Value(value) => (Some(value), None),
-            Ended::Cancelled(_) => (None, None),
-            Ended::Panicked(panic) => (None, Some(panic)),
+            Ended::Value(value) => (Ok(value), None),
+            Ended::Cancelled(error) => (Err(error), None),
+            Ended::Panicked(panic) => (Err(CancelledError::new()), Some(panic)),
         };
         let state = &group.state;
         let has_failed = state.failed.get() > 0;
@@ -299,9 +299,9 @@ impl TaskGroup {
             panic.resume();
         }
         match value {
-            Some(value) => value,
+            Ok(value) => value,
             // `cancel` cut the block short: there is no value to go on with.
-            None => CancelledError::new().raise().await,
+            Err(cancelled) => cancelled.raise().await,
         }
     }
 
@@ -349,11 +349,12 @@ impl TaskGroup {
         let (group, ended, cancelled) =
             TaskGroup::<Results<E>>::enter(errors.clone(), block, Result::is_err, called).await;
         let state = &group.state;
+        let cut_short = CancelledError::new;
         let (value, error, body_panic) = match ended {
-            Ended::Value(Ok(value)) => (Some(value), None, None),
-            Ended::Value(Err(error)) => (None, Some(error), None),
-            Ended::Cancelled(_) => (None, None, None),
-            Ended::Panicked(panic) => (None, None, Some(panic)),
+            Ended::Value(Ok(value)) => (Ok(value), None, None),
+            Ended::Value(Err(error)) => (Err(cut_short()), Some(error), None),
+            Ended::Cancelled(cancelled) => (Err(cancelled), None, None),
+            Ended::Panicked(panic) => (Err(cut_short()), None, Some(panic)),
         };
         if let (Some(cancelled), 0) = (&cancelled, state.failed.get()) {
             return cancelled.clone().raise().await;
@@ -377,8 +378,8 @@ impl TaskGroup {
             });
         }
         match value {
-            Some(value) => Ok(value),
-            None => CancelledError::new().raise().await,
+            Ok(value) => Ok(value),
+            Err(cancelled) => cancelled.raise().await,
         }
     }
 

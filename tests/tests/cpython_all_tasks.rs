@@ -555,7 +555,8 @@ fn a_shield_gives_what_is_beneath_it() {
     });
     let failed = panics(|| {
         virtually(async {
-            shield(async { panic!("expected") as () }).await;
+            let failing: Future<()> = shield(async { panic!("expected") });
+            failing.await;
         });
     });
     assert_eq!(failed, "expected");
@@ -567,10 +568,11 @@ fn an_error_of_what_nobody_awaits_under_a_shield_any_more_is_logged() {
     let told = |is_cancelled: bool| {
         logged(|| {
             virtually(async {
-                let outer = create_task(shield(async {
+                let failing: Future<()> = shield(async {
                     sleep(1).await;
-                    panic!("late") as ()
-                }));
+                    panic!("late")
+                });
+                let outer = create_task(failing);
                 turns(2).await;
                 if is_cancelled {
                     outer.cancel();

@@ -62,7 +62,7 @@ fn cancel_yield() {
 #[test]
 fn cancel_with_message_before_starting_task() {
     virtually(async {
-        let task = create_task(async { unreachable!("it never starts") as () });
+        let task: Task<()> = create_task(async { unreachable!("it never starts") });
         task.cancel_with("my message");
         let error = catch_cancelled(&task).await.expect_err("it is cancelled");
         assert_eq!(error.message(), Some("my message"));
