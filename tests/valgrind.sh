@@ -2,7 +2,7 @@
 # Runs the tests of the runtime, of the language and of this package under valgrind's memcheck: nothing that is freed is touched, and
 # nothing is lost. `tests/valgrind.sh [NAME ..]` takes only the test binaries whose names begin with one of NAME.
 #
-# Left out: what valgrind is too slow for (load, the interleavings of mailbox), the interleavings of count (memcheck does not
+# Left out: what valgrind is too slow for (load, the interleavings of mailbox), the interleavings of count and bell (memcheck does not
 # follow the stacks that loom changes between), what measures the process it is in (descriptors), and what starts
 # other programs (their memory is not ours). Of the tests of the language, those that say what compiles are not for valgrind.
 set -u
@@ -29,7 +29,7 @@ for binary in $binaries; do
     name=$(basename "$binary" | sed 's/-[0-9a-f]*$//')
     case $name in
         compile_fail | rust_analyzer | expansion_lints | sizes) continue ;;
-        load | mailbox | count | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
+        load | mailbox | count | bell | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
     esac
     if [ $# -gt 0 ]; then
         wanted=no
