@@ -29,7 +29,7 @@ for binary in $binaries; do
     name=$(basename "$binary" | sed 's/-[0-9a-f]*$//')
     case $name in
         compile_fail | rust_analyzer | expansion_lints | sizes) continue ;;
-        load | mailbox | count | bell | descriptor_exhaustion | subprocess | cpython_table | ctrl_c) continue ;;
+        load | mailbox | count | bell | descriptor_exhaustion | subprocess | cpython_subprocess | cpython_table | ctrl_c) continue ;;
     esac
     if [ $# -gt 0 ]; then
         wanted=no

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use crate::awaitables::Awaitables;
 use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP};
-use crate::event_loop::ready::Notified;
+use crate::event_loop::ready::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, Target, current_loop};
@@ -222,7 +222,16 @@ impl<O: 'static> Gather<O> {
                 done.push(index);
                 continue;
             }
-            child.core().add_notice(state.clone(), number(index));
+            match child {
+                AnyChild::Task(task) => task.future().add_notice(state.clone(), number(index)),
+                AnyChild::Other(other) => {
+                    // No loop lets go of what waits for it.
+                    let state = state.clone();
+                    let held = event_loop.hold(Box::new(move || state.child_done(index)));
+                    let done = Callback::Call(Box::new(move || held.call()));
+                    other.future_core().add_callback(done)
+                }
+            };
         }
         // What is done already counts at once, as in Python: of such a gather there may be no more
         // to wait for.

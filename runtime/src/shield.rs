@@ -39,8 +39,9 @@ where
 {
     let inner = Rc::new(Child::of(awaitable));
     let inner_loop = inner.core().event_loop().upgrade();
+    let current = inner_loop.unwrap_or_else(current_loop);
     let outer = Future::on(&EventLoop {
-        inner: inner_loop.unwrap_or_else(current_loop),
+        inner: current.clone(),
     });
     if let AnyChild::Task(task) = inner.any() {
         outer.shields(task.key());
@@ -72,9 +73,15 @@ where
         pass_on(false);
         return outer;
     }
-    let id = inner
-        .core()
-        .add_callback(Callback::Call(Box::new(move || pass_on(true))));
+    let on_done: Box<dyn FnOnce()> = match inner.any() {
+        AnyChild::Task(_) => Box::new(move || pass_on(true)),
+        AnyChild::Other(_) => {
+            // No loop lets go of what waits for it.
+            let held = current.hold(Box::new(move || pass_on(true)));
+            Box::new(move || held.call())
+        }
+    };
+    let id = inner.core().add_callback(Callback::Call(on_done));
     outer.add_done_callback(move |_| {
         if !inner.core().is_done() {
             inner.core().remove_callback(id);

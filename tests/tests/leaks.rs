@@ -308,3 +308,26 @@ fn a_loop_that_is_set_is_dropped_at_the_end_of_its_thread() {
     .unwrap();
     assert_eq!(receiver.recv(), Ok(()));
 }
+
+/// A future has no loop that lets go of what waits for it.
+#[test]
+fn what_is_gathered_or_shielded_and_never_done_goes_with_the_loop() {
+    type Keep = fn(asyncio::Future<()>);
+    let ways: [(&str, Keep); 3] = [
+        ("gather", |future| drop(asyncio::gather([future]))),
+        ("nested", |future| {
+            drop(asyncio::gather([asyncio::gather([future])]));
+        }),
+        ("shield", |future| drop(asyncio::shield(future))),
+    ];
+    for (name, keep) in ways {
+        let token = std::rc::Rc::new(());
+        let held = token.clone();
+        asyncio::run(async move {
+            let future = asyncio::Future::<()>::new();
+            future.add_done_callback(move |_| drop(held));
+            keep(future);
+        });
+        assert_eq!(std::rc::Rc::strong_count(&token), 1, "{name}");
+    }
+}

@@ -223,8 +223,18 @@ impl LoopState {
     pub(crate) fn park(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
         self.add_outside_wait();
         ParkedKey {
+            is_outside: true,
+            ..self.hold(callback)
+        }
+    }
+
+    /// Holds a callback that something of the loop is to call, and that must be gone with the loop: what
+    /// is waited for and who waits would hold each other.
+    pub(crate) fn hold(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
+        ParkedKey {
             address: self.address(),
             slot: self.parked_callbacks.borrow_mut().insert(callback),
+            is_outside: false,
         }
     }
 
@@ -240,7 +250,9 @@ impl LoopState {
     fn unpark_callback(&self, key: &ParkedKey) {
         let callback = self.parked_callbacks.borrow_mut().try_remove(key.slot);
         if let Some(callback) = callback {
-            self.remove_outside_wait();
+            if key.is_outside {
+                self.remove_outside_wait();
+            }
             callback();
         }
     }
@@ -337,6 +349,7 @@ impl LoopState {
 pub(crate) struct ParkedKey {
     address: Address,
     slot: usize,
+    is_outside: bool,
 }
 
 impl ParkedKey {
