@@ -140,10 +140,12 @@ impl Run {
 
     /// The trace, when everything is over.
     fn end(&self) -> Trace {
-        // Tasks that hold the run, and slots of the run that hold tasks, would keep each other alive.
+        // Tasks that hold the run, and slots of the run that hold tasks, would keep each other alive; so would
+        // futures and what is to be called when they are done.
         let slots = self.slots.take();
         let gathers = self.gathers.take();
-        drop((slots, gathers));
+        let futures = self.shared.futures.take();
+        drop((slots, gathers, futures));
         self.trace.take()
     }
 

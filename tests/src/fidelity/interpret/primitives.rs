@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub(super) struct Primitives {
     locks: Vec<asyncio::Lock>,
     events: Vec<asyncio::Event>,
-    futures: RefCell<Vec<asyncio::Future<Outcome>>>,
+    pub(super) futures: RefCell<Vec<asyncio::Future<Outcome>>>,
     queues: Vec<Queue>,
     semaphores: Vec<asyncio::Semaphore>,
     bounded: Vec<asyncio::BoundedSemaphore>,
