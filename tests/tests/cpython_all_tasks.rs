@@ -192,18 +192,24 @@ fn a_task_that_was_cancelled_can_be_cancelled_again_until_it_is_done() {
     });
 }
 
+/// A task that has begun and was cancelled, and is done.
+async fn cancelled_with(message: Option<&'static str>) -> Task<()> {
+    let task = create_task(sleep(10));
+    turns(1).await;
+    match message {
+        None => task.cancel(),
+        Some(message) => task.cancel_with(message),
+    };
+    wait([task.clone()]).await;
+    task
+}
+
 /// Mirrors `test_tasks.BaseTaskTests.test_cancel_with_message_then_future_exception`.
 #[test]
 fn the_exception_of_a_cancelled_task_has_its_message() {
     for message in [None, Some("my message")] {
         virtually(async {
-            let task = create_task(sleep(10));
-            turns(1).await;
-            match message {
-                None => task.cancel(),
-                Some(message) => task.cancel_with(message),
-            };
-            wait([task.clone()]).await;
+            let task = cancelled_with(message).await;
             let Some(Exception::CancelledError(error)) = task.exception() else {
                 panic!("it was cancelled");
             };
@@ -217,16 +223,7 @@ fn the_exception_of_a_cancelled_task_has_its_message() {
 fn the_result_of_a_cancelled_task_raises_its_message() {
     for message in [None, Some("my message")] {
         virtually(async {
-            let outer = create_task(async move {
-                let task = create_task(sleep(10));
-                turns(1).await;
-                match message {
-                    None => task.cancel(),
-                    Some(message) => task.cancel_with(message),
-                };
-                wait([task.clone()]).await;
-                task.await;
-            });
+            let outer = create_task(async move { cancelled_with(message).await.await });
             let error = catch_cancelled(&outer).await.expect_err("it is raised");
             assert_eq!(error.message(), message);
             assert!(outer.cancelled());

@@ -4,10 +4,11 @@
 mod common;
 
 use asyncio::{
-    ContextVar, Future, Runner, catch_cancelled, create_task, current_task, get_running_loop,
-    sleep, wrap_future,
+    CancelledError, ContextVar, Future, Runner, catch_cancelled, create_task, current_task,
+    finally, get_running_loop, sleep, wrap_future,
 };
 use common::{logged, message_of, run};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 // test_runners
@@ -27,6 +28,47 @@ fn run_gives_the_value() {
     let future = runner.get_loop().create_future();
     future.set_result("done");
     assert_eq!(runner.run(future), "done");
+}
+
+/// Mirrors `test_runners.RunTests.test_asyncio_run_from_running_loop`.
+#[test]
+fn asyncio_run_from_running_loop() {
+    let message = message_of(|| run(async { asyncio::run(async {}) }));
+    assert_eq!(
+        message,
+        "asyncio.run() cannot be called from a running event loop"
+    );
+}
+
+/// Mirrors `test_runners.RunTests.test_asyncio_run_cancels_hanging_tasks`.
+#[test]
+fn asyncio_run_cancels_hanging_tasks() {
+    let (hanging,) = run(async { (create_task(sleep(100)),) });
+    assert!(hanging.done() && hanging.cancelled());
+}
+
+/// Mirrors `test_runners.RunTests.test_asyncio_run_reports_hanging_tasks_errors`.
+#[test]
+fn asyncio_run_reports_hanging_tasks_errors() {
+    let logged = tests::logged(|| {
+        run(async {
+            create_task(finally(sleep(100), async { panic!("while cleaning up") }));
+            sleep(0).await;
+        });
+    });
+    assert!(
+        logged.contains("unhandled exception during asyncio.run() shutdown"),
+        "{logged}"
+    );
+    assert!(logged.contains("while cleaning up"), "{logged}");
+}
+
+/// A cancellation that reaches the top leaves `run` as a panic.
+#[test]
+fn a_cancelled_main_panics_with_the_cancellation() {
+    let run = || run(async { CancelledError::new().raise::<()>().await });
+    let payload = catch_unwind(AssertUnwindSafe(run)).expect_err("it is raised");
+    assert!(payload.is::<CancelledError>());
 }
 
 /// Mirrors `test_runners.RunTests.test_asyncio_run_raises`.

@@ -1,5 +1,4 @@
-//! CPython's tests of `timeout` and `wait_for`, told anew: those that `cpython_timeouts` and `cpython_tasks` do not
-//! have.
+//! CPython's tests of `timeout` and `wait_for`, told anew: those that `cpython_timeouts` does not have.
 
 mod common;
 
@@ -339,5 +338,102 @@ fn what_is_shielded_outlives_its_time_out() {
             assert!(!inner.done());
             assert_eq!(wait_for(shield(&inner), None::<f64>).await, Ok("done"));
         }
+    });
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_coroutine_do_not_started`.
+#[test]
+fn wait_for_timeout_less_then_0_or_0_coroutine_do_not_started() {
+    run(async {
+        for limit in [0, -1] {
+            let started = Cell::new(false);
+            assert!(wait_for(async { started.set(true) }, limit).await.is_err());
+            assert!(!started.get());
+        }
+    });
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_waits_for_task_cancellation`.
+#[test]
+fn wait_for_waits_for_task_cancellation() {
+    run(async {
+        let done = Rc::new(Cell::new(false));
+        let told = done.clone();
+        let inner = create_task(finally(sleep(10), async move {
+            sleep(1).await;
+            told.set(true);
+        }));
+        assert!(wait_for(&inner, 0.5).await.is_err());
+        assert!(done.get() && inner.cancelled());
+        assert_eq!(get_running_loop().time(), 1.5);
+    });
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_cancel_suppressed`.
+#[test]
+fn wait_for_cancel_suppressed() {
+    run(async {
+        let stubborn = async {
+            if catch_cancelled(sleep(10)).await.is_err() {
+                42
+            } else {
+                0
+            }
+        };
+        assert_eq!(wait_for(stubborn, 0.1).await, Ok(42));
+    });
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_reraises_exception_during_cancellation`.
+#[test]
+fn wait_for_reraises_exception_during_cancellation() {
+    run(async {
+        let inner = create_task(async {
+            catch_cancelled(sleep(10))
+                .await
+                .map_err(|_| "instead of the cancellation")
+        });
+        assert_eq!(
+            wait_for(&inner, 0.1).await,
+            Ok(Err("instead of the cancellation"))
+        );
+    });
+    let message = message_of(|| {
+        run(async {
+            let inner = finally(sleep(10), async { panic!("in the cleanup") });
+            let _ = wait_for(inner, 0.1).await;
+        });
+    });
+    assert_eq!(message, "in the cleanup");
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_issue86296`.
+#[test]
+fn wait_for_issue86296() {
+    run(async {
+        let inner = create_task(async { "done" });
+        let (waited, reached) = (inner.clone(), Rc::new(Cell::new(false)));
+        let end = reached.clone();
+        let task = create_task(async move {
+            let _ = wait_for(&waited, 100).await;
+            sleep(1).await;
+            end.set(true);
+        });
+        sleep(0).await;
+        task.cancel();
+        assert!(catch_cancelled(&task).await.is_err());
+        assert_eq!(inner.await, "done");
+        assert!(!reached.get());
+    });
+}
+
+/// Mirrors `test_waitfor.AsyncioWaitForTest.test_wait_for_race_condition`.
+#[test]
+fn wait_for_race_condition() {
+    run(async {
+        let future = Future::new();
+        let set = future.clone();
+        get_running_loop().call_soon(move || set.set_result("ok"));
+        assert_eq!(wait_for(&future, 0.2).await, Ok("ok"));
     });
 }
