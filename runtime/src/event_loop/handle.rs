@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 use super::clock::Clock;
 use super::context;
-use super::ready::{Callback, Handle, HandleState, Ready, TimerHandle};
+use super::handles::{Handle, TimerHandle};
+use super::ready::Ready;
 use super::remote::RemoteLoop;
 use super::report::{ExceptionContext, default_exception_handler, dropped};
+use super::scheduled::Scheduled;
 use super::state::LoopState;
 use crate::contextvars;
 use crate::delay::{Delay, seconds};
@@ -184,9 +186,10 @@ impl EventLoop {
     #[track_caller]
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
         self.inner.check_open();
-        let state = HandleState::new(Box::new(contextvars::bound(callback)));
-        self.inner.push(Ready::Handle(state.clone()));
-        Handle(state)
+        let scheduled = Scheduled::new(&self.inner.blocks, contextvars::bound(callback));
+        let handle = Handle(scheduled.cancels());
+        self.inner.push(Ready::Handle(scheduled));
+        handle
     }
 
     /// As [`call_soon`](Self::call_soon), from any thread: see [`remote`](Self::remote) for a
@@ -276,14 +279,13 @@ impl EventLoop {
     pub fn call_at(&self, when: f64, callback: impl FnOnce() + 'static) -> TimerHandle {
         self.inner.check_open();
         assert!(!when.is_nan(), "Invalid delay: NaN (not a number)");
-        let key = self
-            .inner
-            .insert_timer(when, Callback::Call(Box::new(contextvars::bound(callback))));
+        let scheduled = Scheduled::new(&self.inner.blocks, contextvars::bound(callback));
+        let callback = scheduled.cancels();
+        self.inner.insert_scheduled(when, scheduled);
         TimerHandle {
             event_loop: Rc::downgrade(&self.inner),
-            key,
+            callback,
             when,
-            cancelled: Rc::default(),
         }
     }
 

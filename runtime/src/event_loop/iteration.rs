@@ -164,7 +164,7 @@ impl LoopState {
         }
         let now = self.time();
         while let Some(timer) = timers.pop_due(now, now + CLOCK_RESOLUTION) {
-            self.ready.push_back(Ready::Timer(timer));
+            self.ready.push_back(timer);
         }
     }
 
@@ -202,7 +202,15 @@ impl LoopState {
             Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Notice(notice) => return notice.tell(),
             Ready::Call(callback) => Some(callback),
-            Ready::Handle(handle) => handle.take(),
+            Ready::Handle(scheduled) => {
+                if scheduled.waits() {
+                    self.timed(
+                        || self.call(|| scheduled.call()),
+                        diagnostics::callback_repr,
+                    );
+                }
+                return;
+            }
             Ready::Timer(timer) => {
                 let callback = self.timers.borrow_mut().take_due(timer);
                 match callback {
@@ -239,7 +247,7 @@ impl LoopState {
         }
     }
 
-    fn call(self: &Rc<Self>, callback: Box<dyn FnOnce()>) {
+    fn call(self: &Rc<Self>, callback: impl FnOnce()) {
         let _no_task = context::Entered::task(None);
         diagnostics::runs_callback();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {

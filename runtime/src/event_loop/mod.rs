@@ -5,7 +5,8 @@
 //! - [`iteration`]: what it does, over and over;
 //! - [`complete`]: how it runs until something is done;
 //! - [`report`]: what goes wrong where nobody can be told;
-//! - [`ready`]: what waits to be run, and the handles to it;
+//! - [`ready`]: what waits to be run;
+//! - [`scheduled`]: a callback that can be cancelled, and [`handles`], by which;
 //! - [`queue`]: in which it waits;
 //! - [`timers`]: what is to be run later;
 //! - [`clock`]: what time it is, really or virtually;
@@ -26,6 +27,7 @@ mod complete;
 pub(crate) mod context;
 mod driver;
 mod handle;
+mod handles;
 #[cfg(unix)]
 mod input;
 mod iteration;
@@ -35,6 +37,7 @@ mod queue;
 pub(crate) mod ready;
 pub(crate) mod remote;
 mod report;
+mod scheduled;
 mod shutdown;
 mod state;
 pub(crate) mod timers;
@@ -50,7 +53,7 @@ pub use clock::Clock;
 #[cfg(feature = "threads")]
 pub(crate) use complete::take_ready;
 pub use handle::{EventLoop, get_event_loop, get_running_loop, new_event_loop, set_event_loop};
-pub use ready::{Handle, TimerHandle};
+pub use handles::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
 pub use report::ExceptionContext;
 pub(crate) use report::{default_exception_handler, guarded, wake, wake_by_ref};

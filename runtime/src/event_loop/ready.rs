@@ -2,17 +2,15 @@
 
 use std::alloc::Layout;
 use std::any::TypeId;
-use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
-use super::LoopState;
 use super::blocks;
 use super::queue::Queue;
-use super::timers::{Due, TimerKey};
+use super::scheduled::Scheduled;
+use super::timers::Due;
 use crate::futures::Notice;
 use crate::tasks::{TaskRef, Wake};
 
@@ -69,7 +67,8 @@ impl<C: 'static, B: FnOnce() -> Option<Call>> Bind for Binding<C, B> {
 /// An entry of the ready queue.
 pub(crate) enum Ready {
     Task(TaskRef),
-    Handle(Rc<HandleState>),
+    /// It may be cancelled meanwhile.
+    Handle(Scheduled),
     /// A done-callback, or a call from another thread: nobody holds a handle to cancel it by.
     Call(Box<dyn FnOnce()>),
     Timer(Due),
@@ -87,7 +86,7 @@ const TASK: usize = 0;
 /// None, and above these bits and one more the slot of a timer; or a [`Notice`], where that one is set.
 const TIMER: usize = 1;
 const NOTICE: usize = 4 | TIMER;
-/// A [`HandleState`], as of an [`Rc`].
+/// A [`Scheduled`].
 const HANDLE: usize = 2;
 /// To a [`Ready`] in a block.
 const BOXED: usize = 3;
@@ -107,7 +106,7 @@ impl Packed {
                 Self(notice.map_addr(|it| it | NOTICE))
             }
             Ready::Handle(handle) => {
-                let handle = Rc::into_raw(handle).cast_mut().cast::<()>();
+                let handle = handle.into_pointer().as_ptr();
                 Self(handle.map_addr(|it| it | HANDLE))
             }
             entry => Self::boxed(entry),
@@ -144,7 +143,7 @@ impl Packed {
                     Ready::Notice(Notice::from_pointer(NonNull::new_unchecked(notice)))
                 }
                 TIMER => Ready::Timer(Due::of(this.0.addr() >> 3)),
-                HANDLE => Ready::Handle(Rc::from_raw(pointer.cast::<HandleState>())),
+                HANDLE => Ready::Handle(Scheduled::from_pointer(NonNull::new_unchecked(pointer))),
                 _ => Self::unbox(NonNull::new_unchecked(pointer)),
             }
         }
@@ -200,161 +199,10 @@ impl ReadyQueue {
     }
 }
 
-pub(crate) struct HandleState {
-    callback: RefCell<Option<Box<dyn FnOnce()>>>,
-    cancelled: Cell<bool>,
-}
-
-impl HandleState {
-    pub(crate) fn new(callback: Box<dyn FnOnce()>) -> Rc<Self> {
-        Rc::new(Self {
-            callback: RefCell::new(Some(callback)),
-            cancelled: Cell::new(false),
-        })
-    }
-
-    pub(crate) fn take(&self) -> Option<Box<dyn FnOnce()>> {
-        self.callback.borrow_mut().take()
-    }
-
-    fn cancel(&self) {
-        self.cancelled.set(true);
-        drop(self.take());
-    }
-}
-
-/// A callback that [`call_soon`](crate::EventLoop::call_soon) will call: it can be cancelled.
-///
-/// Dropping the handle does not cancel the callback. Mirrors `asyncio.Handle`.
-///
-/// ```
-/// # asyncio::run(async {
-/// let event_loop = asyncio::get_running_loop();
-/// let handle = event_loop.call_soon(|| unreachable!("it is cancelled"));
-/// handle.cancel();
-/// asyncio::sleep(0).await;
-/// assert!(handle.cancelled());
-/// # });
-/// ```
-#[derive(Clone)]
-pub struct Handle(pub(crate) Rc<HandleState>);
-
-impl Handle {
-    /// Has the callback never called; a second time, and after the call, it does nothing.
-    ///
-    /// Mirrors `Handle.cancel`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let handle = asyncio::get_running_loop().call_soon(|| panic!("it is not called"));
-    /// handle.cancel();
-    /// asyncio::sleep(0).await;
-    /// # });
-    /// ```
-    pub fn cancel(&self) {
-        self.0.cancel();
-    }
-
-    /// Whether [`cancel`](Self::cancel) was called.
-    ///
-    /// Mirrors `Handle.cancelled`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let handle = asyncio::get_running_loop().call_soon(|| {});
-    /// assert!(!handle.cancelled());
-    /// handle.cancel();
-    /// assert!(handle.cancelled());
-    /// # });
-    /// ```
-    pub fn cancelled(&self) -> bool {
-        self.0.cancelled.get()
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.cancelled() {
-            "<Handle cancelled>"
-        } else {
-            "<Handle>"
-        })
-    }
-}
-
-/// A callback that [`call_later`](crate::EventLoop::call_later) or [`call_at`](crate::EventLoop::call_at) will
-/// call: it can be cancelled.
-///
-/// Dropping the handle does not cancel the callback. Mirrors `asyncio.TimerHandle`.
-#[derive(Clone)]
-pub struct TimerHandle {
-    /// Weak: a callback may hold the handle to itself.
-    pub(crate) event_loop: Weak<LoopState>,
-    pub(crate) key: TimerKey,
-    pub(crate) when: f64,
-    pub(crate) cancelled: Rc<Cell<bool>>,
-}
-
-impl TimerHandle {
-    /// Has the callback never called; a second time, and after the call, it does nothing.
-    ///
-    /// Mirrors `TimerHandle.cancel`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let timer = asyncio::get_running_loop().call_later(1, || panic!("it is not called"));
-    /// timer.cancel();
-    /// asyncio::sleep(2).await;
-    /// # });
-    /// ```
-    pub fn cancel(&self) {
-        self.cancelled.set(true);
-        if let Some(event_loop) = self.event_loop.upgrade() {
-            event_loop.cancel_timer(self.key);
-        }
-    }
-
-    /// Whether [`cancel`](Self::cancel) was called.
-    ///
-    /// Mirrors `TimerHandle.cancelled`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let timer = asyncio::get_running_loop().call_later(1, || {});
-    /// assert!(!timer.cancelled());
-    /// timer.cancel();
-    /// assert!(timer.cancelled());
-    /// # });
-    /// ```
-    pub fn cancelled(&self) -> bool {
-        self.cancelled.get()
-    }
-
-    /// The loop's time, in seconds, at which the callback is due.
-    ///
-    /// Mirrors `TimerHandle.when`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let event_loop = asyncio::get_running_loop();
-    /// let timer = event_loop.call_at(5.0, || {});
-    /// assert_eq!(timer.when(), 5.0);
-    /// # });
-    /// ```
-    pub fn when(&self) -> f64 {
-        self.when
-    }
-}
-
-impl fmt::Debug for TimerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cancelled = if self.cancelled() { "cancelled " } else { "" };
-        write!(f, "<TimerHandle {cancelled}when={}>", self.when)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     struct Counted(Cell<u32>);
@@ -368,22 +216,25 @@ mod tests {
     #[test]
     fn an_entry_is_one_word_and_comes_out_as_it_went_in() {
         assert_eq!(size_of::<Packed>(), size_of::<usize>());
-        assert!(LAYOUT.align() > TAG && align_of::<HandleState>() > TAG);
+        assert!(LAYOUT.align() > NOTICE);
         let event_loop = crate::new_event_loop();
         let task = event_loop.create_task(async {}).any().0;
         let counted = Rc::new(Counted(Cell::new(0)));
         let called = counted.clone();
-        let handle = HandleState::new(Box::new(|| ()));
+        let held = Rc::new(());
         let queue = ReadyQueue::default();
         for _ in 0..2 {
             queue.push_back(Ready::Task(task.clone()));
-            queue.push_back(Ready::Handle(handle.clone()));
+            let holds = held.clone();
+            let scheduled = Scheduled::new(&event_loop.inner.blocks, move || drop(holds));
+            queue.push_back(Ready::Handle(scheduled));
             queue.push_back(Ready::Notify(counted.clone(), 5));
             let called = called.clone();
             queue.push_back(Ready::Call(Box::new(move || called.0.set(7))));
         }
         assert!(matches!(queue.pop_front(), Some(Ready::Task(it)) if it.is(&task)));
-        assert!(matches!(queue.pop_front(), Some(Ready::Handle(it)) if Rc::ptr_eq(&it, &handle)));
+        assert!(matches!(queue.pop_front(), Some(Ready::Handle(it)) if it.waits()));
+        assert_eq!(Rc::strong_count(&held), 2);
         match queue.pop_front() {
             Some(Ready::Notify(it, number)) => it.notified(number),
             _ => unreachable!("a notice"),
@@ -399,7 +250,7 @@ mod tests {
         assert!(queue.is_empty());
         drop(queue);
         assert_eq!(
-            (Rc::strong_count(&handle), Rc::strong_count(&counted)),
+            (Rc::strong_count(&held), Rc::strong_count(&counted)),
             (1, 2)
         );
         event_loop.run_until_complete(crate::sleep(0));

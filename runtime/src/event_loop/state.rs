@@ -10,6 +10,7 @@ use super::address::{Address, Tenancy};
 use super::clock::Clock;
 use super::ready::{Callback, Ready, ReadyQueue};
 use super::report::{ExceptionHandler, dropped};
+use super::scheduled::Scheduled;
 use super::timers::{OwnTimer, TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
 use crate::exceptions::Panic;
@@ -297,6 +298,16 @@ impl LoopState {
 
     pub(crate) fn insert_timer(&self, when: f64, callback: Callback) -> TimerKey {
         self.timers.borrow_mut().insert(when, callback)
+    }
+
+    /// A timer whose handle may be cancelled: that is to be [told](Self::timer_is_cancelled).
+    pub(super) fn insert_scheduled(&self, when: f64, scheduled: Scheduled) {
+        self.timers.borrow_mut().insert_scheduled(when, scheduled);
+    }
+
+    /// One of those was cancelled that have not been due yet.
+    pub(super) fn timer_is_cancelled(&self) {
+        self.timers.borrow_mut().is_cancelled();
     }
 
     /// A timer that is due by itself: it runs in the next iteration, as by `call_soon`.

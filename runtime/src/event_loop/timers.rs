@@ -16,7 +16,8 @@ use std::task::Context;
 
 use self::deadlines::Deadlines;
 use self::row::{Left, Row, Stage};
-use super::ready::Callback;
+use super::ready::{Callback, Ready};
+use super::scheduled::Scheduled;
 use crate::tasks::Wake;
 
 /// As `_MIN_SCHEDULED_TIMER_HANDLES` of CPython's `base_events`.
@@ -65,6 +66,18 @@ impl Timers {
         let slot = self.row.insert(Stage::boxed(number, callback));
         self.deadlines.insert(when, slot);
         TimerKey { slot, number }
+    }
+
+    /// One whose handle may be cancelled, which is to be [told](Self::is_cancelled).
+    pub(super) fn insert_scheduled(&mut self, when: f64, scheduled: Scheduled) {
+        scheduled.set_deadline(true);
+        let slot = self.row.insert(Stage::scheduled(scheduled));
+        self.deadlines.insert(when, slot);
+    }
+
+    /// One of those was cancelled, and its deadline is still there.
+    pub(super) fn is_cancelled(&mut self) {
+        self.cancelled += 1;
     }
 
     /// A timer that never was in the heap: the caller puts it into the ready queue.
@@ -121,8 +134,8 @@ impl Timers {
         self.cancel(timer.0)
     }
 
-    /// All callbacks, for the caller to drop: no timer will be due any more.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Callback> + use<> {
+    /// All that was to be called, for the caller to drop: no timer will be due any more.
+    pub(crate) fn take(&mut self) -> impl Iterator + use<> {
         self.deadlines = Deadlines::default();
         self.cancelled = 0;
         self.row.take().into_iter()
@@ -177,15 +190,19 @@ impl Timers {
     /// Takes the next timer that is due now, or before `end`, from the heap, for the ready queue.
     ///
     /// Late on a clock `end` may be no later than `now`, for want of digits.
-    pub(super) fn pop_due(&mut self, now: f64, end: f64) -> Option<Due> {
+    pub(super) fn pop_due(&mut self, now: f64, end: f64) -> Option<Ready> {
         let when = self.next_deadline()?;
         if when > now && when >= end {
             return None;
         }
         let slot = self.deadlines.first()?.slot;
         self.deadlines.pop();
+        if let Some(scheduled) = self.row.take_scheduled(slot) {
+            scheduled.set_deadline(false);
+            return Some(Ready::Handle(scheduled));
+        }
         self.row.set_due(slot);
-        Some(Due(slot))
+        Some(Ready::Timer(Due(slot)))
     }
 
     /// How many slots are somebody's.
@@ -204,6 +221,13 @@ mod tests {
         Callback::Call(Box::new(|| ()))
     }
 
+    fn pop_due(timers: &mut Timers, now: f64, end: f64) -> Option<Due> {
+        timers.pop_due(now, end).map(|due| match due {
+            Ready::Timer(due) => due,
+            _ => unreachable!("nothing is scheduled"),
+        })
+    }
+
     #[test]
     fn due_timers_come_by_deadline_and_then_in_the_order_of_insertion() {
         let mut timers = Timers::default();
@@ -211,7 +235,7 @@ mod tests {
             .into_iter()
             .map(|when| timers.insert(when, nothing()))
             .collect();
-        let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(3.0, 3.0)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| pop_due(&mut timers, 3.0, 3.0)).collect();
         assert_eq!(due, [1, 3, 0, 2].map(|timer: usize| Due(keys[timer].slot)));
     }
 
@@ -219,8 +243,8 @@ mod tests {
     fn a_timer_at_the_end_itself_is_not_yet_due() {
         let mut timers = Timers::default();
         timers.insert(1.0, nothing());
-        assert_eq!(timers.pop_due(0.5, 1.0), None);
-        assert!(timers.pop_due(0.5, 1.5).is_some());
+        assert_eq!(pop_due(&mut timers, 0.5, 1.0), None);
+        assert!(pop_due(&mut timers, 0.5, 1.5).is_some());
     }
 
     #[test]
@@ -228,7 +252,7 @@ mod tests {
         let mut timers = Timers::default();
         let late = 1e17;
         timers.insert(late, nothing());
-        assert!(timers.pop_due(late, late + 1e-9).is_some());
+        assert!(pop_due(&mut timers, late, late + 1e-9).is_some());
     }
 
     #[test]
@@ -247,7 +271,7 @@ mod tests {
     fn a_due_timer_can_still_be_cancelled() {
         let mut timers = Timers::default();
         let key = timers.insert(1.0, nothing());
-        let due = timers.pop_due(2.0, 2.0).expect("it is due");
+        let due = pop_due(&mut timers, 2.0, 2.0).expect("it is due");
         assert!(timers.remove(key).is_some());
         assert!(timers.remove(key).is_none());
         assert_eq!(timers.next_deadline(), None);
@@ -265,7 +289,7 @@ mod tests {
     fn a_slot_of_its_own_is_nobody_elses_until_it_is_given_back() {
         let mut timers = Timers::default();
         let own = timers.insert_own(1.0, waker());
-        let due = timers.pop_due(2.0, 2.0).expect("it is due");
+        let due = pop_due(&mut timers, 2.0, 2.0).expect("it is due");
         assert!(timers.is_waiting(&own));
         assert!(timers.take_due(due).is_some());
         assert!(!timers.is_waiting(&own));
@@ -279,12 +303,12 @@ mod tests {
         let row = |timers: &Timers| timers.row.count_vacant();
         assert!(timers.give_back(next).is_some());
         assert_eq!((row(&timers), timers.next_deadline()), (0, Some(1.0)));
-        let due = timers.pop_due(2.0, 2.0).expect("the other one");
+        let due = pop_due(&mut timers, 2.0, 2.0).expect("the other one");
         assert_eq!((due.0, row(&timers)), (other.slot, 0));
         assert_eq!(timers.next_deadline(), None);
         assert_eq!(row(&timers), 1);
         let last = timers.insert_own(1.0, waker());
-        let last_due = timers.pop_due(2.0, 2.0).expect("it is due");
+        let last_due = pop_due(&mut timers, 2.0, 2.0).expect("it is due");
         assert!(timers.give_back(last).is_some());
         assert_eq!(row(&timers), 0);
         assert!(timers.take_due(last_due).is_none());
@@ -301,7 +325,7 @@ mod tests {
         let own: Vec<_> = (0..3)
             .map(|when| timers.insert_own(f64::from(when), waker()))
             .collect();
-        assert!(timers.pop_due(0.0, 1.0).is_some());
+        assert!(pop_due(&mut timers, 0.0, 1.0).is_some());
         let cancelled = timers.insert(3.0, nothing());
         assert!(timers.remove(cancelled).is_some());
         assert_eq!(timers.take().count(), 5);
@@ -314,7 +338,7 @@ mod tests {
             assert!(!timers.is_waiting(&own));
             assert!(timers.give_back(own).is_none());
         }
-        let next = || timers.pop_due(2.0, 2.0);
+        let next = || pop_due(&mut timers, 2.0, 2.0);
         let came: Vec<_> = std::iter::from_fn(next).map(|due| due.0).collect();
         let slots: Vec<_> = new.iter().map(|key| key.slot).collect();
         assert_eq!(came, slots);
@@ -326,7 +350,7 @@ mod tests {
         let many: Vec<_> = (0..5_000)
             .map(|_| timers.insert_own(1.0, waker()))
             .collect();
-        while let Some(due) = timers.pop_due(2.0, 2.0) {
+        while let Some(due) = pop_due(&mut timers, 2.0, 2.0) {
             assert!(timers.take_due(due).is_some());
         }
         for timer in many {
@@ -334,6 +358,41 @@ mod tests {
         }
         assert_eq!(timers.row.count_vacant(), 0);
         assert_eq!(timers.insert_own(1.0, waker()), OwnTimer(0));
+    }
+
+    /// Between others, and cancelled before it is due, then, and after.
+    #[test]
+    fn what_is_scheduled_comes_with_the_others_unless_it_is_cancelled() {
+        let blocks = crate::event_loop::blocks::Blocks::default();
+        let mut timers = Timers::default();
+        let mut handles = Vec::new();
+        let mut schedule = |timers: &mut Timers, when| {
+            let scheduled = Scheduled::new(&blocks, || ());
+            handles.push(scheduled.cancels());
+            timers.insert_scheduled(when, scheduled);
+        };
+        schedule(&mut timers, 2.0);
+        let own = timers.insert_own(2.0, waker());
+        schedule(&mut timers, 2.0);
+        schedule(&mut timers, 1.0);
+        schedule(&mut timers, 3.0);
+        handles[2].cancel(|| timers.is_cancelled());
+        assert_eq!((timers.cancelled, timers.deadlines.len()), (1, 5));
+        let mut came = Vec::new();
+        while let Some(due) = timers.pop_due(2.0, 2.5) {
+            came.push(match due {
+                Ready::Handle(scheduled) => scheduled.waits(),
+                Ready::Timer(due) => timers.take_due(due).is_none(),
+                _ => unreachable!("timers alone"),
+            });
+        }
+        assert_eq!(came, [true, false, true]);
+        handles[0].cancel(|| unreachable!("it was due"));
+        assert!(timers.give_back(own).is_none());
+        assert_eq!((timers.cancelled, timers.used()), (0, 1));
+        assert_eq!(timers.take().count(), 1);
+        handles[3].cancel(|| unreachable!("it was taken"));
+        assert_eq!(timers.next_deadline(), None);
     }
 
     /// Numbers that are the same in every run.
@@ -361,10 +420,10 @@ mod tests {
         all.sort_by(|(a, a_key), (b, b_key)| a.total_cmp(b).then(a_key.number.cmp(&b_key.number)));
         for (when, key) in all {
             assert_eq!(timers.next_deadline(), Some(when));
-            assert_eq!(timers.pop_due(when, when), Some(Due(key.slot)));
+            assert_eq!(pop_due(&mut timers, when, when), Some(Due(key.slot)));
             assert!(timers.take_due(Due(key.slot)).is_some());
         }
-        assert_eq!(timers.pop_due(f64::INFINITY, f64::INFINITY), None);
+        assert_eq!(pop_due(&mut timers, f64::INFINITY, f64::INFINITY), None);
         assert!(timers.is_empty() && timers.cancelled == 0);
         timers.row.count_vacant();
     }
@@ -410,7 +469,7 @@ mod tests {
         while let Some(when) = timers.next_deadline() {
             assert!(when >= before);
             before = when;
-            let due = timers.pop_due(when, when).expect("it is due");
+            let due = pop_due(&mut timers, when, when).expect("it is due");
             assert!(timers.take_due(due).is_some());
             count += 1;
             if count < 4 * FEW {

@@ -5,6 +5,7 @@ use std::ptr::{NonNull, without_provenance_mut};
 use std::task::Context;
 
 use super::super::ready::Callback;
+use super::super::scheduled::Scheduled;
 use crate::tasks::{TaskRef, Wake};
 
 /// What is in a slot: a pointer, and in its lowest bits what that is.
@@ -25,6 +26,11 @@ const DUE: usize = 4;
 /// With [`NOTHING`]: it has been done, and the slot is still its owner's. Without, nobody's, once the
 /// deadline or the entry of the ready queue is gone.
 const DONE: usize = 8;
+
+/// All of them.
+const BITS: usize = 7;
+/// To a [`Scheduled`]. It is never in the slot when it is due.
+const SCHEDULED: usize = NOTHING | DUE;
 
 #[repr(align(8))]
 struct Boxed {
@@ -52,6 +58,11 @@ impl Stage {
     pub(super) fn boxed(number: u64, callback: Callback) -> Self {
         let boxed: *mut Boxed = Box::into_raw(Box::new(Boxed { number, callback }));
         Self(boxed.cast::<()>().map_addr(|it| it | BOXED))
+    }
+
+    pub(super) fn scheduled(scheduled: Scheduled) -> Self {
+        let scheduled = scheduled.into_pointer().as_ptr();
+        Self(scheduled.map_addr(|it| it | SCHEDULED))
     }
 
     fn with(self, bits: usize) -> Self {
@@ -87,7 +98,32 @@ impl Stage {
     }
 
     fn pointer(&self) -> *mut () {
-        self.0.map_addr(|it| it & !(TAG | DUE))
+        self.0.map_addr(|it| it & !BITS)
+    }
+
+    fn is_scheduled(&self) -> bool {
+        self.0.addr() & BITS == SCHEDULED
+    }
+
+    /// What is scheduled here.
+    fn as_scheduled(&self) -> Option<ManuallyDrop<Scheduled>> {
+        let scheduled = NonNull::new(self.pointer()).filter(|_| self.is_scheduled());
+        // SAFETY: with these bits it came from `scheduled`, and stays there.
+        scheduled.map(|it| ManuallyDrop::new(unsafe { Scheduled::from_pointer(it) }))
+    }
+
+    /// The same, taken out.
+    fn into_scheduled(self) -> Option<Scheduled> {
+        let scheduled = self.as_scheduled().map(ManuallyDrop::into_inner);
+        if scheduled.is_some() {
+            std::mem::forget(self);
+        }
+        scheduled
+    }
+
+    /// Whether who has the slot for itself is to be woken.
+    fn is_own(&self) -> bool {
+        self.tag() == TASK || self.as_boxed().is_some_and(|boxed| boxed.number == 0)
     }
 
     fn as_boxed(&self) -> Option<&Boxed> {
@@ -147,9 +183,12 @@ impl Stage {
 impl Drop for Stage {
     #[inline]
     fn drop(&mut self) {
-        if self.is_waiting() {
+        if self.is_waiting() || self.is_scheduled() {
             let stage = std::mem::replace(self, Self::nothing(0));
-            drop(stage.callback());
+            match stage.as_scheduled() {
+                Some(_) => drop(stage.into_scheduled()),
+                None => drop(stage.callback()),
+            }
         }
     }
 }
@@ -238,13 +277,29 @@ impl Row {
 
     /// Whether the timer of this slot was cancelled.
     pub(super) fn is_cancelled(&self, slot: u32) -> bool {
-        self.slots[slot as usize].tag() == NOTHING
+        let stage = &self.slots[slot as usize];
+        match stage.as_scheduled() {
+            Some(scheduled) => !scheduled.waits(),
+            None => stage.tag() == NOTHING,
+        }
     }
 
     /// The deadline of one that was cancelled is gone.
     pub(super) fn forget(&mut self, slot: u32) {
         debug_assert!(self.is_cancelled(slot));
         self.vacate(slot);
+    }
+
+    // Those that are scheduled.
+
+    /// What is scheduled in this slot, which is nobody's then.
+    pub(super) fn take_scheduled(&mut self, slot: u32) -> Option<Scheduled> {
+        if !self.slots[slot as usize].is_scheduled() {
+            return None;
+        }
+        let scheduled = self.replace(slot, Stage::nothing(0)).into_scheduled();
+        self.vacate(slot);
+        scheduled
     }
 
     // Those that a key knows.
@@ -293,31 +348,26 @@ impl Row {
         (callback, left)
     }
 
-    /// All callbacks, for the caller to drop. There are no deadlines any more and no entries of the ready
-    /// queue; but those that have a slot for themselves still do.
-    pub(super) fn take(&mut self) -> Vec<Callback> {
-        let mut callbacks = Vec::new();
+    /// All that was to be called, for the caller to drop. There are no deadlines any more and no entries of
+    /// the ready queue; but those that have a slot for themselves still do.
+    pub(super) fn take(&mut self) -> Vec<Stage> {
+        let mut taken = Vec::new();
         for slot in 0..self.slots.len() {
             let stage = &mut self.slots[slot];
-            let is_kept = stage.tag() == VACANT || stage.is_done();
-            if is_kept {
+            if stage.tag() == VACANT || stage.is_done() {
                 continue;
             }
             let stage = std::mem::replace(stage, Stage::nothing(DONE));
-            let is_vacant = match stage.open() {
-                Some((callback, after)) => {
-                    callbacks.push(callback);
-                    matches!(after, After::Vacant)
-                }
-                None => true,
-            };
-            if is_vacant {
+            if !stage.is_own() {
                 let slot = u32::try_from(slot).expect("it is a slot");
                 self.slots[slot as usize] = Stage::vacant(self.vacant.replace(slot));
                 self.used -= 1;
             }
+            if stage.is_waiting() || stage.is_scheduled() {
+                taken.push(stage);
+            }
         }
-        callbacks
+        taken
     }
 
     #[cfg(test)]
