@@ -400,12 +400,6 @@ impl Awaiting {
         Poll::Pending
     }
 
-    /// Whether it has not begun to wait.
-    #[inline]
-    pub(crate) fn is_idle(&self) -> bool {
-        self.callback.is_none() && !self.point.is_suspended()
-    }
-
     #[cold]
     fn give_up(&mut self, core: &FutureCore, id: CallbackId) {
         core.remove_callback(id);

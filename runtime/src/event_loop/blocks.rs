@@ -50,6 +50,16 @@ pub(crate) const fn layout_for(wanted: Layout) -> Layout {
     }
 }
 
+/// Which list a block of this layout is in, if in any; it is one that [`layout_for`] gave.
+#[inline]
+const fn list_of(layout: Layout) -> Option<usize> {
+    if layout.size() <= LARGEST - STEP / 2 && layout.align() <= STEP / 2 {
+        Some(layout.size() / STEP)
+    } else {
+        None
+    }
+}
+
 /// Which list a block for this layout is in, if in any.
 const fn class(wanted: Layout) -> Option<usize> {
     let class = wanted.size().saturating_sub(STEP / 2).div_ceil(STEP);
@@ -73,7 +83,7 @@ impl Blocks {
     /// A block of a layout that [`layout_for`] gave.
     #[inline]
     pub(crate) fn take(&self, layout: Layout) -> NonNull<u8> {
-        if let Some(class) = class(layout) {
+        if let Some(class) = list_of(layout) {
             let list = &self.free[class];
             if let Some(block) = list.get() {
                 // SAFETY: what is in a list is a block that nobody uses, with a `Free` in it.
@@ -100,7 +110,7 @@ impl Blocks {
     #[inline]
     unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
         let room = self.room.get();
-        match class(layout) {
+        match list_of(layout) {
             Some(class) if room >= layout.size() => {
                 let list = &self.free[class];
                 let block = block.cast::<Free>();
@@ -180,6 +190,7 @@ mod tests {
             let layout = layout(size, 8);
             assert!(layout.size() >= size && layout.size() < size + STEP);
             assert_eq!(layout_for(layout), layout, "{size}");
+            assert_eq!(list_of(layout), class(layout));
             if let Some(class) = class(layout) {
                 assert_eq!(class * STEP + STEP / 2, layout.size());
             }

@@ -95,19 +95,23 @@ impl TaskCore {
     pub(super) fn new(created_at: &'static Location<'static>, is_main: bool) -> Self {
         let number = LAST_NUMBER.get() + 1;
         LAST_NUMBER.set(number);
-        let core = Self {
+        let (number, number_above) = Self::halves(number);
+        Self {
             origin: Origin::created_at(created_at),
-            number: Cell::new(0),
-            number_above: Cell::new(0),
+            number: Cell::new(number),
+            number_above: Cell::new(number_above),
             wakers: Cell::new(0),
             flags: Flags::new(flags::COROUTINE | if is_main { flags::MAIN } else { 0 }),
             cancellation: Suspension::new(),
-        };
-        core.set_number(number);
-        if let Some(values) = contextvars::copy() {
-            contextvars::Home::put(&core, Some(values));
         }
-        core
+    }
+
+    /// Takes the context variables as they are now.
+    #[inline(always)]
+    pub(super) fn copy_context(&self) {
+        if let Some(values) = contextvars::copy() {
+            contextvars::Home::put(self, Some(values));
+        }
     }
 
     fn extra(&self) -> &Extra {
@@ -121,9 +125,8 @@ impl TaskCore {
     /// The numbers begin anew after 2 to the 40th: a million tasks a second take twelve days for that.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "as said")]
-    fn set_number(&self, number: u64) {
-        self.number.set(number as u32);
-        self.number_above.set((number >> 32) as u8);
+    fn halves(number: u64) -> (u32, u8) {
+        (number as u32, (number >> 32) as u8)
     }
 
     fn number(&self) -> u64 {
@@ -211,7 +214,8 @@ impl TaskCore {
         let number = self.number();
         if number != 0 && number == LAST_NUMBER.get() {
             LAST_NUMBER.set(number - 1);
-            self.set_number(0);
+            self.number.set(0);
+            self.number_above.set(0);
         }
         self.set_name(name);
     }
@@ -422,27 +426,39 @@ impl TaskRef {
         let bits_without = bits & !(flags::SCHEDULED | flags::COROUTINE);
         core.flags
             .put(bits_without | flags::STEPPING | flags::STARTED);
-        let polled = {
+        let (polled, is_calm, unwound) = {
             let _entered = Entered::task(Some(self));
             let _values = contextvars::Entered::new(core);
             // SAFETY: the flag was there, is taken, and is put back.
-            unsafe { self.poll_caught(bits & flags::STARTED == 0) }
+            let polled = unsafe { self.poll_caught(bits & flags::STARTED == 0) };
+            let bits = core.flags.get() & !flags::STEPPING;
+            let has_ended = bits & flags::VALUE != 0;
+            core.flags
+                .put(bits | if has_ended { 0 } else { flags::COROUTINE });
+            let is_calm = core.is_calm();
+            let is_raised = !is_calm && matches!(polled, Ok(Poll::Pending));
+            let unwound = if is_raised { self.unwind_plain() } else { None };
+            (polled, is_calm, unwound)
         };
-        let bits = core.flags.get() & !flags::STEPPING;
-        let has_ended = bits & flags::VALUE != 0;
-        core.flags
-            .put(bits | if has_ended { 0 } else { flags::COROUTINE });
-        if core.is_calm() {
-            match polled {
-                Ok(Poll::Pending) if core.is_scheduled() => return,
-                Ok(Poll::Pending) => return event_loop.waits(self),
-                Ok(Poll::Ready(())) => {
-                    return self.finish(event_loop, State::Finished, None);
+        match (polled, unwound) {
+            (Ok(Poll::Pending), None) if is_calm => {
+                if !core.is_scheduled() {
+                    event_loop.waits(self);
                 }
-                _ => {}
             }
+            (Ok(Poll::Ready(())), None) if is_calm => {
+                self.finish(event_loop, State::Finished, None);
+            }
+            (_, Some(Ok(place))) => {
+                let error = CancelledError::raised_at(place, None);
+                let failure = Some(Exception::CancelledError(error));
+                self.finish(event_loop, State::Cancelled, failure);
+            }
+            (_, Some(Err(payload))) => {
+                self.has_ended(event_loop, Outcome::Panicked(Panic::new(payload)));
+            }
+            (polled, None) => self.conclude(event_loop, polled),
         }
-        self.conclude(event_loop, polled);
     }
 
     /// # Safety
@@ -463,15 +479,10 @@ impl TaskRef {
         polled
     }
 
-    /// The end of a step that was cancelled or panicked.
+    /// The end of a step that panicked, or was cancelled in another way than most.
     #[inline(never)]
     fn conclude(&self, event_loop: &Rc<LoopState>, polled: std::thread::Result<Poll<()>>) {
         let core = self.core();
-        if matches!(polled, Ok(Poll::Pending)) {
-            if let Some(place) = core.cancellation.take_plain() {
-                return self.unwind_plain(event_loop, place);
-            }
-        }
         let mut coroutine = Coroutine {
             task: self,
             main: None,
@@ -486,26 +497,16 @@ impl TaskRef {
         self.has_ended(event_loop, outcome);
     }
 
-    /// The end of a step that raised a cancellation, of which no more is known than its place.
-    #[inline]
-    fn unwind_plain(&self, event_loop: &Rc<LoopState>, place: Called) {
+    /// In a step that suspended: where a cancellation of which no more is known than its place has come
+    /// to its end, drops the coroutine.
+    #[inline(never)]
+    fn unwind_plain(&self) -> Option<std::thread::Result<Called>> {
         let core = self.core();
-        let dropped = {
-            let _entered = Entered::task(Some(self));
-            let _values = contextvars::Entered::new(core);
-            core.flags.set(flags::STEPPING);
-            let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_coroutine()));
-            core.flags.clear(flags::STEPPING);
-            dropped
-        };
-        match dropped {
-            Ok(()) => {
-                let error = CancelledError::raised_at(place, None);
-                let failure = Some(Exception::CancelledError(error));
-                self.finish(event_loop, State::Cancelled, failure);
-            }
-            Err(payload) => self.has_ended(event_loop, Outcome::Panicked(Panic::new(payload))),
-        }
+        let place = core.cancellation.take_plain()?;
+        core.flags.set(flags::STEPPING);
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_coroutine()));
+        core.flags.clear(flags::STEPPING);
+        Some(dropped.map(|()| place))
     }
 
     /// A step of a task that was cancelled before, or that few are like.
@@ -546,8 +547,8 @@ impl TaskRef {
     fn has_ended(&self, event_loop: &Rc<LoopState>, outcome: Outcome) {
         match outcome {
             Outcome::Suspended => self.suspend(event_loop),
-            Outcome::Finished => self.finish(event_loop, State::Finished, None),
-            Outcome::Cancelled(error) => self.finish(
+            Outcome::Finished => self.finish_any(event_loop, State::Finished, None),
+            Outcome::Cancelled(error) => self.finish_any(
                 event_loop,
                 State::Cancelled,
                 Some(Exception::CancelledError(error)),
@@ -556,13 +557,29 @@ impl TaskRef {
                 if panic.is::<KeyboardInterrupt>() {
                     event_loop.interrupt(panic.clone());
                 }
-                self.finish(event_loop, State::Finished, Some(Exception::Panic(panic)));
+                self.finish_any(event_loop, State::Finished, Some(Exception::Panic(panic)));
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
+        let core = self.core();
+        let bits = core.flags.get();
+        if bits & (flags::OWNED | flags::LINKED | flags::HAS_ERRORS) != flags::OWNED {
+            return self.finish_any(event_loop, state, failure);
+        }
+        // Where its links were is its value: what is left is the loop's reference.
+        core.clear();
+        core.flags.put(bits & !flags::OWNED);
+        // SAFETY: the loop owned it by this reference, which is given up.
+        let owned = unsafe { TaskRef::from_raw(self.raw()) };
+        self.future().complete(state, failure);
+        self.give_back(owned);
+    }
+
+    #[inline(never)]
+    fn finish_any(&self, event_loop: &Rc<LoopState>, state: State, failure: Option<Exception>) {
         let core = self.core();
         core.clear();
         let owned = event_loop.remove_task(self);
@@ -587,7 +604,12 @@ impl TaskRef {
     #[inline]
     pub(crate) fn cancel_plain(&self) -> bool {
         let place = Location::caller();
-        self.raise_plain(place) || self.cancel(CancelledError::raised_at(place, None))
+        self.raise_plain(place) || self.cancel_at(place)
+    }
+
+    #[inline(never)]
+    fn cancel_at(&self, place: Called) -> bool {
+        self.cancel(CancelledError::raised_at(place, None))
     }
 
     /// Cancels a task that is suspended, is not woken yet, and of which little is known; false if it is

@@ -54,13 +54,19 @@ impl Travelling {
         self.is_none(left)
     }
 
+    /// Of the thread at home, which has counted `wakers`: whether no other thread has a reference, nor can
+    /// come by one.
+    #[inline]
+    pub(crate) fn is_none_but_home(&self, wakers: u32) -> bool {
+        wakers == 0 && self.0.load(Ordering::Acquire) == HOME
+    }
+
     /// There are no handles any more; the thread at home has counted `wakers`. True when the memory
     /// is to be freed.
     #[must_use]
     pub(crate) fn merge(&self, wakers: u32) -> bool {
         debug_assert!(wakers < FEW);
-        if wakers == 0 && self.0.load(Ordering::Acquire) == HOME {
-            // No other thread has a reference, nor can one come by it.
+        if self.is_none_but_home(wakers) {
             return true;
         }
         let wakers = wakers * ONE;

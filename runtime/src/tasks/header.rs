@@ -57,8 +57,6 @@ struct VTable {
     drop_coroutine: unsafe fn(NonNull<Header>),
     drop_value: unsafe fn(NonNull<Header>),
     value_needs_drop: bool,
-    /// The value's cell.
-    value: unsafe fn(NonNull<Header>) -> *const (),
     gave_error: unsafe fn(NonNull<Header>, &Errors) -> bool,
     describe_error: unsafe fn(NonNull<Header>, &Errors) -> Option<String>,
     repr_value: unsafe fn(NonNull<Header>) -> String,
@@ -125,6 +123,18 @@ pub(super) unsafe fn task_of(links: NonNull<Links>) -> NonNull<Header> {
 
 type Value<T> = RefCell<Option<T>>;
 
+/// Where the value's cell is, or is to be.
+///
+/// # Safety
+///
+/// The task is one whose coroutine gives a `T`, but for lifetimes.
+#[inline]
+unsafe fn value_of<T>(task: NonNull<Header>) -> *mut Value<T> {
+    let done = task.as_ptr().cast::<Done<T>>();
+    // SAFETY: as the caller promises. The pointer came from the whole allocation.
+    unsafe { &raw mut (*done).value }
+}
+
 /// A task's functions, for its future `F`; the name is `N`'s.
 struct Functions<F, N>(PhantomData<(F, N)>);
 
@@ -134,7 +144,6 @@ impl<F: Future, N> Functions<F, N> {
         drop_coroutine: Self::drop_coroutine,
         drop_value: Self::drop_value,
         value_needs_drop: std::mem::needs_drop::<F::Output>(),
-        value: Self::value,
         gave_error: Self::gave_error,
         describe_error: Self::describe_error,
         repr_value: Self::repr_value,
@@ -152,14 +161,6 @@ impl<F: Future, N> Functions<F, N> {
         let pending = task.as_ptr().cast::<Pending<F>>();
         // SAFETY: as the caller promises. The pointer came from the whole allocation.
         UnsafeCell::raw_get(unsafe { &raw const (*pending).coroutine })
-    }
-
-    /// Where the value's cell is, or is to be.
-    #[inline]
-    unsafe fn cell(task: NonNull<Header>) -> *mut Value<F::Output> {
-        let done = task.as_ptr().cast::<Done<F::Output>>();
-        // SAFETY: as above.
-        unsafe { &raw mut (*done).value }
     }
 
     /// And here, that the coroutine is there, although its flag was taken: whoever did so puts it back,
@@ -195,7 +196,7 @@ impl<F: Future, N> Functions<F, N> {
             if flags.take(flags::LINKED) {
                 unlink(links_of(task));
             }
-            Self::cell(task).write(RefCell::new(value));
+            value_of::<F::Output>(task).write(RefCell::new(value));
             flags.set(flags::VALUE);
         }
     }
@@ -224,7 +225,7 @@ impl<F: Future, N> Functions<F, N> {
         // SAFETY: as the caller promises, who has a handle for as long as this lives.
         unsafe {
             let is_there = task.as_ref().flags().has(flags::VALUE);
-            is_there.then(|| &*Self::cell(task))
+            is_there.then(|| &*value_of::<F::Output>(task))
         }
     }
 
@@ -232,12 +233,6 @@ impl<F: Future, N> Functions<F, N> {
         // SAFETY: as the caller promises.
         let value = unsafe { Self::typed_value(task) }.and_then(RefCell::take);
         drop(value);
-    }
-
-    unsafe fn value(task: NonNull<Header>) -> *const () {
-        // SAFETY: as the caller promises.
-        let value = unsafe { Self::typed_value(task) };
-        value.map_or(std::ptr::null(), |value| std::ptr::from_ref(value).cast())
     }
 
     unsafe fn gave_error(task: NonNull<Header>, errors: &Errors) -> bool {
@@ -286,6 +281,7 @@ impl Header {
 }
 
 /// A reference to a task of any type.
+#[repr(transparent)]
 pub(crate) struct TaskRef {
     header: NonNull<Header>,
     /// It is no more `Send` than this.
@@ -314,7 +310,9 @@ impl TaskRef {
                 future: FutureCore::new(event_loop),
                 core: TaskCore::new(created_at, is_main),
             });
-            Self::of(NonNull::new_unchecked(allocation).cast())
+            let task = Self::of(NonNull::new_unchecked(allocation).cast());
+            task.core().copy_context();
+            task
         }
     }
 
@@ -514,11 +512,9 @@ impl TaskRef {
     /// `T` is the type of its value, with no longer lifetimes.
     #[inline]
     pub(super) unsafe fn value<T>(&self) -> Option<&Value<T>> {
-        // SAFETY: as above, and the cell lives as long as the handle.
-        unsafe {
-            let value = (self.header().vtable.value)(self.header);
-            value.cast::<Value<T>>().as_ref()
-        }
+        let is_there = self.flags().has(flags::VALUE);
+        // SAFETY: as the caller promises; the cell is there, and lives as long as the handle.
+        is_there.then(|| unsafe { &*value_of::<T>(self.header) })
     }
 
     /// A reference that may travel.
@@ -565,12 +561,19 @@ impl TaskRef {
             && !self.header().vtable.value_needs_drop
             && self.future().is_plain_end()
             && self.core().has_nothing();
-        if has_nothing {
-            self.flags().set(flags::GONE);
-            self.merge();
-        } else {
-            self.end_any();
+        if !has_nothing {
+            return self.end_any();
         }
+        let header = self.header();
+        if header
+            .travelling
+            .is_none_but_home(header.wakers().get().into())
+        {
+            // SAFETY: there is no other reference, nor can one come by it, and nothing is to be dropped.
+            return unsafe { free(self.header) };
+        }
+        self.flags().set(flags::GONE);
+        self.merge();
     }
 
     /// The last handle is about to go, and what was to be dropped at home is: frees the allocation or

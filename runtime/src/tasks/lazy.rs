@@ -83,29 +83,6 @@ impl<T: Default> Lazy<T> {
     }
 }
 
-impl<T> Lazy<T> {
-    /// What there is, if it was made.
-    #[inline]
-    pub(crate) fn peek_mut(&mut self) -> Option<&mut T> {
-        // SAFETY: as for `peek`, and there is no other reference to what this one alone leads to.
-        self.made.get().map(|mut made| unsafe { made.as_mut() })
-    }
-}
-
-impl<T: Default> Lazy<T> {
-    /// Made, if it is not there.
-    #[inline]
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        if self.made.get().is_none() {
-            self.make();
-        }
-        match self.peek_mut() {
-            Some(made) => made,
-            None => unreachable!("it was made"),
-        }
-    }
-}
-
 impl<T: Default> Deref for Lazy<T> {
     type Target = T;
 
@@ -155,15 +132,5 @@ mod tests {
         drop(lazy);
         assert_eq!(Rc::strong_count(&counted), 1);
         drop(Lazy::<RefCell<Option<Rc<()>>>>::new());
-    }
-
-    #[test]
-    fn what_was_made_can_be_changed() {
-        let mut lazy = Lazy::<Option<Rc<()>>>::new();
-        assert!(lazy.peek_mut().is_none());
-        let counted = Rc::new(());
-        *lazy.get_mut() = Some(counted.clone());
-        assert!(lazy.get_mut().is_some());
-        assert_eq!(lazy.peek_mut().and_then(Option::take), Some(counted));
     }
 }

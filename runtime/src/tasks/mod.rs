@@ -4,6 +4,7 @@
 //! - [`core`]: what a task is beneath its type, and how it takes a step;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`header`]: a task's one allocation, the references to it, and what wakes it, from any thread;
+//! - [`held`]: a handle to one, with what that one handle knows;
 //! - [`flags`]: what a task knows of itself in one bit each;
 //! - [`count`]: those references that travel;
 //! - [`wake`]: who is to be woken, at home;
@@ -34,6 +35,7 @@ mod eager;
 pub(crate) mod errors;
 mod flags;
 mod header;
+mod held;
 mod lazy;
 mod origin;
 pub(crate) mod outside;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
-use super::lazy::Lazy;
+use super::held::Held;
 use super::{AnyTask, TaskRef, cancellation, check_not_self, eager, repr};
 use crate::contextvars::{self, Context};
 use crate::event_loop::ready::Binding;
@@ -42,9 +42,8 @@ use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, result_ref};
 /// # });
 /// ```
 pub struct Task<T> {
-    task: TaskRef,
-    /// Of a handle that waits, or whose await clones the value.
-    more: Lazy<More<T>>,
+    /// The task; and more, of a handle that waits, or whose await clones the value.
+    held: Held<More<T>>,
 }
 
 struct More<T> {
@@ -92,7 +91,7 @@ impl<T: 'static> Task<T> {
         F: Future<Output = T> + 'static,
     {
         let task = Self::insert::<_, F>(event_loop, created_at, future, false);
-        eager::begin(&task.task, event_loop, is_eager);
+        eager::begin(task.task(), event_loop, is_eager);
         task
     }
 
@@ -112,7 +111,7 @@ impl<T: 'static> Task<T> {
     }
 
     pub(crate) fn erased(&self) -> TaskRef {
-        self.task.clone()
+        self.task().clone()
     }
 
     /// The same task, without its type.
@@ -138,7 +137,7 @@ impl<T: 'static> Task<T> {
     /// # });
     /// ```
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
-        self.task.core().set_first_name(name.into());
+        self.task().core().set_first_name(name.into());
         self
     }
 
@@ -164,10 +163,10 @@ impl<T: 'static> Task<T> {
     #[track_caller]
     pub fn context(self, context: &Context) -> Self {
         assert!(
-            !self.task.core().has_started(),
+            !self.task().core().has_started(),
             "the task runs in another context already: say `context` as it is created"
         );
-        self.task.core().set_context(context.clone());
+        self.task().core().set_context(context.clone());
         self
     }
 
@@ -183,13 +182,13 @@ impl<T: 'static> Task<T> {
     /// ```
     #[track_caller]
     pub fn add_done_callback<F: FnOnce(&Self) + 'static>(&self, callback: F) {
-        let (task, read) = (self.task.key(), self.read());
+        let (task, read) = (self.task().key(), self.read());
         let callback = contextvars::bound_to(callback);
         let callback = Binding::<F, _>::callback(move || {
             let this = Self::of(task.upgrade()?, read);
             Some(Box::new(move || callback.call(&this)))
         });
-        self.task.future().add_callback(callback);
+        self.task().future().add_callback(callback);
     }
 
     /// Removes a function from the done-callbacks, however often it was added, and says how often
@@ -219,7 +218,7 @@ impl<T: 'static> Task<T> {
     /// ```
     pub fn remove_done_callback<F: FnOnce(&Self) + 'static>(&self, callback: F) -> usize {
         let function = crate::futures::function_type(callback);
-        self.task.future().remove_callbacks_of(function)
+        self.task().future().remove_callbacks_of(function)
     }
 }
 
@@ -235,7 +234,7 @@ impl Task<()> {
         called_at: &'static Location<'static>,
     ) -> Self {
         let task = Self::insert::<_, N>(event_loop, called_at, std::future::pending(), true);
-        event_loop.schedule(&task.task);
+        event_loop.schedule(task.task());
         task
     }
 
@@ -243,9 +242,9 @@ impl Task<()> {
     pub(crate) fn leave(&self, event_loop: &Rc<LoopState>) {
         if self.done() {
             // Its runner says how it ended.
-            self.task.future().see();
+            self.task().future().see();
         } else {
-            self.task.leave(event_loop);
+            self.task().leave(event_loop);
         }
     }
 }
@@ -264,7 +263,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn done(&self) -> bool {
-        self.task.future().is_done()
+        self.task().future().is_done()
     }
 
     /// Whether it was cancelled.
@@ -281,7 +280,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn cancelled(&self) -> bool {
-        self.task.future().is_cancelled()
+        self.task().future().is_cancelled()
     }
 
     /// The value, borrowed.
@@ -303,7 +302,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn result(&self) -> Ref<'_, T> {
-        result_ref(self.task.future(), self.value())
+        result_ref(self.task().future(), self.value())
     }
 
     /// How it failed: none when it gave a value.
@@ -325,8 +324,8 @@ impl<T> Task<T> {
     #[track_caller]
     pub fn exception(&self) -> Option<Exception> {
         assert!(self.done(), "Exception is not set.");
-        self.task.future().see();
-        self.task.future().failure()
+        self.task().future().see();
+        self.task().future().failure()
     }
 
     /// Cancels the task: what it waits for is cancelled, and a [`CancelledError`] is raised in it,
@@ -345,7 +344,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.task.cancel_plain()
+        self.task().cancel_plain()
     }
 
     /// As [`cancel`](Self::cancel), with a message for who catches it.
@@ -362,7 +361,7 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, message: &str) -> bool {
-        self.task.cancel(CancelledError::with_message(message))
+        self.task().cancel(CancelledError::with_message(message))
     }
 
     /// How many cancellations were asked for and not taken back.
@@ -378,7 +377,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn cancelling(&self) -> u32 {
-        self.task.core().cancellation.requested()
+        self.task().core().cancellation.requested()
     }
 
     /// Takes one request for cancellation back, and gives how many are left.
@@ -398,7 +397,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn uncancel(&self) -> u32 {
-        self.task.core().cancellation.uncancel()
+        self.task().core().cancellation.uncancel()
     }
 
     /// The name: `Task-1` unless it was given one.
@@ -412,7 +411,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn get_name(&self) -> String {
-        self.task.core().name()
+        self.task().core().name()
     }
 
     /// Names the task.
@@ -427,7 +426,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     pub fn set_name(&self, name: impl Into<Rc<str>>) {
-        self.task.core().set_name(name.into());
+        self.task().core().set_name(name.into());
     }
 
     /// The loop it runs in.
@@ -446,70 +445,84 @@ impl<T> Task<T> {
     /// ```
     #[track_caller]
     pub fn get_loop(&self) -> EventLoop {
-        match self.task.future().event_loop().upgrade() {
+        match self.task().future().event_loop().upgrade() {
             Some(inner) => EventLoop { inner },
             None => panic!("Event loop is closed"),
         }
     }
 
     pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
-        Rc::new(self.task.clone())
+        Rc::new(self.task().clone())
     }
 
     pub(crate) fn core(&self) -> &FutureCore {
-        self.task.future()
+        self.task().future()
     }
 
     /// The value's cell, once the task is done.
     fn value(&self) -> Option<&RefCell<Option<T>>> {
         // SAFETY: every `Task` was made by `insert`, of a future with this output, or is a clone.
-        unsafe { self.task.value() }
+        unsafe { self.task().value() }
     }
 
     /// What awaiting a finished task gives: its value, or why there is none.
     pub(crate) fn take(&self) -> Result<T, Exception> {
-        match self.task.future().failure() {
+        match self.task().future().failure() {
             Some(failure) => Err(failure),
             None => Ok(self.read_value()),
         }
     }
 
     fn of(task: TaskRef, read: Option<Read<T>>) -> Self {
-        let more = |read| {
-            Lazy::of(More {
-                awaiting: Awaiting::default(),
-                read,
-            })
-        };
+        let awaiting = Awaiting::default();
         Self {
-            task,
-            more: read.map_or_else(Lazy::new, more),
+            held: match read {
+                None => Held::new(task),
+                Some(read) => Held::with(task, More { awaiting, read }),
+            },
         }
+    }
+
+    #[inline]
+    fn task(&self) -> &TaskRef {
+        self.held.task()
     }
 
     /// How awaiting it reads the value, if anything is known of that.
     fn read(&self) -> Option<Read<T>> {
-        self.more.peek().map(|more| more.read)
+        self.held.more().map(|more| more.read)
     }
 
-    /// Whether this handle has not begun to wait for it.
+    /// The task, if it is done and this handle has not begun to wait for it: then there is nothing to be
+    /// told or taken back.
     #[inline]
-    fn is_idle(&self) -> bool {
-        let more = self.more.peek();
-        more.is_none_or(|more| more.awaiting.is_idle())
+    fn done_at_once(&self) -> Option<&TaskRef> {
+        let task = self.held.plain()?;
+        (task.future().is_done() && !cancellation::is_in_trouble()).then_some(task)
+    }
+
+    /// The value of what is done.
+    #[inline]
+    fn take_value(task: &TaskRef) -> Option<T> {
+        if !task.future().has_value() {
+            return None;
+        }
+        task.future().see();
+        // SAFETY: as for `value`.
+        let value = unsafe { task.value::<T>() };
+        Some(Read::moved().value(value))
     }
 
     /// What awaiting it gives at once, if that is a value or a cancellation.
+    #[inline]
     pub(crate) fn take_done(&self) -> Option<Result<T, CancelledError>> {
-        let future = self.task.future();
-        if !future.is_done() || !self.is_idle() || cancellation::is_in_trouble() {
-            return None;
-        }
-        if future.has_value() {
-            return Some(Ok(self.read_value()));
-        }
+        let task = self.done_at_once()?;
+        let future = task.future();
         if let Some(place) = future.cancelled_at() {
             return Some(Err(CancelledError::raised_at(place, None)));
+        }
+        if let Some(value) = Self::take_value(task) {
+            return Some(Ok(value));
         }
         match future.peek_failure()? {
             Exception::CancelledError(error) => {
@@ -521,12 +534,12 @@ impl<T> Task<T> {
     }
 
     fn read_value(&self) -> T {
-        self.task.future().see();
+        self.task().future().see();
         self.read().unwrap_or_else(Read::moved).value(self.value())
     }
 
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.task.future().see();
+        self.task().future().see();
         self.value()?.borrow().as_ref().map(look)
     }
 }
@@ -535,12 +548,12 @@ impl<T, E> Task<Result<T, E>> {
     /// The `Err` that it ended with, unless somebody has it already. Who awaits the task from now on
     /// is panicked at with what it said: an error can be moved to one only.
     pub(crate) fn take_error(&self) -> Option<E> {
-        let said = self.task.error();
-        self.task.future().see();
+        let said = self.task().error();
+        self.task().future().see();
         let error = self.value()?.take()?.err()?;
         let said =
             said.unwrap_or_else(|| "the error of this task went to its TaskGroup".to_owned());
-        self.task.future().fail_late(Panic::said(said));
+        self.task().future().fail_late(Panic::said(said));
         Some(error)
     }
 }
@@ -551,16 +564,22 @@ impl<T: 'static> Future for Task<T> {
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        // One that is done, and was not waited for, has nothing to be told or taken back.
-        if this.task.future().has_value() && this.is_idle() && !cancellation::is_in_trouble() {
-            return Poll::Ready(this.read_value());
+        match this.done_at_once().and_then(Self::take_value) {
+            Some(value) => Poll::Ready(value),
+            None => this.poll_waiting(cx),
         }
-        check_not_self(&this.task);
-        let task = &this.task;
+    }
+}
+
+impl<T> Task<T> {
+    #[track_caller]
+    #[inline(never)]
+    fn poll_waiting(&mut self, cx: &mut task::Context<'_>) -> Poll<T> {
+        check_not_self(self.task());
+        let (task, more) = self.held.make_more();
         let target = || Target::Task(task.clone());
-        let awaiting = &mut this.more.get_mut().awaiting;
-        let polled = awaiting.poll(cx, task.future(), target);
-        polled.map(|()| this.read_value())
+        let polled = more.awaiting.poll(cx, task.future(), target);
+        polled.map(|()| self.read_value())
     }
 }
 
@@ -571,7 +590,7 @@ impl<T: Clone + 'static> IntoFuture for &Task<T> {
     /// A handle to the same task whose await clones the value.
     fn into_future(self) -> Task<T> {
         let mut task = self.clone();
-        task.more.get_mut().read = Read::cloned();
+        task.held.make_more().1.read = Read::cloned();
         task
     }
 }
@@ -580,21 +599,21 @@ impl<T> Unpin for Task<T> {}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        if let Some(more) = self.more.peek_mut() {
-            more.awaiting.abandon(self.task.future());
+        if let Some((task, more)) = self.held.more_mut() {
+            more.awaiting.abandon(task.future());
         }
     }
 }
 
 impl<T> Clone for Task<T> {
     fn clone(&self) -> Self {
-        Self::of(self.task.clone(), self.read())
+        Self::of(self.task().clone(), self.read())
     }
 }
 
 impl<T> PartialEq for Task<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.task.is(&other.task)
+        self.task().is(other.task())
     }
 }
 
@@ -602,7 +621,7 @@ impl<T> Eq for Task<T> {}
 
 impl<T> Hash for Task<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.task.id().hash(state);
+        self.task().id().hash(state);
     }
 }
 
@@ -613,6 +632,6 @@ impl<T: 'static> fmt::Debug for Task<T> {
     /// of another library is awaited, which nobody can ask, the one at which the coroutine is defined
     /// or the task was made.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&repr::task(&self.task))
+        f.write_str(&repr::task(self.task()))
     }
 }

@@ -231,7 +231,7 @@ impl Suspension {
     #[inline]
     pub(in crate::tasks) fn holds_nothing(&self) -> bool {
         let word = self.0.get();
-        word.is_nothing() || !matches!(word.tag(), BLOCK | LEAF_TO_RAISE)
+        word.is_nothing() || !matches!(word.bits(), BLOCK | LEAF_TO_RAISE)
     }
 
     /// Whether nothing is to be raised or is on its way up.
@@ -294,11 +294,12 @@ impl Suspension {
     #[inline]
     pub(in crate::tasks) fn take_plain(&self) -> Option<Called> {
         let word = self.0.get();
-        if !matches!(word.tag(), TO_RAISE | IN_FLIGHT) {
+        if !matches!(word.bits(), TO_RAISE | IN_FLIGHT) {
             return None;
         }
         self.set(CANCELLED, None);
-        word.place()
+        // SAFETY: with such a tag it came from a reference to a place.
+        unsafe { word.pointer::<Location<'static>>().as_ref() }
     }
 
     /// Whether a cancellation is on its way up.
@@ -548,10 +549,15 @@ impl Suspension {
     /// The task is done: there is nothing more to be cancelled.
     #[inline]
     pub(in crate::tasks) fn clear(&self) {
-        match self.peek() {
-            Some(all) => all.clear(),
-            None if self.requested() > 0 => self.replace(Word::new(CANCELLED, None)),
-            None => self.0.set(Word::NOTHING),
+        let word = self.0.get();
+        if word.is_nothing() {
+            return;
+        }
+        match word.bits() {
+            BLOCK => self.deref().clear(),
+            TO_RAISE..=IN_FLIGHT => self.replace(Word::new(CANCELLED, None)),
+            CANCELLED if word.tag() == CANCELLED => {}
+            _ => self.0.set(Word::NOTHING),
         }
     }
 
