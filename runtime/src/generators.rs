@@ -8,10 +8,12 @@
 //!
 //! - [`frame`]: the slot, and the frames that run a body, pinned;
 //! - [`places`]: where a frame can be: in the generator itself, in a box, where its owner pinned it;
+//! - [`erased`]: the box of a frame of any type;
 //! - [`words`]: the futures that `yield_!` and `yield_from!` become;
 //! - [`delegation`]: the chain of generators that delegate to one another, of which only the innermost is resumed.
 
 pub(crate) mod delegation;
+pub(crate) mod erased;
 pub(crate) mod frame;
 pub(crate) mod places;
 pub(crate) mod words;
@@ -21,7 +23,8 @@ use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use frame::{Frame, Resumed, State};
+use erased::Boxed;
+use frame::{Frame, Resume as _, Resumed, State};
 use places::Body;
 
 /// A generator: yields values of `Y`, is sent values of `S`, returns an `R`.
@@ -122,11 +125,11 @@ pub type BoxSendGenerator<'a, Y, S = (), R = ()> = Generator<Y, S, R, ErasedSend
 
 /// The body of any generator.
 #[doc(hidden)]
-pub type Erased<'a, Y, S, R> = Pin<Box<dyn Frame<Y, S, R> + 'a>>;
+pub type Erased<'a, Y, S, R> = Pin<Box<Boxed<Y, S, R, dyn Frame<Y, S, R> + 'a>>>;
 
 /// The body of any generator that is `Send`.
 #[doc(hidden)]
-pub type ErasedSend<'a, Y, S, R> = Pin<Box<dyn Frame<Y, S, R> + Send + 'a>>;
+pub type ErasedSend<'a, Y, S, R> = Pin<Box<Boxed<Y, S, R, dyn Frame<Y, S, R> + Send + 'a>>>;
 
 /// What [`send`](Generator::send) and [`throw`](Generator::throw) give when the generator returns instead of yielding.
 ///

@@ -1,5 +1,7 @@
 //! Where the frame of an async generator can be.
 
+use std::convert;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -36,7 +38,9 @@ places!(
     Erased,
     ErasedSend,
     [Y, S],
-    move_away_cold
+    move_away_cold,
+    Box::pin,
+    convert::identity
 );
 
 /// A frame that is reached through something else.
@@ -69,5 +73,5 @@ macro_rules! frame_through {
 }
 
 frame_through!([C: AsyncFrame<Y, S>] Inline<C>, Inline::project, Inline::get);
-frame_through!([C: AsyncFrame<Y, S> + ?Sized] Pin<Box<C>>, Pin::as_deref_mut, std::ops::Deref::deref);
-frame_through!(['p, C: AsyncFrame<Y, S> + ?Sized] Pin<&'p mut C>, Pin::as_deref_mut, std::ops::Deref::deref);
+frame_through!([C: AsyncFrame<Y, S> + ?Sized] Pin<Box<C>>, Pin::as_deref_mut, Deref::deref);
+frame_through!(['p, C: AsyncFrame<Y, S> + ?Sized] Pin<&'p mut C>, Pin::as_deref_mut, Deref::deref);

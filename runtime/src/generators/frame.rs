@@ -115,10 +115,14 @@ impl Plain {
     }
 }
 
-/// A generator's body in a place it does not move from.
+/// A generator's body in a place it does not move from; `Resume` says how it is resumed.
 pub trait Frame<Y, S, R> {
-    /// Resumes the body with what it is sent, up to its next value.
-    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R>;
+    /// Whether there is a body to resume: from here on it has begun, and is at a `yield_!`.
+    ///
+    /// # Panics
+    ///
+    /// If it has not begun and is sent something.
+    fn begin(self: Pin<&mut Self>, is_sent: bool) -> bool;
 
     /// Polls the body as one of the chain of another generator, which does the driving.
     ///
@@ -139,6 +143,20 @@ pub trait Frame<Y, S, R> {
 
     /// The name of the generator function.
     fn name(&self) -> &'static str;
+}
+
+/// A frame that can be resumed.
+pub trait Resume<Y, S, R>: Frame<Y, S, R> {
+    /// Resumes the body with what it is sent, up to its next value.
+    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R>;
+
+    /// [`resume`](Self::resume) that asks nothing before and guards nothing after.
+    ///
+    /// # Safety
+    ///
+    /// The generator is [suspended](State::Suspended). If this panics, the frame is [finished](Frame::finish) before anything else is
+    /// done with it.
+    unsafe fn advance(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R>;
 }
 
 /// The name of a generator function, as a type.
@@ -259,55 +277,53 @@ impl<F: Future, N, D: Delegates> Function<F, N, D> {
     }
 }
 
-impl<Y, S, R, F, N, D> Frame<Y, S, R> for Function<F, N, D>
+impl<Y, S, R, F, N, D> Resume<Y, S, R> for Function<F, N, D>
 where
     F: Future<Output = R>,
     N: Named,
     D: Delegates,
 {
     #[inline(always)]
-    fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
-        // SAFETY: the body is not moved out of the frame, here or below.
-        let this = unsafe { self.get_unchecked_mut() };
-        match this.state.get() {
-            State::Suspended => {}
-            State::Created => {
-                if sent.is_some() {
-                    sent_too_early();
-                }
-                this.state = Plain::of(State::Suspended);
-            }
-            State::Finished => return Resumed::Finished,
+    fn resume(mut self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
+        if !Frame::<Y, S, R>::begin(self.as_mut(), sent.is_some()) {
+            return Resumed::Finished;
         }
+        // SAFETY: the body is not moved out of the frame, here or below.
+        let guard = EndOnPanic(unsafe { self.get_unchecked_mut() });
+        // SAFETY: `self` was pinned and has begun, and the guard ends it on a panic.
+        let resumed = unsafe { Pin::new_unchecked(&mut *guard.0).advance(sent) };
+        std::mem::forget(guard);
+        resumed
+    }
+
+    #[inline(always)]
+    unsafe fn advance(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
+        // SAFETY: the body is not moved out of the frame.
+        let this = unsafe { self.get_unchecked_mut() };
         let mut slot = Slot::<Y, S>::new(sent);
-        let guard = EndOnPanic(this);
         if !D::DELEGATES {
-            // SAFETY: `self` was pinned, and we have just looked at its state.
-            let polled = slot.enter(|cx| unsafe { guard.0.poll_body(cx) });
+            // SAFETY: `self` was pinned and is by contract suspended.
+            let polled = slot.enter(|cx| unsafe { this.poll_body(cx) });
             return match (polled, slot.yielded) {
-                (Poll::Pending, Some(value)) => {
-                    std::mem::forget(guard);
-                    Resumed::Yielded(value)
-                }
+                (Poll::Pending, Some(value)) => Resumed::Yielded(value),
                 (Poll::Ready(value), None) => {
-                    ManuallyDrop::new(guard).0.end();
+                    this.end();
                     Resumed::Returned(value)
                 }
-                // The guard ends the generator.
+                // Whoever called this ends the generator, here and below.
                 (Poll::Pending, None) => awaited(N::NAME),
                 (Poll::Ready(_), Some(_)) => yielded_twice(),
             };
         }
         loop {
-            let frame = &mut *guard.0;
-            match frame.chain.top() {
+            match this.chain.top() {
                 None => {
-                    // SAFETY: `self` was pinned.
-                    if let Poll::Ready(value) = slot.enter(|cx| unsafe { frame.poll_body(cx) }) {
+                    // SAFETY: as above.
+                    if let Poll::Ready(value) = slot.enter(|cx| unsafe { this.poll_body(cx) }) {
                         if slot.yielded.is_some() {
                             yielded_twice();
                         }
-                        ManuallyDrop::new(guard).0.end();
+                        this.end();
                         return Resumed::Returned(value);
                     }
                 }
@@ -315,21 +331,43 @@ where
                     // SAFETY: what is on the chain is a part of `body`, which has not moved and has not ended; it exchanges the same
                     // types, since only `Slot::<Y, S>::delegate` ever brings anything there.
                     if slot.enter(|cx| unsafe { top.poll(cx) }).is_ready() {
-                        frame.chain.pop();
+                        this.chain.pop();
                         continue;
                     }
                 }
             }
             if let Some(value) = slot.yielded.take() {
-                std::mem::forget(guard);
                 return Resumed::Yielded(value);
             }
             match slot.delegate.take() {
-                Some(link) => frame.chain.push(link),
-                // The guard ends the generator.
+                Some(link) => this.chain.push(link),
                 None => awaited(N::NAME),
             }
         }
+    }
+}
+
+impl<Y, S, R, F, N, D> Frame<Y, S, R> for Function<F, N, D>
+where
+    F: Future<Output = R>,
+    N: Named,
+    D: Delegates,
+{
+    #[inline(always)]
+    fn begin(self: Pin<&mut Self>, is_sent: bool) -> bool {
+        // SAFETY: the body is not touched.
+        let this = unsafe { self.get_unchecked_mut() };
+        match this.state.get() {
+            State::Suspended => {}
+            State::Created => {
+                if is_sent {
+                    sent_too_early();
+                }
+                this.state = Plain::of(State::Suspended);
+            }
+            State::Finished => return false,
+        }
+        true
     }
 
     unsafe fn poll_delegated(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {

@@ -2,18 +2,21 @@
 //!
 //! Both kinds of generators have the same places; their frames differ.
 
+use std::convert;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
 
 use super::delegation::Chain;
-use super::frame::{Frame, Resumed, State};
+use super::erased::Boxed;
+use super::frame::{Frame, Resume, Resumed, State};
 use super::{Erased, ErasedSend};
 
 /// What a [`Generator`](super::Generator) holds: a frame, or what becomes one when it is first resumed.
-pub trait Body<Y, S, R>: Frame<Y, S, R> {
+pub trait Body<Y, S, R>: Resume<Y, S, R> {
     /// The frame.
-    type Pinned: Frame<Y, S, R> + ?Sized;
+    type Pinned: Resume<Y, S, R> + ?Sized;
 
     /// The frame, in the place it will not move from.
     fn frame(&mut self) -> Pin<&mut Self::Pinned>;
@@ -103,9 +106,10 @@ impl<C> Inline<C> {
     }
 }
 
-/// The places of the frames of one kind of generator, which exchanges values of the types in brackets and moves away by the method.
+/// The places of the frames of one kind of generator, which exchanges values of the types in brackets; then how its frames move away,
+/// how one gets into a box whose type is erased, and how it gets there from a box of its own.
 macro_rules! places {
-    ($Body:ident, $Frame:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*], $move_away:ident) => {
+    ($Body:ident, $Frame:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*], $move_away:ident, $boxed:path, $from_box:path) => {
         impl<$($T,)* C: $Frame<$($T),*>> $Body<$($T),*> for Inline<C> {
             type Pinned = C;
 
@@ -123,33 +127,33 @@ macro_rules! places {
                 Self: 'a,
             {
                 match self {
-                    Inline::Here(frame) => Box::pin(frame),
-                    Inline::Away(frame) => frame,
-                    }
+                    Inline::Here(frame) => $boxed(frame),
+                    Inline::Away(frame) => $from_box(frame),
+                }
             }
 
             fn erase_send<'a>(self) -> $ErasedSend<'a, $($T),*>
             where
                 Self: Send + 'a,
             {
-                Box::pin(self)
+                $boxed(self)
             }
         }
 
         // A typed box.
-        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], [C: $Frame<$($T),*>] Pin<Box<C>>, C, |this| this, |this| Box::pin(this));
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], [C: $Frame<$($T),*>] Pin<Box<C>>, $from_box, $boxed);
         // A place that its owner has pinned.
-        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['p, C: $Frame<$($T),*> + ?Sized] Pin<&'p mut C>, C, |this| Box::pin(this), |this| Box::pin(this));
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['p, C: $Frame<$($T),*> + ?Sized] Pin<&'p mut C>, $boxed, $boxed);
         // Boxes that are erased already.
-        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $Erased<'x, $($T),*>, dyn $Frame<$($T),*> + 'x, |this| this, |this| Box::pin(this));
-        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $ErasedSend<'x, $($T),*>, dyn $Frame<$($T),*> + Send + 'x, |this| this, |this| this);
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $Erased<'x, $($T),*>, convert::identity, $boxed);
+        places!(@pointer $Body, $Erased, $ErasedSend, [$($T),*], ['x] $ErasedSend<'x, $($T),*>, convert::identity, convert::identity);
     };
     (
         @pointer $Body:ident, $Erased:ident, $ErasedSend:ident, [$($T:ident),*],
-        [$($generics:tt)*] $pointer:ty, $pinned:ty, |$this:ident| $erase:expr, |$that:ident| $erase_send:expr
+        [$($generics:tt)*] $pointer:ty, $erase:path, $erase_send:path
     ) => {
         impl<$($generics)*, $($T),*> $Body<$($T),*> for $pointer {
-            type Pinned = $pinned;
+            type Pinned = <Self as Deref>::Target;
 
             #[inline]
             fn frame(&mut self) -> Pin<&mut Self::Pinned> {
@@ -164,16 +168,14 @@ macro_rules! places {
             where
                 Self: 'a,
             {
-                let $this = self;
-                $erase
+                $erase(self)
             }
 
             fn erase_send<'a>(self) -> $ErasedSend<'a, $($T),*>
             where
                 Self: Send + 'a,
             {
-                let $that = self;
-                $erase_send
+                $erase_send(self)
             }
         }
     };
@@ -181,16 +183,37 @@ macro_rules! places {
 pub(crate) use places;
 
 // The optimiser sees through the box of a generator that a `for` loop uses up, and removes it.
-places!(Body, Frame, Erased, ErasedSend, [Y, S, R], move_away);
+places!(
+    Body,
+    Resume,
+    Erased,
+    ErasedSend,
+    [Y, S, R],
+    move_away,
+    Boxed::pin,
+    Boxed::pin
+);
 
 /// A frame that is reached through something else.
 macro_rules! frame_through {
     ([$($generics:tt)*] $place:ty, $get_mut:expr, $get:expr) => {
-        impl<$($generics)*, Y, S, R> Frame<Y, S, R> for $place
-        {
+        impl<$($generics)*, Y, S, R> Resume<Y, S, R> for $place {
             #[inline]
             fn resume(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
                 $get_mut(self).resume(sent)
+            }
+
+            #[inline]
+            unsafe fn advance(self: Pin<&mut Self>, sent: Option<S>) -> Resumed<Y, R> {
+                // SAFETY: as by our own contract.
+                unsafe { $get_mut(self).advance(sent) }
+            }
+        }
+
+        impl<$($generics)*, Y, S, R> Frame<Y, S, R> for $place {
+            #[inline]
+            fn begin(self: Pin<&mut Self>, is_sent: bool) -> bool {
+                $get_mut(self).begin(is_sent)
             }
 
             #[inline]
@@ -219,6 +242,6 @@ macro_rules! frame_through {
     };
 }
 
-frame_through!([C: Frame<Y, S, R>] Inline<C>, Inline::project, Inline::get);
-frame_through!([C: Frame<Y, S, R> + ?Sized] Pin<Box<C>>, Pin::as_deref_mut, std::ops::Deref::deref);
-frame_through!(['p, C: Frame<Y, S, R> + ?Sized] Pin<&'p mut C>, Pin::as_deref_mut, std::ops::Deref::deref);
+frame_through!([C: Resume<Y, S, R>] Inline<C>, Inline::project, Inline::get);
+frame_through!([C: Resume<Y, S, R> + ?Sized] Pin<Box<C>>, Pin::as_deref_mut, Deref::deref);
+frame_through!(['p, C: Resume<Y, S, R> + ?Sized] Pin<&'p mut C>, Pin::as_deref_mut, Deref::deref);

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use super::Generator;
 use super::delegation::Delegation;
-use super::frame::{Frame, Resumed, Slot, yielded_twice};
+use super::frame::{Resume as _, Resumed, Slot, yielded_twice};
 use super::places::Body;
 
 /// What a `yield_!` evaluates to.
