@@ -43,6 +43,7 @@ thread_local! {
 
 /// A number for the current thread that no other one ever has: with it what travels between threads
 /// knows whether it is at home.
+#[inline]
 pub(crate) fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     LOCAL.with(|local| {
@@ -68,6 +69,7 @@ pub(crate) fn with_running<R>(f: impl FnOnce(&LoopState) -> R) -> Option<R> {
     unsafe { running.as_ref() }.map(f)
 }
 
+#[inline]
 pub(crate) fn is_running() -> bool {
     with_running(|_| ()).is_some()
 }

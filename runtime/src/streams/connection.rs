@@ -26,19 +26,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use futures_io::{AsyncRead, AsyncWrite};
 use slab::Slab;
 
 use super::server::Attached;
+use super::transport::{Sink, Source};
 use closing::Failure;
+use reading::Reader;
 use received::Received;
 
 pub(super) use reading::{FillError, Reading};
 pub(super) use waiting::Place;
 pub(super) use writing::Marks;
-
-pub(super) type Source = Box<dyn AsyncRead + Send + Unpin>;
-pub(super) type Sink = Box<dyn AsyncWrite + Send + Unpin>;
 
 pub(super) struct Connection {
     state: Mutex<State>,
@@ -63,8 +61,7 @@ pub(super) struct State {
     pub(super) received: Received,
     /// Nothing more will come.
     pub(super) is_eof: bool,
-    /// Somebody waits for input.
-    reader: Option<Waker>,
+    reader: Reader,
     sink: Option<Sink>,
     unsent: VecDeque<u8>,
     /// The sink has taken more than it has sent.
@@ -88,6 +85,8 @@ pub(super) struct State {
     /// To be woken, and dropped, when the lock is released.
     to_wake: Vec<Waker>,
     to_drop: (Option<Source>, Option<Sink>),
+    /// Who releases the lock is to look at the two, and at how it stands with `drain`.
+    has_news: bool,
 }
 
 impl Connection {
@@ -103,7 +102,7 @@ impl Connection {
                 source,
                 received: Received::default(),
                 is_eof,
-                reader: None,
+                reader: Reader::Nobody,
                 sink,
                 unsent: VecDeque::new(),
                 is_unflushed: false,
@@ -121,6 +120,7 @@ impl Connection {
                 attached: None,
                 to_wake: Vec::new(),
                 to_drop: (None, None),
+                has_news: false,
             }),
             is_woken: AtomicBool::new(false),
             is_drained: AtomicBool::new(true),
@@ -139,13 +139,10 @@ impl Connection {
 
     #[inline]
     fn release(self: &Arc<Self>, state: MutexGuard<'_, State>) {
-        let is_drained = !state.is_paused && !state.is_closing();
-        if self.is_drained.load(Ordering::Relaxed) != is_drained {
-            self.is_drained.store(is_drained, Ordering::Release);
-        }
-        if state.has_aftermath() {
-            Self::release_with_aftermath(state);
+        if state.has_news {
+            self.release_with_news(state);
         } else {
+            debug_assert!(state.has_no_aftermath());
             drop(state);
         }
         if self.is_woken.load(Ordering::SeqCst) {
@@ -154,7 +151,10 @@ impl Connection {
     }
 
     #[cold]
-    fn release_with_aftermath(mut state: MutexGuard<'_, State>) {
+    fn release_with_news(&self, mut state: MutexGuard<'_, State>) {
+        state.has_news = false;
+        let is_drained = !state.is_paused && !state.is_closing();
+        self.is_drained.store(is_drained, Ordering::Release);
         let to_wake = std::mem::take(&mut state.to_wake);
         let to_drop = std::mem::take(&mut state.to_drop);
         let detached = if state.is_lost {
@@ -171,16 +171,24 @@ impl Connection {
     }
 
     pub(super) fn attach(self: &Arc<Self>, attached: Attached) {
-        self.with(|state| state.attached = Some(attached));
+        self.with(|state| {
+            state.attached = Some(attached);
+            state.has_news = true;
+        });
     }
 }
 
 impl State {
-    /// Whether there is something to be done when the lock is released.
-    fn has_aftermath(&self) -> bool {
-        !self.to_wake.is_empty()
-            || self.to_drop.0.is_some()
-            || self.to_drop.1.is_some()
-            || (self.is_lost && self.attached.is_some())
+    /// Has a waker woken when the lock is released.
+    fn wake_later(&mut self, waker: Waker) {
+        self.to_wake.push(waker);
+        self.has_news = true;
+    }
+
+    /// Whether there is nothing to be done when the lock is released.
+    fn has_no_aftermath(&self) -> bool {
+        let (source, sink) = &self.to_drop;
+        let is_attached = self.is_lost && self.attached.is_some();
+        self.to_wake.is_empty() && source.is_none() && sink.is_none() && !is_attached
     }
 }

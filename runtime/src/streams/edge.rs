@@ -83,6 +83,7 @@ struct Table {
 
 impl Table {
     /// A socket may be gone when what the kernel has reported for it is looked at.
+    #[inline]
     fn deliver(&self, key: u64, flags: epoll::EventFlags, to_wake: &mut Vec<Waker>) {
         let (slot, number) = slot_of(key);
         let found = self.slots.get(slot).filter(|(used, _)| *used == number);

@@ -6,6 +6,7 @@
 //! - [`tcp`], [`unix`]: the two kinds of addresses; [`resolve`]: names and addresses;
 //! - [`datagram`]: sockets that have messages instead of streams;
 //! - `tls`: encryption of any connection;
+//! - [`transport`]: what a connection stands on;
 //! - [`socket`]: how sockets are waited for; `edge`: the fast way, and where the loop sleeps; `bell`:
 //!   what ends that.
 //!
@@ -28,6 +29,7 @@ mod socket;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 #[cfg(unix)]
 mod unix;
 mod writer;
@@ -42,11 +44,7 @@ mod sync {
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures_io::{AsyncRead, AsyncWrite};
 
 pub use datagram::{CreateDatagramEndpoint, DatagramEndpoint, create_datagram_endpoint};
 pub use reader::StreamReader;
@@ -61,12 +59,10 @@ pub use writer::StreamWriter;
 
 use connection::{Connection, Names};
 use socket::{Io, Socket};
+use transport::{Sink, Source};
 
 /// How long a line may be, unless told otherwise: 64 KiB, as in Python.
 pub(crate) const DEFAULT_LIMIT: usize = 64 * 1024;
-
-/// A socket, one of the two that share it.
-struct Half<T: Io>(Arc<Socket<T>>);
 
 /// The socket of a connection.
 trait Connected: Io {
@@ -79,48 +75,14 @@ trait Connected: Io {
     }
 }
 
-impl<T: Io> AsyncRead for Half<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, into)
-    }
-}
-
-impl<T: Connected> AsyncWrite for Half<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.get_ref().end())
-    }
-}
-
 fn connection<T: Connected>(socket: Socket<T>, limit: usize) -> Arc<Connection>
 where
     for<'a> &'a T: Read + Write,
 {
     let names = socket.get_ref().begin();
     let socket = Arc::new(socket);
-    let source = Box::new(Half(socket.clone()));
-    Connection::new(Some(source), Some(Box::new(Half(socket))), limit, names)
+    let (source, sink) = (Source::Socket(socket.clone()), Sink::Socket(socket));
+    Connection::new(Some(source), Some(sink), limit, names)
 }
 
 fn ends(connection: &Arc<Connection>) -> (StreamReader, StreamWriter) {

@@ -12,6 +12,7 @@ use futures_core::Stream;
 use futures_io::AsyncRead;
 
 use super::connection::{Connection, FillError, Names, Reading, State};
+use super::transport::Source;
 use super::{DEFAULT_LIMIT, check_limit};
 use crate::exceptions::{IncompleteReadError, LimitOverrunError, ReadError};
 use crate::tasks::outside::{poll_outside, poll_outside_at};
@@ -128,7 +129,12 @@ impl StreamReader {
     #[track_caller]
     pub fn with_limit(limit: usize, source: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let (limit, names) = (check_limit(limit), Names::default());
-        Self::new(&Connection::new(Some(Box::new(source)), None, limit, names))
+        Self::new(&Connection::new(
+            Some(Source::Other(Box::new(source))),
+            None,
+            limit,
+            names,
+        ))
     }
 
     /// Waits until `take` finds something in what was received. Mirrors `_wait_for_data`.

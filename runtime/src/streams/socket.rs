@@ -58,6 +58,21 @@ impl<T: Io> Socket<T> {
         }
     }
 
+    /// Pending when it is known that there is nothing to read, without asking the kernel. Who waits so
+    /// is woken also when it is dropped.
+    #[inline]
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(unused_variables, reason = "it is never known")
+    )]
+    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Socket::Edge(watched) => watched.poll_ready(Direction::Read, cx),
+            Socket::Plain(_) => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Tries `op` until it does not block: what brings something in.
     pub(super) fn poll_input<R>(
         &self,

@@ -17,7 +17,8 @@ use futures_rustls::rustls::{
 };
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::connection::{Connection, Place, Sink, Source};
+use super::connection::{Connection, Place};
+use super::transport::{Sink, Source};
 use super::{StreamWriter, context};
 use crate::tasks::outside::outside;
 
@@ -166,7 +167,7 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.received.is_empty() {
-            return Pin::new(&mut this.source).poll_read(cx, into);
+            return this.source.poll_read(cx, into);
         }
         let n = into.len().min(this.received.len());
         into[..n].copy_from_slice(&this.received[..n]);
@@ -181,15 +182,15 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().sink).poll_write(cx, data)
+        self.get_mut().sink.poll_write(cx, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().sink).poll_flush(cx)
+        self.get_mut().sink.poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().sink).poll_close(cx)
+        self.get_mut().sink.poll_close(cx)
     }
 }
 
@@ -245,8 +246,8 @@ fn split(stream: TlsStream<Wire>) -> (Source, Sink) {
         both,
     });
     (
-        Box::new(TlsSource(shared.clone())),
-        Box::new(TlsSink(shared)),
+        Source::Other(Box::new(TlsSource(shared.clone()))),
+        Sink::Other(Box::new(TlsSink(shared))),
     )
 }
 

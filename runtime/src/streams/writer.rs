@@ -13,6 +13,7 @@ use futures_io::AsyncWrite;
 
 use super::DEFAULT_LIMIT;
 use super::connection::{Connection, Marks, Names, Place};
+use super::transport::Sink;
 use crate::tasks::outside::poll_outside;
 use crate::tasks::{Suspended, called};
 
@@ -89,7 +90,7 @@ impl StreamWriter {
         let names = Names::default();
         Self::new(&Connection::new(
             None,
-            Some(Box::new(sink)),
+            Some(Sink::Other(Box::new(sink))),
             DEFAULT_LIMIT,
             names,
         ))
@@ -209,14 +210,15 @@ impl StreamWriter {
     /// ```
     #[track_caller]
     pub fn drain(&self) -> impl Future<Output = io::Result<()>> {
-        called(Location::caller(), self.draining())
+        Drain {
+            connection: self.connection(),
+            has_begun: false,
+            draining: called(Location::caller(), self.draining()),
+        }
     }
 
     async fn draining(&self) -> io::Result<()> {
         let connection = self.connection();
-        if connection.is_drained() {
-            return Ok(());
-        }
         let (is_closing, drained) = connection.with(|state| match state.failure() {
             Some(error) => (false, Some(Err(error))),
             None => (state.is_closing(), state.drained()),
@@ -514,6 +516,30 @@ impl StreamWriter {
     /// ```
     pub fn sockname(&self) -> Option<SocketAddr> {
         self.connection().names.own
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// What [`StreamWriter::drain`] gives: most often it has nothing to wait for, and does not begin.
+    struct Drain<'a, F> {
+        connection: &'a Connection,
+        has_begun: bool,
+        #[pin]
+        draining: F,
+    }
+}
+
+impl<F: Future<Output = io::Result<()>>> Future for Drain<'_, F> {
+    type Output = io::Result<()>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        if !*this.has_begun && this.connection.is_drained() {
+            return Poll::Ready(Ok(()));
+        }
+        *this.has_begun = true;
+        this.draining.poll(cx)
     }
 }
 

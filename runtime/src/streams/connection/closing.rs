@@ -37,6 +37,7 @@ impl Connection {
         self.with(|state| {
             if !state.is_closing && !state.is_lost {
                 state.is_closing = true;
+                state.has_news = true;
                 state.send(&self.pump_waker());
             }
         });
@@ -46,6 +47,7 @@ impl Connection {
     pub(crate) fn abort(self: &Arc<Self>) {
         self.with(|state| {
             state.is_closing = true;
+            state.has_news = true;
             state.lose(None);
         });
     }
@@ -82,6 +84,7 @@ impl State {
             return;
         }
         self.is_lost = true;
+        self.has_news = true;
         self.is_eof = true;
         self.failure = error.as_ref().map(Failure::new);
         self.to_drop.0 = self.source.take();
@@ -90,7 +93,7 @@ impl State {
         }
         self.unsent = VecDeque::new();
         self.is_paused = false;
-        self.to_wake.extend(self.reader.clone());
+        self.wake_reader();
         self.wake_waiters();
     }
 }

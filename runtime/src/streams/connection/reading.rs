@@ -1,13 +1,25 @@
 //! The half that reads: when somebody does.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-
-use futures_io::AsyncRead;
+use std::task::{Context, Poll, Waker, ready};
 
 use super::{Connection, Failure, State};
+
+/// Who waits for input.
+pub(super) enum Reader {
+    Nobody,
+    /// Somebody whom the source wakes, also when it is dropped.
+    OfSource,
+    /// Somebody who is to be woken when the source is dropped.
+    Somebody(Waker),
+}
+
+impl Reader {
+    pub(super) fn is_somebody(&self) -> bool {
+        !matches!(self, Reader::Nobody)
+    }
+}
 
 /// Who reads, for the one who waits to be told from another one.
 #[derive(Debug, Default)]
@@ -34,20 +46,15 @@ impl Connection {
     ) -> Poll<Result<T, FillError>> {
         self.with(|state| {
             loop {
-                if let Some(failure) = &state.failure {
-                    let error = FillError::Io(failure.error());
+                if state.failure.is_some() {
                     state.stop_waiting(reading);
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err(FillError::Io(state.lost_error())));
                 }
                 if let Some(taken) = take(state) {
                     state.stop_waiting(reading);
                     return Poll::Ready(Ok(taken));
                 }
-                match state.poll_fill(cx, reading) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return Poll::Pending,
-                }
+                ready!(state.poll_fill(cx, reading))?;
             }
         })
     }
@@ -62,8 +69,8 @@ impl Connection {
 
     #[cold]
     fn end_reading(self: &Arc<Self>) {
-        let waker = self.with(|state| state.reader.take());
-        drop(waker);
+        let reader = self.with(|state| std::mem::replace(&mut state.reader, Reader::Nobody));
+        drop(reader);
     }
 }
 
@@ -84,23 +91,26 @@ impl State {
         cx: &mut Context<'_>,
         reading: &mut Reading,
     ) -> Poll<Result<(), FillError>> {
-        if self.reader.is_some() && !reading.is_waiting {
+        if self.reader.is_somebody() && !reading.is_waiting {
             return Poll::Ready(Err(FillError::InUse));
         }
         let polled = match &mut self.source {
             // One that has failed has no source.
-            Some(source) if !self.is_eof => self
-                .received
-                .fill(|room| Pin::new(source).poll_read(cx, room)),
+            Some(source) if !self.is_eof => match source.poll_ready(cx) {
+                Poll::Ready(Ok(())) => self.received.fill(|room| source.poll_read(cx, room)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    reading.is_waiting = true;
+                    self.waits(Reader::OfSource, cx.waker());
+                    return Poll::Pending;
+                }
+            },
             _ => self.poll_sourceless(),
         };
         match polled {
             Poll::Pending => {
                 reading.is_waiting = true;
-                let old = self.reader.replace(cx.waker().clone());
-                if let Some(old) = old.filter(|old| !old.will_wake(cx.waker())) {
-                    self.to_wake.push(old);
-                }
+                self.waits(Reader::Somebody(cx.waker().clone()), cx.waker());
                 return Poll::Pending;
             }
             Poll::Ready(Ok(0)) => self.is_eof = true,
@@ -114,6 +124,24 @@ impl State {
         Poll::Ready(Ok(()))
     }
 
+    /// The `reader` of this waker waits.
+    #[inline]
+    fn waits(&mut self, reader: Reader, waker: &Waker) {
+        if let Reader::Somebody(old) = std::mem::replace(&mut self.reader, reader) {
+            if !old.will_wake(waker) {
+                self.wake_later(old);
+            }
+        }
+    }
+
+    /// When the lock is released; a source that does so itself is dropped then.
+    pub(super) fn wake_reader(&mut self) {
+        if let Reader::Somebody(waker) = &self.reader {
+            let waker = waker.clone();
+            self.wake_later(waker);
+        }
+    }
+
     #[cold]
     fn fail_to_fill(&mut self, error: io::Error) -> io::Error {
         let given = Failure::new(&error).error();
@@ -123,18 +151,19 @@ impl State {
         given
     }
 
+    #[inline]
     fn stop_waiting(&mut self, reading: &mut Reading) {
         if std::mem::take(&mut reading.is_waiting) {
-            self.reader = None;
+            self.reader = Reader::Nobody;
         }
     }
 
     /// Looks for input without waiting for it.
     pub(in crate::streams) fn look(&mut self) {
-        if self.reader.is_none() && !self.is_eof && self.received.len() == 0 {
+        if !self.reader.is_somebody() && !self.is_eof && self.received.len() == 0 {
             let mut cx = Context::from_waker(Waker::noop());
             let _ = self.poll_fill(&mut cx, &mut Reading::default());
-            self.reader = None;
+            self.reader = Reader::Nobody;
         }
     }
 }

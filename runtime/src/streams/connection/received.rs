@@ -41,6 +41,7 @@ impl Received {
         }
     }
 
+    #[inline]
     pub(in crate::streams) fn take(&mut self, n: usize) -> Vec<u8> {
         // All of what came last, as a rule, which is then as long as its room; and no more than this
         // is kept in any case.
@@ -48,12 +49,17 @@ impl Received {
         if is_all && (n == self.bytes.capacity() || self.bytes.capacity() > KEPT) {
             return std::mem::take(&mut self.bytes);
         }
+        self.take_part(n)
+    }
+
+    fn take_part(&mut self, n: usize) -> Vec<u8> {
         let taken = self.bytes()[..n].to_vec();
         self.consume(n);
         taken
     }
 
     /// Appends what `read` gives.
+    #[inline]
     pub(super) fn fill(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,

@@ -3,14 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Connection, Sink, Source, State};
+use super::{Connection, State};
 use crate::streams::tls::TlsInfo;
+use crate::streams::transport::{Sink, Source};
 
 impl Connection {
     /// Takes both ends away, to be encrypted, and what was received and not read.
     pub(in crate::streams) fn take_ends(self: &Arc<Self>) -> io::Result<(Vec<u8>, Source, Sink)> {
         let taken = self.with(|state| {
-            if state.reader.is_some() {
+            if state.reader.is_somebody() {
                 return None;
             }
             if state.is_closing() || state.is_ended || state.is_upgrading {
@@ -46,12 +47,13 @@ impl Connection {
         self.with(|state| {
             if state.is_lost {
                 state.to_drop = (Some(source), Some(sink));
+                state.has_news = true;
                 return;
             }
             (state.source, state.sink) = (Some(source), Some(sink));
             state.is_upgrading = false;
             state.tls = Some(info);
-            state.to_wake.extend(state.reader.clone());
+            state.wake_reader();
             state.send(&self.pump_waker());
         });
     }

@@ -36,7 +36,7 @@ impl Place {
                     let old = std::mem::replace(&mut state.waiters[key], cx.waker().clone());
                     // Woken once too often rather than dropped under the lock.
                     if !old.will_wake(cx.waker()) {
-                        state.to_wake.push(old);
+                        state.wake_later(old);
                     }
                 }
                 None => *key = Some(state.waiters.insert(cx.waker().clone())),
@@ -104,7 +104,10 @@ impl State {
     }
 
     pub(super) fn wake_waiters(&mut self) {
-        self.to_wake
-            .extend(self.waiters.iter().map(|(_, waker)| waker.clone()));
+        if !self.waiters.is_empty() {
+            let waiting = self.waiters.iter().map(|(_, waker)| waker.clone());
+            self.to_wake.extend(waiting);
+            self.has_news = true;
+        }
     }
 }

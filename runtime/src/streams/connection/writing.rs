@@ -1,12 +1,9 @@
 //! The half that writes: at once, or later, by the pump.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, TryLockError};
 use std::task::{Context, Poll, Wake, Waker, ready};
-
-use futures_io::AsyncWrite;
 
 use super::{Connection, State};
 
@@ -32,6 +29,7 @@ impl Default for Marks {
 
 impl Connection {
     /// Whether `drain` is done at once, as far as what was done on this thread goes.
+    #[inline]
     pub(in crate::streams) fn is_drained(&self) -> bool {
         self.is_drained.load(Ordering::Acquire)
     }
@@ -106,7 +104,7 @@ impl State {
             // Most often there is room, and nobody is to be woken.
             let mut cx = Context::from_waker(Waker::noop());
             while let (false, Some(sink)) = (data.is_empty(), &mut self.sink) {
-                match Pin::new(sink).poll_write(&mut cx, data) {
+                match sink.poll_write(&mut cx, data) {
                     Poll::Ready(Ok(0)) => return self.lose(Some(io::ErrorKind::WriteZero.into())),
                     Poll::Ready(Ok(n)) => {
                         data = &data[n..];
@@ -135,6 +133,7 @@ impl State {
     fn pause_when_full(&mut self) {
         if self.unsent.len() > self.marks.high {
             self.is_paused = true;
+            self.has_news = true;
         }
     }
 
@@ -150,7 +149,7 @@ impl State {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let (true, Some(sink)) = (self.is_unflushed, &mut self.sink) {
-            ready!(Pin::new(sink).poll_flush(cx))?;
+            ready!(sink.poll_flush(cx))?;
             self.is_unflushed = false;
         }
         Poll::Ready(Ok(()))
@@ -159,7 +158,6 @@ impl State {
     pub(super) fn send(&mut self, waker: &Waker) {
         let mut cx = Context::from_waker(waker);
         while let Some(sink) = &mut self.sink {
-            let sink = Pin::new(sink);
             let (next, _) = self.unsent.as_slices();
             let polled = if !next.is_empty() {
                 sink.poll_write(&mut cx, next).map(|written| match written {
@@ -181,13 +179,16 @@ impl State {
             };
             match polled {
                 Poll::Ready(Ok(true)) => {}
-                Poll::Ready(Ok(false)) => self.to_drop.1 = self.sink.take(),
+                Poll::Ready(Ok(false)) => {
+                    self.to_drop.1 = self.sink.take();
+                    self.has_news = true;
+                }
                 Poll::Ready(Err(error)) => return self.lose(Some(error)),
                 Poll::Pending => break,
             }
         }
         if self.unsent.len() <= self.marks.low {
-            self.is_paused = false;
+            self.has_news |= std::mem::take(&mut self.is_paused);
         }
         if self.unsent.is_empty() {
             if self.is_closing && self.sink.is_none() {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use rustix::event::epoll;
 use rustix::io::Errno;
@@ -58,6 +58,7 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
+    #[inline]
     pub(super) fn note(&self, flags: epoll::EventFlags, to_wake: &mut Vec<Waker>) {
         use epoll::EventFlags as Flags;
         let mut came = 0;
@@ -77,7 +78,9 @@ impl Readiness {
         let mut waiting = lock(&self.waiting);
         for direction in [Direction::Read, Direction::Write] {
             if came & direction.ready() != 0 {
-                to_wake.extend(waiting[direction as usize].take());
+                if let Some(waker) = waiting[direction as usize].take() {
+                    to_wake.push(waker);
+                }
             }
         }
     }
@@ -97,7 +100,7 @@ pub(in crate::streams) fn begin(
     }
 }
 
-/// A socket in this thread's epoll. It must not block.
+/// A socket in this thread's epoll. It must not block. Who waits for it is woken when it is dropped.
 pub(in crate::streams) struct Watched<T: AsFd> {
     pub(super) edge: Arc<Edge>,
     pub(super) readiness: Arc<Readiness>,
@@ -148,6 +151,21 @@ impl<T: AsFd> Watched<T> {
         &self.io
     }
 
+    /// Pending as long as nothing has come that makes a try worth it.
+    #[inline]
+    pub(in crate::streams) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.readiness.bits.load(Ordering::SeqCst) & direction.ready() == 0
+            && self.wait(direction, cx.waker())?
+        {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads from a stream, which a read that is shorter than its room has emptied.
     ///
     /// It and [`poll_send`](Self::poll_send) ask the kernel themselves: what libc does around such a
@@ -189,11 +207,7 @@ impl<T: AsFd> Watched<T> {
         // There is room as a rule: the bit stays where it is until there was none once.
         let mut takes_bit = direction == Direction::Read;
         loop {
-            if bits.load(Ordering::SeqCst) & direction.ready() == 0
-                && self.wait(direction, cx.waker())?
-            {
-                return Poll::Pending;
-            }
+            ready!(self.poll_ready(direction, cx))?;
             let had = if takes_bit {
                 bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready()
             } else {
@@ -267,5 +281,8 @@ impl<T: AsFd> Drop for Watched<T> {
         // A descriptor of which there are duplicates stays in the epoll when it is closed.
         let _ = epoll::delete(&self.edge.epoll, &self.io);
         self.edge.remove(self.key);
+        // Nobody else would.
+        let waiting = std::mem::take(&mut *lock(&self.readiness.waiting));
+        waiting.into_iter().flatten().for_each(wake);
     }
 }

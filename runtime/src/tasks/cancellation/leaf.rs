@@ -289,12 +289,9 @@ impl Suspended {
     /// Deregisters; mostly from this task, which runs.
     #[inline]
     pub(crate) fn leave_in(&mut self, task: &TaskRef) {
-        match self.registered.take_if(|(key, _)| key.is_of(task)) {
-            Some((key, id)) => {
-                task.take_back(key);
-                task.core().cancellation.forget(id);
-            }
-            None => self.leave(),
+        self.leave_here(task);
+        if self.registered.is_some() {
+            self.leave();
         }
     }
 
@@ -303,12 +300,18 @@ impl Suspended {
         if self.registered.is_none() {
             return;
         }
-        let is_here =
-            |task: &TaskRef| matches!(&self.registered, Some((key, _)) if key.is_of(task));
-        if context::with_current_task(is_here) == Some(true) {
-            context::with_current_task(|task| self.leave_in(task));
-        } else {
+        context::with_current_task(|task| self.leave_here(task));
+        if self.registered.is_some() {
             self.leave_elsewhere();
+        }
+    }
+
+    /// Deregisters from this task, if it is the one.
+    #[inline(always)]
+    fn leave_here(&mut self, task: &TaskRef) {
+        if let Some((key, id)) = self.registered.take_if(|(key, _)| key.is_of(task)) {
+            task.take_back(key);
+            task.core().cancellation.forget(id);
         }
     }
 
