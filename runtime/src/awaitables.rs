@@ -5,7 +5,7 @@ use crate::children::Child;
 use crate::tasks::{Task, ensure_future};
 
 /// Several awaitables of one type: what [`gather`](fn@crate::gather), [`try_gather`](fn@crate::try_gather)
-/// and [`as_completed`](crate::as_completed) take.
+/// and [`as_completed`](crate::as_completed()) take.
 ///
 /// Whatever can be iterated over and gives what can be awaited is this; nothing else can be.
 ///

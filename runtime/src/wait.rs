@@ -92,7 +92,8 @@ impl ReturnWhen<AnyTask> for FIRST_EXCEPTION {
 #[diagnostic::on_unimplemented(
     message = "`wait` takes tasks, and `{Self}` is none",
     label = "not a task",
-    note = "Python forbids to pass coroutines to `wait` too: make tasks of them first, with `asyncio::create_task` or `asyncio::ensure_future`"
+    note = "Python forbids to pass coroutines to `wait` too: make tasks of them first, with `asyncio::create_task` or `asyncio::ensure_future`",
+    note = "a task is a handle: to keep the tasks, pass clones of them, `wait(tasks.clone())`"
 )]
 pub trait Waitable: Clone + 'static {
     #[doc(hidden)]

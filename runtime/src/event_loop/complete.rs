@@ -31,7 +31,7 @@ impl EventLoop {
     /// - `Event loop is closed`;
     /// - `Event loop stopped before Future completed.`;
     /// - `The future belongs to a different loop ...`, when it is a handle of another one;
-    /// - with the payload of a panic in `future`; with a [`CancelledError`](crate::CancelledError)
+    /// - with the payload of a panic in `future`; with a [`CancelledError`]
     ///   when it was cancelled;
     /// - with a [`KeyboardInterrupt`](crate::KeyboardInterrupt) that another task or a callback
     ///   panicked with. A coroutine is cancelled, and its cleanup awaited, before that.

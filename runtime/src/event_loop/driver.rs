@@ -1,4 +1,4 @@
-//! The boundary to async-io: the only file that waits.
+//! The boundary to async-io, and where a loop sleeps.
 //!
 //! On Linux a loop sleeps in an epoll of its own, in which its streams are, with the time of its next
 //! timer. What else stands on async-io is looked after by that one's own thread, which wakes the loop. A

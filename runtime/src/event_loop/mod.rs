@@ -18,7 +18,7 @@
 //! - [`input`]: callbacks for input and signals, on it;
 //! - [`patience`]: how long a virtual clock stands still for what nobody knows;
 //! - [`shutdown`]: how the tasks that are left are ended;
-//! - [`driver`]: the boundary to async-io, the only file that waits.
+//! - [`driver`]: the boundary to async-io, and where the loop sleeps.
 
 mod address;
 pub(crate) mod blocks;

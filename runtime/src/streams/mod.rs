@@ -1,6 +1,6 @@
 //! Streams: connections that are read and written with awaits, and servers of them.
 //!
-//! - [`connection`]: what the two ends share: the buffers, and what becomes of the connection;
+//! - [`connection`](mod@connection): what the two ends share: the buffers, and what becomes of the connection;
 //! - [`reader`], [`writer`]: the ends;
 //! - [`client`], [`serve`]: what connects, and what is served; [`server`]: what accepts;
 //! - [`tcp`], [`unix`]: the two kinds of addresses; [`resolve`]: names and addresses;

@@ -8,18 +8,18 @@
 //! - [`flags`]: what a task knows of itself in one bit each;
 //! - [`count`]: those references that travel;
 //! - [`wake`]: who is to be woken, at home;
-//! - [`distinct`]: rows of tasks in which each is to stand once;
+//! - [`distinct`](mod@distinct): rows of tasks in which each is to stand once;
 //! - [`owned`]: the list of those that a loop owns;
 //! - [`lazy`]: what a task has only once it needs it;
 //! - [`origin`]: where it comes from, and what most tasks have nothing of;
 //! - [`eager`]: tasks that begin at once;
 //! - [`about`]: the function of its coroutine;
 //! - [`errors`]: the `Err` of a coroutine as its exception;
-//! - [`sleep`]: the leaves that need nothing but a task: `sleep`, and one turn of the loop;
+//! - [`sleep`](mod@sleep): the leaves that need nothing but a task: `sleep`, and one turn of the loop;
 //! - [`outside`]: the leaves that wait for input, threads and processes;
 //! - [`call_graph`]: who awaits whom;
 //! - [`chain`]: what a task is within;
-//! - [`called`]: where the library's own coroutines are called;
+//! - [`called`](mod@called): where the library's own coroutines are called;
 //! - [`repr`]: Python's reprs.
 
 pub(crate) mod about;

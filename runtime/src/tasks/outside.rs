@@ -9,7 +9,7 @@ use super::cancellation::{self, Suspended, Trouble};
 /// Polls what happens outside, as a leaf that raises when the task is cancelled.
 ///
 /// What it holds at `point` is `Send`, and off our loop it is `poll` itself. Where it stands, the
-/// operation says that it is beneath: see [`called`](super::called).
+/// operation says that it is beneath: see [`called`](super::called()).
 #[inline]
 pub(crate) fn poll_outside<T>(
     point: &mut Suspended,
