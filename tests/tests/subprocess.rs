@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Wake, Waker};
 
 use asyncio::{
@@ -90,6 +91,10 @@ async fn signals_end_it_and_the_return_code_says_which() {
     process.terminate().unwrap();
     assert_eq!(process.wait().await.unwrap(), -SIGTERM);
 
+    // Programs that are started do not ignore it, even if the tests are made to, as what a shell runs in
+    // the background is: a handler does not outlive the start of a program, where being ignored does.
+    let always = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_default(SIGINT, always).unwrap();
     let process = cat().await;
     process.send_signal(Signal::Int).unwrap();
     assert_eq!(process.wait().await.unwrap(), -SIGINT);
