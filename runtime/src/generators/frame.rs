@@ -28,6 +28,15 @@ impl<Y, S> Slot<Y, S> {
         }
     }
 
+    /// Leaves the only value of a resumption.
+    #[inline]
+    pub(crate) fn leave(&mut self, value: Y) {
+        if self.yielded.is_some() {
+            yielded_twice();
+        }
+        self.yielded = Some(value);
+    }
+
     /// Runs `poll` with a context whose waker leads to this slot.
     #[inline(always)]
     pub(crate) fn enter<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {

@@ -437,18 +437,11 @@ pub struct Each<I, S, K> {
 impl<I, S, K> Unpin for Each<I, S, K> {}
 
 impl<I: Iterator, S, K: Receives<S>> Each<I, S, K> {
+    /// What the delegation ends with because it was sent something, if it was.
     #[inline]
-    fn step(&mut self, slot: &mut Slot<I::Item, S>) -> Poll<K::Sent> {
-        if std::mem::replace(&mut self.begun, true) && K::interrupts(&slot.sent) {
-            return Poll::Ready(K::receive(&mut slot.sent));
-        }
-        match self.items.next() {
-            Some(item) => {
-                slot.yielded = Some(item);
-                Poll::Pending
-            }
-            None => Poll::Ready(K::receive(&mut None)),
-        }
+    fn interrupted(&mut self, sent: &mut Option<S>) -> Option<K::Sent> {
+        let has_begun = std::mem::replace(&mut self.begun, true);
+        (has_begun && K::interrupts(sent)).then(|| K::receive(sent))
     }
 }
 
@@ -457,9 +450,20 @@ impl<I: Iterator, S, K: Receives<S>> Future for Each<I, S, K> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
-        // SAFETY: as in `Yield::poll`. The iterator cannot reach the slot.
+        let this = self.get_mut();
+        // SAFETY: as in `Yield::poll`, here and below. The iterator is foreign code: no reference is kept while it runs.
         let slot = unsafe { Slot::<I::Item, S>::of(cx) };
-        self.get_mut().step(slot)
+        if let Some(sent) = this.interrupted(&mut slot.sent) {
+            return Poll::Ready(sent);
+        }
+        match this.items.next() {
+            Some(item) => {
+                // SAFETY: as above.
+                unsafe { Slot::<I::Item, S>::of(cx) }.leave(item);
+                Poll::Pending
+            }
+            None => Poll::Ready(K::receive(&mut None)),
+        }
     }
 }
 
@@ -649,15 +653,21 @@ impl<I: Iterator<Item = Y>, Y, S, K: Receives<S>> Future for CheckedEach<'_, I, 
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
         let this = self.get_mut();
-        // The iterator is foreign code: it runs before the slot is looked up, which is borrowed only to leave the item in it.
+        // The iterator is foreign code: the slot is borrowed before and after it runs.
         let current = this.words.current;
-        let Some(sent) = current.take_sent(cx, this.each.begun) else {
+        let Some(mut sent) = current.take_sent(cx, this.each.begun) else {
             return Poll::Pending;
         };
-        let mut own = Slot::new(sent);
-        let step = this.each.step(&mut own);
-        current.with_slot(cx, |slot| slot.yielded = own.yielded);
-        step
+        if let Some(sent) = this.each.interrupted(&mut sent) {
+            return Poll::Ready(sent);
+        }
+        match this.each.items.next() {
+            Some(item) => {
+                current.with_slot(cx, |slot| slot.leave(item));
+                Poll::Pending
+            }
+            None => Poll::Ready(K::receive(&mut None)),
+        }
     }
 }
 
