@@ -12,13 +12,11 @@
 
 #[cfg(unix)]
 use std::io;
-#[cfg(all(unix, not(target_os = "linux")))]
+#[cfg(unix)]
 use std::io::Read;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::panic::{Location, resume_unwind};
-#[cfg(unix)]
-use std::pin::Pin;
 #[cfg(unix)]
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
@@ -29,10 +27,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{self, Poll};
 
 #[cfg(unix)]
-use async_io::Async;
-#[cfg(unix)]
-use futures_io::AsyncRead;
-#[cfg(unix)]
 use signal_hook::{SigId, low_level};
 
 #[cfg(unix)]
@@ -42,6 +36,8 @@ use crate::event_loop::EventLoop;
 #[cfg(not(target_os = "linux"))]
 use crate::event_loop::remote::Message;
 use crate::exceptions::{CancelledError, KeyboardInterrupt};
+#[cfg(unix)]
+use crate::streams::socket::Socket;
 use crate::tasks::{TaskKey, TaskRef};
 
 /// The status with which a shell shows that a program was interrupted.
@@ -223,7 +219,7 @@ impl Drop for CtrlCTaken {
 /// What a signal writes into each time it comes, until this is dropped.
 #[cfg(unix)]
 pub(crate) struct Arrivals {
-    pipe: Async<UnixStream>,
+    pipe: Socket<UnixStream>,
     id: SigId,
 }
 
@@ -234,14 +230,15 @@ impl Arrivals {
     /// When the system does not take a handler.
     pub(crate) fn new(signal: Signal) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        let pipe = Async::new(ours)?;
+        ours.set_nonblocking(true)?;
+        let pipe = Socket::of_the_loop(ours)?;
         let id = low_level::pipe::register(signal as i32, theirs)?;
         Ok(Self { pipe, id })
     }
 
     /// Ready once for each time that it came.
     pub(crate) fn poll_next(&self, cx: &mut task::Context<'_>) -> Poll<()> {
-        let read = Pin::new(&mut &self.pipe).poll_read(cx, &mut [0]);
+        let read = self.pipe.poll_input(cx, |mut pipe| pipe.read(&mut [0]));
         match read {
             Poll::Ready(Ok(1..)) => Poll::Ready(()),
             // The other end is open as long as the signal is handled.

@@ -11,7 +11,7 @@ mod sync {
 
     use loom::sync::{Condvar, Mutex};
 
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
 
     /// As an eventfd in an epoll, registered for edges.
     pub(crate) struct Descriptor {

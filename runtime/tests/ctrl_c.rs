@@ -58,7 +58,7 @@ async fn busy_program() {
     }
 }
 
-/// What a program does whose loop drives async-io itself, since it waits for what stands on that.
+/// What a program does that waits for what stands on async-io, whose own thread wakes the loop on Linux.
 #[asyncio::main]
 async fn reactor_program() {
     for _ in 0..100 {
@@ -214,7 +214,7 @@ fn main() {
     the_first_one_cancels_main_and_is_told_in_one_line();
     the_second_one_ends_a_main_that_goes_on();
     one_that_is_ignored_already_stays_ignored();
-    it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io();
+    it_reaches_a_loop_that_never_sleeps_and_one_that_async_io_wakes();
     one_that_comes_before_a_look_at_the_input_is_not_taken_in_by_that();
     the_second_one_ends_a_loop_that_is_stuck();
     a_main_that_something_else_cancels_says_so();
@@ -262,7 +262,7 @@ fn end_of(child: Child) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
-fn it_reaches_a_loop_that_never_sleeps_and_one_that_drives_async_io() {
+fn it_reaches_a_loop_that_never_sleeps_and_one_that_async_io_wakes() {
     for (program, begun) in [("busy", "busy"), ("reactor", "sleeping")] {
         let (child, mut shown) = start(program);
         assert_eq!(shown.next().unwrap(), begun);

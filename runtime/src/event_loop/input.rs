@@ -6,9 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
-use std::task::{Context, Poll};
-
-use async_io::Async;
+use std::task::Poll;
 
 use super::watches::WatchKey;
 use super::{EventLoop, guarded};
@@ -16,6 +14,7 @@ use super::{EventLoop, guarded};
 use crate::Signal;
 #[cfg(feature = "signals")]
 use crate::signals::{Arrivals, CtrlCTaken, Handled};
+use crate::streams::socket::{Direction, Socket};
 
 /// What a callback is called for: there is one callback for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +63,7 @@ impl EventLoop {
     #[track_caller]
     pub fn add_reader(&self, fd: &impl AsFd, callback: impl FnMut() + 'static) -> io::Result<()> {
         let watched = Watched::Reader(fd.as_fd().as_raw_fd());
-        self.watch_descriptor(watched, fd, Async::poll_readable, callback)
+        self.watch_descriptor(watched, fd, Direction::Read, callback)
     }
 
     /// Ends [`add_reader`](Self::add_reader); whether there was one.
@@ -115,7 +114,7 @@ impl EventLoop {
     #[track_caller]
     pub fn add_writer(&self, fd: &impl AsFd, callback: impl FnMut() + 'static) -> io::Result<()> {
         let watched = Watched::Writer(fd.as_fd().as_raw_fd());
-        self.watch_descriptor(watched, fd, Async::poll_writable, callback)
+        self.watch_descriptor(watched, fd, Direction::Write, callback)
     }
 
     /// Ends [`add_writer`](Self::add_writer); whether there was one.
@@ -220,16 +219,16 @@ impl EventLoop {
         &self,
         watched: Watched,
         fd: &impl AsFd,
-        poll_ready: fn(&Async<OwnedFd>, &mut Context<'_>) -> Poll<io::Result<()>>,
+        direction: Direction,
         mut callback: impl FnMut() + 'static,
     ) -> io::Result<()> {
         self.inner.check_open();
         // One that is watched by something else too cannot be watched again itself.
-        let own = Async::new_nonblocking(fd.as_fd().try_clone_to_owned()?)?;
+        let own = Socket::<OwnedFd>::of_the_loop(fd.as_fd().try_clone_to_owned()?)?;
         let waiting = OutsideWait::new(self);
         let key = self.inner.watch(move |cx| {
             let _waiting = &waiting;
-            match poll_ready(&own, cx) {
+            match own.poll_again(direction, cx) {
                 Poll::Pending => Poll::Pending,
                 // An error shows itself to the callback, when it reads or writes.
                 Poll::Ready(_) => {

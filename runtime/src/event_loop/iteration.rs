@@ -113,7 +113,6 @@ impl LoopState {
         let next = self.timers.borrow_mut().next_deadline();
         *self.parked.borrow_mut() = Some(cx.waker().clone());
         self.is_parked.set(true);
-        driver::rest(&self.alarm, cx.waker());
         // A timer that is never due is not waited for.
         let Some(when) = next.filter(|when| when.is_finite()) else {
             return Poll::Pending;

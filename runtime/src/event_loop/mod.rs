@@ -18,14 +18,14 @@
 //! - [`input`]: callbacks for input and signals, on it;
 //! - [`patience`]: how long a virtual clock stands still for what nobody knows;
 //! - [`shutdown`]: how the tasks that are left are ended;
-//! - [`driver`]: the boundary to async-io, and where the loop sleeps.
+//! - [`driver`]: the only file that waits, and the boundary to async-io where that is needed.
 
 mod address;
 pub(crate) mod blocks;
 mod clock;
 mod complete;
 pub(crate) mod context;
-mod driver;
+pub(crate) mod driver;
 mod handle;
 mod handles;
 #[cfg(unix)]

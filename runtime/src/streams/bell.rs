@@ -3,16 +3,11 @@
 //! A test runs this file over loom's atomics and a descriptor made of them, through every
 //! interleaving: what is another thing there, it takes from `sync`.
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::task::Wake;
-use std::thread;
 
-use super::sync::{AtomicBool, AtomicU8, Descriptor, Ordering};
-
-/// The name of the thread that async-io's reactor runs on when nobody else looks after it.
-pub(super) const REACTOR: &str = "async-io";
+use super::sync::{AtomicU8, Descriptor, Ordering};
 
 /// What is to be known of the one who sleeps, as the state of a [`Bell`].
 mod states {
@@ -32,7 +27,6 @@ mod states {
 pub(super) struct Bell {
     descriptor: Descriptor,
     state: AtomicU8,
-    is_rung_by_reactor: AtomicBool,
 }
 
 impl Bell {
@@ -40,7 +34,6 @@ impl Bell {
         Ok(Self {
             descriptor: Descriptor::new()?,
             state: AtomicU8::new(states::UP),
-            is_rung_by_reactor: AtomicBool::new(false),
         })
     }
 
@@ -68,12 +61,6 @@ impl Bell {
     pub(super) fn ring(&self) {
         self.descriptor.ring();
     }
-
-    /// Whether it was rung by async-io's own thread, while it slept, since this was asked last.
-    pub(super) fn is_rung_by_reactor(&self) -> bool {
-        self.is_rung_by_reactor.load(Ordering::Relaxed)
-            && self.is_rung_by_reactor.swap(false, Ordering::Relaxed)
-    }
 }
 
 impl Wake for Bell {
@@ -82,24 +69,8 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.swap(states::RUNG, Ordering::SeqCst) != states::ASLEEP {
-            return;
+        if self.state.swap(states::RUNG, Ordering::SeqCst) == states::ASLEEP {
+            self.ring();
         }
-        if is_reactor() {
-            self.is_rung_by_reactor.store(true, Ordering::Relaxed);
-        }
-        self.ring();
     }
-}
-
-/// Whether this thread is async-io's.
-fn is_reactor() -> bool {
-    thread_local! {
-        static IS_REACTOR: Cell<Option<bool>> = const { Cell::new(None) };
-    }
-    IS_REACTOR.get().unwrap_or_else(|| {
-        let is_reactor = thread::current().name() == Some(REACTOR);
-        IS_REACTOR.set(Some(is_reactor));
-        is_reactor
-    })
 }

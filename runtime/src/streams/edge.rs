@@ -6,33 +6,32 @@
 //!
 //! There is one epoll per thread that runs loops. The loop [polls](poll_here) it when it has
 //! nothing else to do, and [sleeps](Home::sleep) in it, where a [bell](super::bell) ends its sleep
-//! from other threads. When it sleeps [in async-io](rest) instead, the epoll becomes a source of
-//! that, whose reactor looks after it meanwhile, and so it does for good when a socket is waited for
-//! anywhere else, on another thread or without a loop. So a stream works wherever it is taken.
+//! from other threads. What is waited for anywhere else, on another thread or without a loop, is in an
+//! epoll of the thread that looks [elsewhere](elsewhere), too. So a stream works wherever it is taken.
 //!
 //! What must stay true:
 //!
 //! - An event is never lost: it sets the bit first and takes the waker then; who waits leaves the
 //!   waker first and looks at the bit then, under the same lock. Who tries the socket takes the bit
 //!   *before* the try after which it waits.
-//! - A loop does not sleep in async-io unless that looks after the epoll: what has async-io look no
-//!   more wakes the loop, which has it look again before it sleeps on.
+//! - Nobody but its own thread looks at an epoll, or a ring of its bell might be taken in by another.
 //! - The end of the input sets a bit that stays, since what comes before it may be read short.
 //! - A descriptor leaves the epoll before it is closed, and its key is not used again, so that what
 //!   was reported for one socket does not reach another one that got its number.
 //! - Wakers are called, cloned and dropped without any lock.
 
+mod elsewhere;
 mod watched;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
 
-use async_io::Async;
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
 
@@ -40,7 +39,9 @@ use super::bell::Bell;
 use crate::event_loop::{context, wake};
 use watched::Readiness;
 
-pub(super) use watched::{Direction, Watched, begin};
+pub(crate) use elsewhere::Timer;
+pub(super) use watched::begin;
+pub(crate) use watched::{Direction, Watched};
 
 /// How many events one call takes in.
 const BATCH: usize = 256;
@@ -52,25 +53,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// An epoll and those that are registered with it.
 struct Edge {
-    epoll: Arc<OwnedFd>,
-    /// It as a source of async-io's, since that was first to look after it.
-    outer: Mutex<Option<Async<Arc<OwnedFd>>>>,
+    epoll: OwnedFd,
     /// Ends a sleep in it.
     bell: Arc<Bell>,
-    /// Others ring it than the wakers of a loop that sleeps here.
-    has_doorbell: AtomicBool,
     watched: Mutex<Table>,
     /// How many there are.
     count: AtomicUsize,
-    /// What async-io wakes.
-    nested: Waker,
-    /// Wakes the loop that sleeps in async-io.
-    sleeper: Mutex<Option<Waker>>,
-    /// async-io looks after it.
-    is_armed: AtomicBool,
-    /// Somebody waits where the loop of this thread does not look: async-io always looks after it.
-    is_roaming: AtomicBool,
-    /// The thread whose loop looks.
+    /// The thread that looks.
     thread: u64,
 }
 
@@ -93,28 +82,6 @@ impl Table {
     }
 }
 
-/// Has the epoll looked at when async-io says that something came.
-struct Nested(Weak<Edge>);
-
-impl Wake for Nested {
-    fn wake(self: Arc<Self>) {
-        if let Some(edge) = self.0.upgrade() {
-            edge.is_armed.store(false, Ordering::SeqCst);
-            edge.dispatch();
-            if edge.is_roaming.load(Ordering::SeqCst) {
-                // It was registered before, which is what may fail.
-                let _ = edge.arm();
-            }
-            // It may be that nobody waited for what came, or that the loop had seen it. So that async-io
-            // looks again, the loop lies down again.
-            let sleeper = lock(&edge.sleeper).take();
-            if let Some(sleeper) = sleeper {
-                sleeper.wake();
-            }
-        }
-    }
-}
-
 thread_local! {
     static HERE: OnceCell<Arc<Edge>> = const { OnceCell::new() };
 
@@ -128,18 +95,6 @@ pub(crate) fn poll_here() -> bool {
     with_used(Edge::dispatch).unwrap_or(false)
 }
 
-/// The loop of this thread is about to sleep, in async-io, until `waker` is woken.
-pub(crate) fn rest(waker: &Waker) {
-    with_here(Edge::is_rung_or_used, |edge| {
-        let old = lock(&edge.sleeper).replace(waker.clone());
-        drop(old);
-        if edge.arm().is_err() {
-            // Rather than that it sleeps through what comes, it looks again and again.
-            waker.wake_by_ref();
-        }
-    });
-}
-
 /// Where the loop of this thread sleeps.
 pub(crate) struct Home(Arc<Edge>);
 
@@ -148,9 +103,7 @@ impl Home {
     ///
     /// When there is no epoll to be had.
     pub(crate) fn new() -> io::Result<Self> {
-        let edge = Edge::here()?;
-        edge.disarm();
-        Ok(Self(edge))
+        Edge::here().map(Self)
     }
 
     /// Ends the sleep, or keeps the next one from beginning.
@@ -164,21 +117,17 @@ impl Home {
     }
 
     /// Takes in what comes, or has come, unless the bell was rung since the loop [got
-    /// up](Self::get_up); for ever without a `timeout`.
-    pub(crate) fn sleep(&self, timeout: Option<Timespec>) {
+    /// up](Self::get_up); without a `timeout` for as long as it takes, and with one not longer.
+    pub(crate) fn sleep(&self, timeout: Option<Duration>) {
         if self.0.bell.lie_down() {
+            let timeout = timeout.map(timespec);
             // Whom it wakes rings on this thread too, and need not end a sleep for that.
             self.0.take_in(timeout.as_ref(), || self.0.bell.get_up());
         }
     }
-
-    /// Whether async-io's own thread has ended a sleep since this was asked last.
-    pub(crate) fn is_woken_by_reactor(&self) -> bool {
-        self.0.bell.is_rung_by_reactor()
-    }
 }
 
-/// Ends the sleep of a loop of the thread that it was made on, wherever that sleeps.
+/// Ends the sleep of a loop of the thread that it was made on.
 #[cfg(feature = "signals")]
 pub(crate) struct Doorbell(Arc<Bell>);
 
@@ -190,9 +139,7 @@ impl Doorbell {
     ///
     /// When there is no epoll to be had.
     pub(crate) fn here() -> io::Result<Self> {
-        let edge = Edge::here()?;
-        edge.has_doorbell.store(true, Ordering::Relaxed);
-        Ok(Self(edge.bell.clone()))
+        Edge::here().map(|edge| Self(edge.bell.clone()))
     }
 
     /// From a signal's handler, too.
@@ -203,15 +150,21 @@ impl Doorbell {
 
 /// This thread's, if it has sockets.
 fn with_used<R>(f: impl FnOnce(&Edge) -> R) -> Option<R> {
-    with_here(Edge::is_used, f)
-}
-
-fn with_here<R>(condition: fn(&Edge) -> bool, f: impl FnOnce(&Edge) -> R) -> Option<R> {
     let met = HERE.try_with(|here| {
         let edge = here.get()?;
-        condition(edge).then(|| f(edge))
+        edge.is_used().then(|| f(edge))
     });
     met.ok().flatten()
+}
+
+/// So long, but no longer than the oldest kernels can be told: who sleeps lies down again.
+fn timespec(time: Duration) -> Timespec {
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let time = time.min(LONGEST);
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
 }
 
 impl Edge {
@@ -219,8 +172,9 @@ impl Edge {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    fn is_rung_or_used(&self) -> bool {
-        self.is_used() || self.has_doorbell.load(Ordering::Relaxed)
+    /// The loop that runs here looks at it.
+    fn is_home(&self) -> bool {
+        context::is_running() && context::thread_number() == self.thread
     }
 
     /// This thread's.
@@ -232,68 +186,26 @@ impl Edge {
         if let Some(edge) = known {
             return Ok(edge);
         }
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let bell = Arc::new(Bell::new()?);
-        let rung = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(
-            &epoll,
-            bell.descriptor(),
-            epoll::EventData::new_u64(BELL),
-            rung,
-        )?;
-        let edge = Arc::new_cyclic(|edge| Self {
-            epoll: Arc::new(epoll),
-            outer: Mutex::default(),
-            bell,
-            has_doorbell: AtomicBool::new(false),
-            watched: Mutex::default(),
-            count: AtomicUsize::new(0),
-            nested: Waker::from(Arc::new(Nested(edge.clone()))),
-            sleeper: Mutex::default(),
-            is_armed: AtomicBool::new(false),
-            is_roaming: AtomicBool::new(false),
-            thread: context::thread_number(),
-        });
+        let edge = Self::new()?;
         // No code of others has run since we looked.
         let _ = HERE.try_with(|here| here.set(edge.clone()));
         Ok(edge)
     }
 
-    /// Has async-io look after it.
-    fn arm(&self) -> io::Result<()> {
-        let mut outer = lock(&self.outer);
-        if self.is_armed.swap(true, Ordering::SeqCst) {
-            return Ok(());
-        }
-        let armed = self.arm_outer(&mut outer);
-        if armed.is_err() {
-            self.is_armed.store(false, Ordering::SeqCst);
-        }
-        armed
-    }
-
-    fn arm_outer(&self, outer: &mut Option<Async<Arc<OwnedFd>>>) -> io::Result<()> {
-        let source = match outer {
-            Some(source) => source,
-            none => none.insert(Async::new_nonblocking(self.epoll.clone())?),
-        };
-        let mut cx = Context::from_waker(&self.nested);
-        // Ready means that it was reported before: the second time registers.
-        while let Poll::Ready(reported) = source.poll_readable(&mut cx) {
-            reported?;
-        }
-        Ok(())
-    }
-
-    /// The loop of this thread looks after it alone, unless somebody waits elsewhere: to tell an
-    /// epoll around it of all that comes would cost as much again as what comes.
-    fn disarm(&self) {
-        let mut outer = lock(&self.outer);
-        if !self.is_roaming.load(Ordering::SeqCst) {
-            // Before another can be made, which would be the same to the reactor's epoll.
-            *outer = None;
-            self.is_armed.store(false, Ordering::SeqCst);
-        }
+    /// One that this thread is to look at.
+    fn new() -> io::Result<Arc<Self>> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = Arc::new(Bell::new()?);
+        let rung = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        let key = epoll::EventData::new_u64(BELL);
+        epoll::add(&epoll, bell.descriptor(), key, rung)?;
+        Ok(Arc::new(Self {
+            epoll,
+            bell,
+            watched: Mutex::default(),
+            count: AtomicUsize::new(0),
+            thread: context::thread_number(),
+        }))
     }
 
     /// Wakes who waits for what has come; whether anything has.

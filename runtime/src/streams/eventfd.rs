@@ -31,11 +31,10 @@ impl AsFd for Descriptor {
 mod tests {
     use std::sync::Arc;
     use std::task::Waker;
-    use std::thread;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    use super::super::bell::{Bell, REACTOR};
+    use super::super::bell::Bell;
 
     fn bell() -> (Arc<Bell>, Waker) {
         let bell = Arc::new(Bell::new().expect("a descriptor"));
@@ -89,21 +88,5 @@ mod tests {
         assert!(has_rung(&bell));
         bell.get_up();
         assert!(bell.lie_down(), "it is told by the descriptor alone");
-    }
-
-    #[test]
-    fn async_ios_thread_is_told_from_others() {
-        let ring = |name: &str| {
-            let (bell, waker) = bell();
-            assert!(bell.lie_down());
-            let thread = thread::Builder::new().name(name.to_owned());
-            let ringing = thread.spawn(|| waker.wake()).expect("a thread");
-            ringing.join().expect("it rings");
-            let is_by_reactor = bell.is_rung_by_reactor();
-            assert!(!bell.is_rung_by_reactor(), "it is told once");
-            is_by_reactor
-        };
-        assert!(ring(REACTOR));
-        assert!(!ring("another"));
     }
 }

@@ -25,7 +25,7 @@ mod reader;
 mod resolve;
 mod serve;
 mod server;
-mod socket;
+pub(crate) mod socket;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
@@ -37,7 +37,7 @@ mod writer;
 /// What [`bell`] is made of.
 #[cfg(target_os = "linux")]
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
 
     pub(super) use super::eventfd::Descriptor;
 }

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use async_io::Async;
 #[cfg(target_os = "linux")]
 use rustix::net::AddressFamily;
 
@@ -134,20 +133,20 @@ impl Destination {
     }
 }
 
+#[cfg(target_os = "linux")]
 async fn connect(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
-    #[cfg(target_os = "linux")]
-    if crate::event_loop::context::is_running() {
-        let family = match address {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let socket = TcpStream::from(edge::begin(family, &address)?);
-        let outcome = |socket: &TcpStream| socket.take_error()?.map_or(Ok(()), Err);
-        return Socket::connected(socket, outcome).await;
-    }
-    Async::<TcpStream>::connect(address)
-        .await
-        .map(Socket::Plain)
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = TcpStream::from(edge::begin(family, &address)?);
+    let outcome = |socket: &TcpStream| socket.take_error()?.map_or(Ok(()), Err);
+    Socket::connected(socket, outcome).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn connect(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
+    Socket::<TcpStream>::connect(address).await
 }
 
 /// One family after the other, beginning with the first address's. Mirrors `_interleave_addrinfos`.

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 
-use async_io::Async;
 #[cfg(target_os = "linux")]
 use rustix::net::{AddressFamily, SocketAddrUnix};
 
@@ -96,17 +95,19 @@ impl SocketPath {
     }
 }
 
+#[cfg(target_os = "linux")]
 async fn connect(path: &Path) -> io::Result<Socket<UnixStream>> {
-    #[cfg(target_os = "linux")]
-    if crate::event_loop::context::is_running() {
-        let address = match path.as_os_str().as_bytes().strip_prefix(b"\0") {
-            Some(name) => SocketAddrUnix::new_abstract_name(name),
-            None => SocketAddrUnix::new(path),
-        };
-        let socket = UnixStream::from(edge::begin(AddressFamily::UNIX, &address?)?);
-        return Socket::connected(socket, |socket| socket.peer_addr().map(drop)).await;
-    }
-    Async::<UnixStream>::connect(path).await.map(Socket::Plain)
+    let address = match path.as_os_str().as_bytes().strip_prefix(b"\0") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name),
+        None => SocketAddrUnix::new(path),
+    };
+    let socket = UnixStream::from(edge::begin(AddressFamily::UNIX, &address?)?);
+    Socket::connected(socket, |socket| socket.peer_addr().map(drop)).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn connect(path: &Path) -> io::Result<Socket<UnixStream>> {
+    Socket::<UnixStream>::connect(path).await
 }
 
 /// Listens at a path, and starts a task of `handler` for each connection that comes; on Unix. A

@@ -3,19 +3,23 @@
 //! A thread of its own waits for each, as CPython's `ThreadedChildWatcher` does: so it is reaped
 //! whether anybody asks for it or not, on every Unix, and `SIGCHLD` is left to the program.
 
+use std::fs::File;
 use std::future::{Future, poll_fn};
-use std::io;
-use std::process::{self, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::process::{self, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use slab::Slab;
 
 use super::no_such_process;
+use crate::streams::socket::Socket;
 
 pub(super) use std::process::Command;
 
@@ -24,9 +28,9 @@ const STACK: usize = 64 * 1024;
 
 /// A process that was started.
 pub(super) struct Child {
-    pub(super) stdin: Option<Async<ChildStdin>>,
-    pub(super) stdout: Option<Async<ChildStdout>>,
-    pub(super) stderr: Option<Async<ChildStderr>>,
+    pub(super) stdin: Option<Pipe>,
+    pub(super) stdout: Option<Pipe>,
+    pub(super) stderr: Option<Pipe>,
     pid: u32,
     waited: Arc<Waited>,
 }
@@ -53,9 +57,9 @@ impl Child {
         let process = &mut state.process;
         let child = Self {
             pid: process.id(),
-            stdin: process.stdin.take().map(Async::new).transpose()?,
-            stdout: process.stdout.take().map(Async::new).transpose()?,
-            stderr: process.stderr.take().map(Async::new).transpose()?,
+            stdin: process.stdin.take().map(Pipe::new).transpose()?,
+            stdout: process.stdout.take().map(Pipe::new).transpose()?,
+            stderr: process.stderr.take().map(Pipe::new).transpose()?,
             waited: waited.clone(),
         };
         let (pid, waited) = (Pid::from_child(process), waited.clone());
@@ -103,6 +107,44 @@ impl Child {
     /// Ends it.
     pub(super) fn kill(&mut self) -> io::Result<()> {
         self.waited.state().process.kill()
+    }
+}
+
+/// An end of a pipe to or from a process.
+pub(super) struct Pipe(Socket<File>);
+
+impl Pipe {
+    fn new(end: impl Into<OwnedFd>) -> io::Result<Self> {
+        Socket::new(File::from(end.into())).map(Self)
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_input(cx, |mut end| end.read(into))
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_output(cx, |mut end| end.write(data))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// It closes when it is dropped.
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -10,11 +10,11 @@ use super::cancellation::{self, Suspended};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::remote::Message;
 use crate::event_loop::timers::OwnTimer;
-use crate::event_loop::{Address, Clock, LoopState, context};
+use crate::event_loop::{Address, Clock, LoopState, context, driver};
 
 /// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
 ///
-/// It is [`Send`] and runs off asyncio's loop too, on async-io's timers. Mirrors `asyncio.sleep`.
+/// It is [`Send`] and runs off asyncio's loop too, on any executor. Mirrors `asyncio.sleep`.
 ///
 /// # Panics
 ///
@@ -85,7 +85,7 @@ enum State {
 
 #[derive(Debug)]
 enum Elsewhere {
-    Executor(async_io::Timer),
+    Executor(driver::Timer),
     /// In a callback of a loop of ours.
     Callback(Address, OwnTimer, Rest),
 }
@@ -145,7 +145,7 @@ impl Sleep {
             };
             return Poll::Pending;
         }
-        let timer = async_io::Timer::at(Instant::now() + duration(delay));
+        let timer = driver::Timer::at(Instant::now() + duration(delay));
         self.state = State::Elsewhere(Box::new(Elsewhere::Executor(timer)));
         self.poll_state(None, cx)
     }

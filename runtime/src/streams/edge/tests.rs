@@ -2,6 +2,9 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicUsize;
 
+use std::task::{Context, Poll, Wake};
+
+use super::watched::{INPUT, bits};
 use super::*;
 
 #[derive(Default)]
@@ -19,11 +22,16 @@ impl Count {
     }
 }
 
-/// One end in the epoll, and the other.
+/// One end in the epoll of this thread, and the other.
 fn pair() -> (Watched<UnixStream>, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     ours.set_nonblocking(true).expect("a socket");
-    (Watched::new(ours).expect("registered"), theirs)
+    let edge = Edge::here().expect("an epoll");
+    let known = bits::READ | bits::WRITE;
+    let mut watched = Watched::register_with(edge, ours, known, INPUT).expect("registered");
+    // As if a loop ran here.
+    watched.is_looked_after = true;
+    (watched, theirs)
 }
 
 fn poll_read(watched: &Watched<UnixStream>, waker: &Waker) -> Poll<Vec<u8>> {
@@ -38,19 +46,12 @@ fn poll_read(watched: &Watched<UnixStream>, waker: &Waker) -> Poll<Vec<u8>> {
     polled.map(|read| room[..read.expect("it reads")].to_vec())
 }
 
-/// As if a loop ran here, which looks by itself.
-fn wait_at_home(watched: &Watched<UnixStream>, waker: &Waker) {
-    watched.edge.is_roaming.store(true, Ordering::SeqCst);
-    watched.edge.is_armed.store(true, Ordering::SeqCst);
-    assert!(poll_read(watched, waker).is_pending());
-}
-
 #[test]
 fn what_comes_wakes_who_waits_and_is_told_once() {
     let (watched, mut theirs) = pair();
     let count = Arc::<Count>::default();
     let waker = Waker::from(count.clone());
-    wait_at_home(&watched, &waker);
+    assert!(poll_read(&watched, &waker).is_pending());
     assert!(!poll_here());
     theirs.write_all(b"hello").expect("written");
     assert!(poll_here());
@@ -85,7 +86,7 @@ fn a_waker_that_panics_keeps_nobody_else_from_being_woken() {
     ];
     let (third, mut to_third) = pair();
     for (watched, waker) in [&first, &second, &third].into_iter().zip(&wakers) {
-        wait_at_home(watched, waker);
+        assert!(poll_read(watched, waker).is_pending());
     }
     for theirs in [&mut to_first, &mut to_second, &mut to_third] {
         theirs.write_all(b"x").expect("written");
@@ -98,7 +99,7 @@ fn a_waker_that_panics_keeps_nobody_else_from_being_woken() {
 fn an_end_that_comes_with_the_last_bytes_is_not_lost() {
     let (watched, mut theirs) = pair();
     let waker = Waker::noop();
-    wait_at_home(&watched, waker);
+    assert!(poll_read(&watched, waker).is_pending());
     theirs.write_all(b"over").expect("written");
     drop(theirs);
     assert!(poll_here());
@@ -135,8 +136,6 @@ fn room_for_more_wakes_the_writer() {
     let (watched, mut theirs) = pair();
     let count = Arc::<Count>::default();
     let waker = Waker::from(count.clone());
-    watched.edge.is_roaming.store(true, Ordering::SeqCst);
-    watched.edge.is_armed.store(true, Ordering::SeqCst);
     let block = [7; 4096];
     let mut sent = 0;
     let write = |cx: &mut Context<'_>| {
@@ -159,17 +158,21 @@ fn room_for_more_wakes_the_writer() {
 #[test]
 fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
     let (first, mut theirs) = pair();
-    let old = first.key;
+    let old = first.place.key;
     theirs.write_all(b"for the first").expect("written");
     drop(first);
     let (second, _theirs) = pair();
-    assert_eq!(slot_of(second.key).0, slot_of(old).0, "the slot is reused");
-    assert_ne!(second.key, old);
+    assert_eq!(
+        slot_of(second.place.key).0,
+        slot_of(old).0,
+        "the slot is reused"
+    );
+    assert_ne!(second.place.key, old);
     let count = Arc::<Count>::default();
-    wait_at_home(&second, &Waker::from(count.clone()));
+    assert!(poll_read(&second, &Waker::from(count.clone())).is_pending());
     assert!(!poll_here());
     let mut to_wake = Vec::new();
-    lock(&second.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
+    lock(&second.place.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
     assert!(to_wake.is_empty());
     assert_eq!(count.get(), 0);
 }
@@ -178,7 +181,7 @@ fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
 fn a_duplicate_that_stays_open_reports_nothing() {
     let (watched, mut theirs) = pair();
     let duplicate = watched.get_ref().try_clone().expect("a descriptor");
-    let edge = watched.edge.clone();
+    let edge = watched.place.edge.clone();
     drop(watched);
     theirs.write_all(b"x").expect("written");
     assert!(!edge.dispatch());
@@ -189,8 +192,8 @@ fn a_duplicate_that_stays_open_reports_nothing() {
 fn a_socket_that_is_dropped_while_it_is_waited_for_wakes_and_keeps_no_waker() {
     let (watched, _theirs) = pair();
     let count = Arc::<Count>::default();
-    let edge = watched.edge.clone();
-    wait_at_home(&watched, &Waker::from(count.clone()));
+    let edge = watched.place.edge.clone();
+    assert!(poll_read(&watched, &Waker::from(count.clone())).is_pending());
     assert_eq!(Arc::strong_count(&count), 2);
     drop(watched);
     assert_eq!((count.get(), Arc::strong_count(&count)), (1, 1));
@@ -203,7 +206,7 @@ fn more_events_than_one_call_takes_in_all_come() {
     let count = Arc::<Count>::default();
     let waker = Waker::from(count.clone());
     for (watched, _) in &pairs {
-        wait_at_home(watched, &waker);
+        assert!(poll_read(watched, &waker).is_pending());
     }
     for (_, theirs) in &pairs {
         (&*theirs).write_all(b"x").expect("written");
@@ -216,14 +219,15 @@ fn more_events_than_one_call_takes_in_all_come() {
 fn another_waker_takes_the_place_of_the_first_and_wakes_it() {
     let (watched, _theirs) = pair();
     let [first, second] = [(); 2].map(|()| Arc::<Count>::default());
-    wait_at_home(&watched, &Waker::from(first.clone()));
+    assert!(poll_read(&watched, &Waker::from(first.clone())).is_pending());
     assert!(poll_read(&watched, &Waker::from(second.clone())).is_pending());
     assert_eq!((first.get(), second.get()), (1, 0));
 }
 
 #[test]
-fn async_io_looks_after_it_where_no_loop_does() {
-    let (watched, mut theirs) = pair();
+fn it_is_looked_after_where_no_loop_does() {
+    let (mut watched, mut theirs) = pair();
+    watched.is_looked_after = false;
     let read = std::thread::spawn(move || {
         async_io::block_on(std::future::poll_fn(|cx| poll_read(&watched, cx.waker())))
     });
@@ -233,8 +237,9 @@ fn async_io_looks_after_it_where_no_loop_does() {
 
 #[test]
 fn an_epoll_that_nobody_uses_is_closed() {
-    let (watched, _theirs) = std::thread::spawn(pair).join().expect("a pair");
-    let edge = Arc::downgrade(&watched.edge);
+    let (mut watched, _theirs) = std::thread::spawn(pair).join().expect("a pair");
+    watched.is_looked_after = false;
+    let edge = Arc::downgrade(&watched.place.edge);
     assert!(poll_read(&watched, Waker::noop()).is_pending());
     assert!(edge.upgrade().is_some());
     drop(watched);

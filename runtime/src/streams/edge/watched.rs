@@ -1,9 +1,10 @@
 //! A socket in the epoll of a thread, and what is known of it.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use rustix::event::epoll;
@@ -13,25 +14,26 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
 };
 
+use super::elsewhere::Elsewhere;
 use super::{Edge, lock};
 use crate::event_loop::{context, wake};
 
 /// The direction of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::streams) enum Direction {
+pub(crate) enum Direction {
     Read,
     Write,
 }
 
 /// What is known of a socket, as bits.
-mod bits {
-    pub(in crate::streams) const READ: u8 = 1;
-    pub(in crate::streams) const WRITE: u8 = 2;
+pub(super) mod bits {
+    pub(in crate::streams::edge) const READ: u8 = 1;
+    pub(in crate::streams::edge) const WRITE: u8 = 2;
     /// It stays readable until it says that it is not: the input has ended, the socket has failed,
     /// or there is a mark in what came, at which a read stops short.
-    pub(in crate::streams) const READ_SURE: u8 = 4;
+    pub(in crate::streams::edge) const READ_SURE: u8 = 4;
     /// It stays writable: the socket has failed.
-    pub(in crate::streams) const WRITE_SURE: u8 = 8;
+    pub(in crate::streams::edge) const WRITE_SURE: u8 = 8;
 }
 
 impl Direction {
@@ -100,64 +102,131 @@ pub(in crate::streams) fn begin(
     }
 }
 
-/// A socket in this thread's epoll. It must not block. Who waits for it is woken when it is dropped.
-pub(in crate::streams) struct Watched<T: AsFd> {
-    pub(super) edge: Arc<Edge>,
+/// A socket, or another descriptor, in an epoll. Who waits for it is woken when it is dropped.
+pub(crate) struct Watched<T: AsFd> {
+    pub(super) place: Place,
+    /// Whoever waits for it, the epoll is looked at meanwhile.
+    pub(super) is_looked_after: bool,
+    /// Its place in the epoll of the thread that looks elsewhere, since somebody has waited there.
+    elsewhere: Mutex<Option<Place>>,
     pub(super) readiness: Arc<Readiness>,
-    pub(super) key: u64,
     /// Closed when `Drop` has taken it out.
     io: T,
 }
 
+/// Where it is in an epoll.
+pub(super) struct Place {
+    pub(super) edge: Arc<Edge>,
+    pub(super) key: u64,
+}
+
+impl Place {
+    fn new(
+        edge: Arc<Edge>,
+        io: &impl AsFd,
+        readiness: &Arc<Readiness>,
+        asked: epoll::EventFlags,
+    ) -> io::Result<Self> {
+        let key = edge.insert(readiness.clone());
+        let data = epoll::EventData::new_u64(key);
+        if let Err(error) = epoll::add(&edge.epoll, io, data, asked) {
+            edge.remove(key);
+            return Err(error.into());
+        }
+        Ok(Self { edge, key })
+    }
+
+    fn ask(&self, io: &impl AsFd, asked: epoll::EventFlags) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(self.key);
+        epoll::modify(&self.edge.epoll, io, data, asked)?;
+        Ok(())
+    }
+
+    fn leave(&self, io: &impl AsFd) {
+        // A descriptor of which there are duplicates stays in the epoll when it is closed.
+        let _ = epoll::delete(&self.edge.epoll, io);
+        self.edge.remove(self.key);
+    }
+}
+
 /// What is asked of the epoll, for all of a socket's life; `OUT` only from the first write on for
 /// which there was no room, for a Unix socket reports every read of its peer's as room.
-const INPUT: epoll::EventFlags = epoll::EventFlags::IN
+pub(super) const INPUT: epoll::EventFlags = epoll::EventFlags::IN
     .union(epoll::EventFlags::PRI)
     .union(epoll::EventFlags::RDHUP)
     .union(epoll::EventFlags::ET);
 
 impl<T: AsFd> Watched<T> {
-    pub(in crate::streams) fn new(io: T) -> io::Result<Self> {
+    /// Has it block no more.
+    pub(crate) fn new(io: T) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&io, true)?;
         // Whoever comes first tries; what has come already is reported too.
         Self::register(io, bits::READ | bits::WRITE, INPUT)
     }
 
-    /// One that is being connected: there is room in it when it is, or when it cannot be.
-    pub(in crate::streams) fn connecting(io: T) -> io::Result<Self> {
-        Self::register(io, bits::READ, INPUT | epoll::EventFlags::OUT)
+    /// Waits for one that is being connected, and does not block; `outcome` says what has come of it.
+    pub(in crate::streams) async fn connected(
+        io: T,
+        outcome: impl Fn(&T) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        // There is room in it when it is connected, or when it cannot be.
+        let watched = Self::register(io, bits::READ, INPUT | epoll::EventFlags::OUT)?;
+        poll_fn(|cx| watched.poll(Direction::Write, cx, &outcome, |()| true)).await?;
+        watched.ask(INPUT)?;
+        Ok(watched)
     }
 
+    /// What a loop of this thread waits for itself, and nobody else does.
+    pub(crate) fn of_the_loop(io: T) -> io::Result<Self> {
+        let mut watched = Self::register_with(Edge::here()?, io, 0, INPUT)?;
+        watched.is_looked_after = true;
+        Ok(watched)
+    }
+
+    /// With this thread's epoll, if it runs a loop.
     fn register(io: T, known: u8, asked: epoll::EventFlags) -> io::Result<Self> {
-        let edge = Edge::here()?;
+        if context::is_running() {
+            return Self::register_with(Edge::here()?, io, known, asked);
+        }
+        let edge = Elsewhere::get()?.edge.clone();
+        let mut watched = Self::register_with(edge, io, known, asked)?;
+        watched.is_looked_after = true;
+        Ok(watched)
+    }
+
+    pub(super) fn register_with(
+        edge: Arc<Edge>,
+        io: T,
+        known: u8,
+        asked: epoll::EventFlags,
+    ) -> io::Result<Self> {
         let readiness = Arc::new(Readiness {
             bits: AtomicU8::new(known),
             waiting: Mutex::default(),
         });
-        let key = edge.insert(readiness.clone());
-        let data = epoll::EventData::new_u64(key);
-        if let Err(error) = epoll::add(&edge.epoll, &io, data, asked) {
-            edge.remove(key);
-            return Err(error.into());
-        }
         Ok(Self {
-            edge,
+            place: Place::new(edge, &io, &readiness, asked)?,
+            is_looked_after: false,
+            elsewhere: Mutex::default(),
             readiness,
-            key,
             io,
         })
     }
 
-    pub(in crate::streams) fn get_ref(&self) -> &T {
+    pub(crate) fn get_ref(&self) -> &T {
         &self.io
+    }
+
+    /// Pending when it is known that there is nothing to read, without asking the kernel. Who waits so
+    /// is woken also when it is dropped.
+    #[inline]
+    pub(in crate::streams) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_known(Direction::Read, cx)
     }
 
     /// Pending as long as nothing has come that makes a try worth it.
     #[inline]
-    pub(in crate::streams) fn poll_ready(
-        &self,
-        direction: Direction,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_known(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.readiness.bits.load(Ordering::SeqCst) & direction.ready() == 0
             && self.wait(direction, cx.waker())?
         {
@@ -166,12 +235,53 @@ impl<T: AsFd> Watched<T> {
         Poll::Ready(Ok(()))
     }
 
+    /// Tries `op` until it does not block: what brings something in.
+    pub(crate) fn poll_input<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll(Direction::Read, cx, op, |_| true)
+    }
+
+    /// Tries `op` until it does not block: what sends something out.
+    pub(crate) fn poll_output<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll(Direction::Write, cx, op, |_| true)
+    }
+
+    /// Ready as long as there is something, or room, again each time it is polled.
+    pub(crate) fn poll_again(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let asked = match direction {
+            Direction::Read => INPUT,
+            Direction::Write => epoll::EventFlags::OUT | epoll::EventFlags::ET,
+        };
+        loop {
+            let bits = &self.readiness.bits;
+            if bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready() != 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if self.wait(direction, cx.waker())? {
+                // The epoll tells again what it has told already.
+                self.ask(asked)?;
+                return Poll::Pending;
+            }
+        }
+    }
+
     /// Reads from a stream, which a read that is shorter than its room has emptied.
     ///
-    /// It and [`poll_send`](Self::poll_send) ask the kernel themselves: what libc does around such a
+    /// It and [`poll_write`](Self::poll_write) ask the kernel themselves: what libc does around such a
     /// call takes as long as all that is done here.
     #[inline]
-    pub(in crate::streams) fn poll_receive(
+    pub(in crate::streams) fn poll_read(
         &self,
         cx: &mut Context<'_>,
         into: &mut [u8],
@@ -183,7 +293,7 @@ impl<T: AsFd> Watched<T> {
 
     /// Writes to a stream.
     #[inline]
-    pub(in crate::streams) fn poll_send(
+    pub(in crate::streams) fn poll_write(
         &self,
         cx: &mut Context<'_>,
         data: &[u8],
@@ -196,7 +306,7 @@ impl<T: AsFd> Watched<T> {
     /// Tries `op` when it may succeed, and is pending as long as it would block. `is_more` says
     /// of what it gave whether the next try may succeed at once.
     #[inline]
-    pub(in crate::streams) fn poll<R>(
+    pub(super) fn poll<R>(
         &self,
         direction: Direction,
         cx: &mut Context<'_>,
@@ -207,7 +317,7 @@ impl<T: AsFd> Watched<T> {
         // There is room as a rule: the bit stays where it is until there was none once.
         let mut takes_bit = direction == Direction::Read;
         loop {
-            ready!(self.poll_ready(direction, cx))?;
+            ready!(self.poll_known(direction, cx))?;
             let had = if takes_bit {
                 bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready()
             } else {
@@ -238,9 +348,8 @@ impl<T: AsFd> Watched<T> {
 
     /// Leaves a waker; false when there is no need to wait any more.
     fn wait(&self, direction: Direction, waker: &Waker) -> io::Result<bool> {
-        let is_home = context::is_running() && context::thread_number() == self.edge.thread;
-        if !is_home && !self.edge.is_roaming.swap(true, Ordering::SeqCst) {
-            self.edge.arm()?;
+        if !self.is_looked_after && !self.place.edge.is_home() {
+            self.go_elsewhere()?;
         }
         // Before the lock is taken, and what was there is dropped after it: a waker may be anybody's.
         let new = waker.clone();
@@ -259,28 +368,34 @@ impl<T: AsFd> Watched<T> {
         Ok(!is_ready)
     }
 
+    /// Has what comes told elsewhere, too; what has come is told at once.
+    fn go_elsewhere(&self) -> io::Result<()> {
+        let mut elsewhere = lock(&self.elsewhere);
+        if elsewhere.is_none() {
+            let edge = Elsewhere::get()?.edge.clone();
+            let asked = INPUT | epoll::EventFlags::OUT;
+            *elsewhere = Some(Place::new(edge, &self.io, &self.readiness, asked)?);
+        }
+        Ok(())
+    }
+
     /// The epoll tells at once if there is room already.
     fn watch_for_room(&self) -> io::Result<()> {
         self.ask(INPUT | epoll::EventFlags::OUT)
     }
 
-    /// Until there was none once.
-    pub(in crate::streams) fn expect_room(&self) -> io::Result<()> {
-        self.ask(INPUT)
-    }
-
     fn ask(&self, asked: epoll::EventFlags) -> io::Result<()> {
-        let data = epoll::EventData::new_u64(self.key);
-        epoll::modify(&self.edge.epoll, &self.io, data, asked)?;
-        Ok(())
+        self.place.ask(&self.io, asked)
     }
 }
 
 impl<T: AsFd> Drop for Watched<T> {
     fn drop(&mut self) {
-        // A descriptor of which there are duplicates stays in the epoll when it is closed.
-        let _ = epoll::delete(&self.edge.epoll, &self.io);
-        self.edge.remove(self.key);
+        self.place.leave(&self.io);
+        let elsewhere = self.elsewhere.get_mut();
+        if let Some(elsewhere) = elsewhere.unwrap_or_else(PoisonError::into_inner) {
+            elsewhere.leave(&self.io);
+        }
         // Nobody else would.
         let waiting = std::mem::take(&mut *lock(&self.readiness.waiting));
         waiting.into_iter().flatten().for_each(wake);
