@@ -4,8 +4,10 @@
 #[cfg(not(target_os = "linux"))]
 mod plain;
 
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) use plain::Direction;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use plain::{Direction, Plain as Socket};
+pub(crate) use plain::Plain as Socket;
 
 #[cfg(target_os = "linux")]
 pub(crate) use super::edge::{Direction, Watched as Socket};

@@ -8,7 +8,7 @@ use async_io::Async;
 use super::Io;
 
 /// The direction of a wait.
-#[cfg_attr(not(unix), expect(dead_code, reason = "descriptors are Unix's"))]
+#[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Read,
