@@ -177,8 +177,10 @@ impl EventLoop {
             let message = format!("{signal:?} cannot be caught");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let arrivals = Arrivals::new(signal)?;
+        // In this order, in which the signal's handler does what each asks for: the loop may have removed
+        // its own by the time that it knows of an arrival.
         let handled = Handled::new(signal)?;
+        let arrivals = Arrivals::new(signal)?;
         let taken = (signal == Signal::Int).then(CtrlCTaken::new);
         let key = self.inner.watch(move |cx| {
             let _held = (&handled, &taken);
