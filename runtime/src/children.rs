@@ -85,6 +85,16 @@ impl<T: 'static> Child<T> {
         })
     }
 
+    /// The same where failures are results. As in CPython, what a task was cancelled with is not in that.
+    pub(crate) fn take_result(&self) -> Result<T, Exception> {
+        self.take().map_err(|failure| match (self, failure) {
+            (Self::Task(_), Exception::CancelledError(error)) => {
+                Exception::CancelledError(error.without_message())
+            }
+            (_, failure) => failure,
+        })
+    }
+
     pub(crate) fn any(&self) -> AnyChild {
         match self {
             Self::Task(task) => AnyChild::Task(task.erased()),

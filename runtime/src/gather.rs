@@ -270,7 +270,8 @@ impl<O: 'static> Gather<O> {
 impl<T: 'static> Gather<Vec<T>> {
     /// Gives failures as results: Python's `return_exceptions=True`.
     ///
-    /// Only a cancellation of the gather itself is raised then.
+    /// Only a cancellation of the gather itself is raised then. The result of a task that was cancelled has
+    /// no message, as in CPython.
     ///
     /// ```
     /// # asyncio::run(async {
@@ -283,7 +284,7 @@ impl<T: 'static> Gather<Vec<T>> {
     /// ```
     #[must_use]
     pub fn return_exceptions(self) -> Gather<Vec<Result<T, Exception>>> {
-        self.collected(|tasks: &Vec<Child<T>>| tasks.iter().map(Child::take).collect())
+        self.collected(|tasks: &Vec<Child<T>>| tasks.iter().map(Child::take_result).collect())
     }
 }
 
@@ -567,7 +568,7 @@ macro_rules! tuples {
             /// Gives failures as results: Python's `return_exceptions=True`.
             #[must_use]
             pub fn return_exceptions(self) -> Gather<($(Result<$value, Exception>,)+)> {
-                self.collected(|tasks: &($(Child<$value>,)+)| ($(tasks.$index.take(),)+))
+                self.collected(|tasks: &($(Child<$value>,)+)| ($(tasks.$index.take_result(),)+))
             }
         }
     };

@@ -284,8 +284,10 @@ macro_rules! queue {
             }
 
             async fn join_at(&self, called: Called) {
-                if self.state.unfinished.get() > 0 {
-                    self.state.joiners.wait(called, |_| ()).await;
+                while self.state.unfinished.get() > 0 {
+                    if self.state.joiners.wait(called, |_| ()).await {
+                        break;
+                    }
                 }
             }
 

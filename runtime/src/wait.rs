@@ -310,25 +310,30 @@ impl<W: Waitable> Future for Wait<W> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
-        let begun = this.begun.get_or_insert_with(|| {
-            Begun::new(
-                std::mem::take(&mut this.tasks),
-                this.timeout,
-                this.ends_with,
-            )
-        });
-        let state = &begun.state;
-        let target = || Target::Other(state.clone());
-        let polled = state
-            .waiter
-            .poll(cx, &mut this.point, Some(this.location), target);
-        if polled.is_pending() {
-            return Poll::Pending;
+        loop {
+            let begun = this.begun.get_or_insert_with(|| {
+                Begun::new(
+                    std::mem::take(&mut this.tasks),
+                    this.timeout,
+                    this.ends_with,
+                )
+            });
+            let state = begun.state.clone();
+            let target = || Target::Other(state.clone());
+            let polled = state
+                .waiter
+                .poll(cx, &mut this.point, Some(this.location), target);
+            if polled.is_pending() {
+                return Poll::Pending;
+            }
+            this.begun = None;
+            let tasks = state.tasks.take();
+            if state.waiter.was_woken() {
+                return Poll::Ready(tasks.into_iter().partition(|task| task.untyped().done()));
+            }
+            // It has raised, and is asked again: it begins anew.
+            this.tasks = tasks;
         }
-        let state = state.clone();
-        this.begun = None;
-        let tasks = state.tasks.take().into_iter();
-        Poll::Ready(tasks.partition(|task| task.untyped().done()))
     }
 }
 

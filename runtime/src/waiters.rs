@@ -58,9 +58,10 @@ fn at<'a, T>(what: NonNull<T>) -> &'a T {
 }
 
 impl Waiters {
-    /// Gets in line, when it is first polled, until it is woken. `given_up` is called when this is
-    /// dropped before, and is told whether it was woken: it has left the line then. A task that waits
-    /// shows where the operation was called.
+    /// Gets in line, when it is first polled, until it is woken: true. False when it has raised and is
+    /// asked again: the caller is to look again whether there is something to wait for. `given_up` is
+    /// called then, and when this is dropped before, and is told whether it was woken: it has left the line.
+    /// A task that waits shows where the operation was called.
     pub(crate) fn wait<G: FnMut(bool)>(
         &self,
         called: Called,
@@ -69,6 +70,7 @@ impl Waiters {
         let in_line = InLine {
             waiters: self,
             has_waited: false,
+            has_raised: false,
             given_up,
         };
         Attempting::new(in_line, called)

@@ -185,6 +185,49 @@ fn what_has_raised_under_a_futures_unordered_goes_on_when_that_is_asked_again() 
     });
 }
 
+/// What has raised has not got what it waited for: asked again, it waits for that again.
+#[test]
+fn what_has_raised_is_not_ready_before_what_it_waits_for_is_there() {
+    async fn check(wait: impl Future<Output = ()> + 'static, end: impl FnOnce() + 'static) {
+        let task = create_task(async move {
+            let mut wait = std::pin::pin!(wait);
+            assert!(catch_cancelled(wait.as_mut()).await.is_err());
+            assert!(asyncio::wait_for(wait.as_mut(), 1).await.is_err());
+            asyncio::get_running_loop().call_later(1, end);
+            asyncio::wait_for(wait, 10).await
+        });
+        cancel(&task).await;
+        assert_eq!(task.await, Ok(()));
+    }
+    run(async {
+        let event = Event::new();
+        let set = event.clone();
+        check(async move { event.wait().await }, move || set.set()).await;
+        let lock = asyncio::Lock::new();
+        let held = lock.acquire().await;
+        check(async move { drop(lock.acquire().await) }, || drop(held)).await;
+        let semaphore = asyncio::Semaphore::new(1);
+        let permit = semaphore.acquire().await;
+        let asked = semaphore.clone();
+        let waits = async move { drop(asked.acquire().await) };
+        check(waits, || drop(permit)).await;
+        let _the_only_one = semaphore.acquire().await;
+        assert!(semaphore.locked());
+        let queue = Queue::new();
+        queue.put_nowait(()).expect("room");
+        let done = queue.clone();
+        check(async move { queue.join().await }, move || done.task_done()).await;
+        let future = AsyncioFuture::new();
+        let set = future.clone();
+        let tasks = [create_task(future)];
+        let waits = async move {
+            let (done, pending) = asyncio::wait(tasks).await;
+            assert_eq!((done.len(), pending.len()), (1, 0));
+        };
+        check(waits, move || set.set_result(())).await;
+    });
+}
+
 #[test]
 fn a_cancellation_reaches_what_is_suspended_in_shared() {
     run(async {

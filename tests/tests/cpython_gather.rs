@@ -57,6 +57,30 @@ fn return_exceptions() {
     });
 }
 
+/// Among results a future that was cancelled has its message, and a task has none: CPython's task ends by
+/// cancelling itself, without.
+#[test]
+fn the_result_of_a_cancelled_task_has_no_message() {
+    virtually(async {
+        let future: Future<()> = Future::new();
+        let (task, early) = (after(&Future::new()), after(&Future::new()));
+        let both = gather([task.clone(), early.clone()]).return_exceptions();
+        let alone = gather([future.clone()]).return_exceptions();
+        early.cancel_with("early");
+        sleep(0).await;
+        task.cancel_with("task");
+        future.cancel_with("future");
+        let message = |result: &Result<_, Exception>| match result {
+            Err(Exception::CancelledError(error)) => error.message().map(str::to_owned),
+            _ => panic!("it was cancelled"),
+        };
+        assert!(both.await.iter().map(message).all(|it| it.is_none()));
+        let alone = alone.await.pop().expect("one result");
+        let message = message(&alone.map(|()| 12));
+        assert_eq!(message.as_deref(), Some("future"));
+    });
+}
+
 /// Mirrors `test_tasks.FutureGatherTests.test_one_cancellation`.
 #[test]
 fn one_cancellation() {

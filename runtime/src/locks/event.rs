@@ -129,8 +129,10 @@ impl Event {
     }
 
     async fn wait_at(&self, called: Called) {
-        if !self.is_set() {
-            self.state.waiters.wait(called, |_| ()).await;
+        while !self.is_set() {
+            if self.state.waiters.wait(called, |_| ()).await {
+                break;
+            }
         }
     }
 }

@@ -110,14 +110,16 @@ impl Lock {
     /// Holds it, when its turn has come, for the acquisition `number`.
     pub(super) async fn take(&self, number: u64, called: Called) {
         let state = &self.state;
-        if self.locked() || !state.waiters.all_cancelled() {
+        while self.locked() || !state.waiters.all_cancelled() {
             // A turn that had come is handed on.
             let hand_on = |_| {
                 if !self.locked() {
                     state.waiters.wake_first();
                 }
             };
-            state.waiters.wait(called, hand_on).await;
+            if state.waiters.wait(called, hand_on).await {
+                break;
+            }
         }
         state.holder.set(Some(number));
     }

@@ -101,19 +101,24 @@ impl Semaphore {
     }
 
     async fn acquire_at(&self, called: Called) -> SemaphoreGuard {
-        if self.locked() {
+        while self.locked() {
             let give_back = |was_woken| {
                 if was_woken {
                     self.state.value.set(self.state.value.get() + 1);
                 }
                 self.state.wake_permitted();
             };
-            // The permit comes with the wake-up.
-            self.state.waiters.wait(called, give_back).await;
-            self.state.wake_permitted();
-        } else {
-            self.state.value.set(self.state.value.get() - 1);
+            if self.state.waiters.wait(called, give_back).await {
+                // The permit has come with the wake-up.
+                self.state.wake_permitted();
+                return self.guard();
+            }
         }
+        self.state.value.set(self.state.value.get() - 1);
+        self.guard()
+    }
+
+    fn guard(&self) -> SemaphoreGuard {
         SemaphoreGuard {
             semaphore: Some(self.clone()),
         }

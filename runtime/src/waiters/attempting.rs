@@ -17,25 +17,27 @@ pub(crate) trait Attempt {
     fn attempt(&mut self) -> Option<Self::Output>;
     /// Where that is waited for.
     fn waiters(&self) -> &Waiters;
-    /// It is dropped while it waits, and has left the line; whether it was woken. A wake-up that is not
-    /// used goes to the next one, if there still is something for that.
+    /// It is dropped while it waits, or has raised and is asked again, and has left the line; whether it was
+    /// woken. A wake-up that is not used goes to the next one, if there still is something for that.
     fn given_up(&mut self, was_woken: bool);
 }
 
-/// Nothing but a place in a line, until it is woken.
+/// Nothing but a place in a line, until it is woken: then this gives true. What raised and is asked again
+/// is in line no more, and was not woken: then it gives false.
 pub(crate) struct InLine<'a, G> {
     pub(super) waiters: &'a Waiters,
     pub(super) has_waited: bool,
+    pub(super) has_raised: bool,
     pub(super) given_up: G,
 }
 
 impl<G: FnMut(bool)> Attempt for InLine<'_, G> {
-    type Output = ();
+    type Output = bool;
 
     #[inline]
-    fn attempt(&mut self) -> Option<()> {
+    fn attempt(&mut self) -> Option<bool> {
         let has_waited = std::mem::replace(&mut self.has_waited, true);
-        has_waited.then_some(())
+        has_waited.then_some(!self.has_raised)
     }
 
     #[inline]
@@ -44,6 +46,7 @@ impl<G: FnMut(bool)> Attempt for InLine<'_, G> {
     }
 
     fn given_up(&mut self, was_woken: bool) {
+        self.has_raised = !was_woken;
         (self.given_up)(was_woken);
     }
 }
@@ -127,11 +130,14 @@ impl<A: Attempt> Future for Attempting<A> {
         let mut this = self.project();
         if *this.is_waiting {
             // SAFETY: it waits, so there is a place.
-            let place = unsafe { there(this.place.as_mut()) };
-            if !place.is_over(this.attempt.waiters(), cx, this.called) {
+            let mut place = unsafe { there(this.place.as_mut()) };
+            if !(place.as_mut()).is_over(this.attempt.waiters(), cx, this.called) {
                 return Poll::Pending;
             }
             *this.is_waiting = false;
+            if !place.was_woken() {
+                this.attempt.given_up(false);
+            }
         }
         loop {
             if let Some(done) = this.attempt.attempt() {

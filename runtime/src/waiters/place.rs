@@ -211,8 +211,8 @@ impl Place {
         context::with_current_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
     }
 
-    /// Any other poll: true when it is woken. It is in no line then, and there is nothing in here that
-    /// would have to be dropped.
+    /// Any other poll: true when it is woken, or has raised before. It is in no line then, and there is
+    /// nothing in here that would have to be dropped.
     #[inline]
     pub(super) fn is_over(
         self: Pin<&mut Self>,
@@ -244,6 +244,11 @@ impl Place {
             waiters.leave(node);
         }
         polled.is_ready()
+    }
+
+    #[inline]
+    pub(super) fn was_woken(&self) -> bool {
+        self.node.waiter.was_woken()
     }
 
     /// Is in no line any more, and says whether it was woken.

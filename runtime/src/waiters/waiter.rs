@@ -65,7 +65,7 @@ impl Waiter {
 
     /// Whether it was woken: what it was woken for is its own, even if it is cancelled meanwhile.
     #[inline]
-    pub(super) fn was_woken(&self) -> bool {
+    pub(crate) fn was_woken(&self) -> bool {
         self.state.get() == Stage::Woken
     }
 
