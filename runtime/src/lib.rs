@@ -85,12 +85,12 @@
     allow(dead_code)
 )]
 
-// The modules keep Python's names, so that a porter can guess the file. `event_loop` knows async-io,
-// and nobody else does but for what does input and output, and `sleep` on other executors. `futures` and
-// `tasks` stand on the loop, and it knows them: what it queues is tasks, and what waits for a future.
-// Everything that waits (`gather`, `wait`, `timeouts`, `locks`, `queues`, ...) stands on those three;
-// `runners` on all. `coroutines` and `generators` know nothing of the loop: what they make is a plain
-// future or iterator.
+// The modules keep Python's names, so that a porter can guess the file. `event_loop` runs and sleeps;
+// how what comes from outside ends its sleep is `streams`' to know: by an epoll on Linux, by async-io
+// elsewhere. `futures` and `tasks` stand on the loop, and it knows them: what it queues is tasks, and what
+// waits for a future. Everything that waits (`gather`, `wait`, `timeouts`, `locks`, `queues`, ...) stands
+// on those three; `runners` on all. `coroutines` and `generators` know nothing of the loop: what they make
+// is a plain future or iterator.
 
 mod as_completed;
 mod async_generators;
