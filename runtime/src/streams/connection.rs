@@ -22,7 +22,7 @@ mod writing;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -38,13 +38,16 @@ pub(super) use reading::{FillError, Reading};
 pub(super) use waiting::Place;
 pub(super) use writing::Marks;
 
+#[repr(C)]
 pub(super) struct Connection {
-    state: Mutex<State>,
     /// The pump was woken and has not run yet.
     is_woken: AtomicBool,
     /// `drain` has nothing to wait for and nothing to tell: for it to see without the lock. Whoever
     /// releases that sees to it.
     is_drained: AtomicBool,
+    state: Mutex<State>,
+    /// How many [`StreamWriter`](super::StreamWriter)s there are.
+    writers: AtomicUsize,
     pub(super) limit: usize,
     pub(super) names: Names,
 }
@@ -56,28 +59,35 @@ pub(super) struct Names {
     pub(crate) own: Option<SocketAddr>,
 }
 
+/// What a message touches stands together: with many connections, each line of memory counts.
+#[repr(C)]
 pub(super) struct State {
     source: Option<Source>,
+    sink: Option<Sink>,
+    reader: Reader,
     pub(super) received: Received,
+    unsent: VecDeque<u8>,
     /// Nothing more will come.
     pub(super) is_eof: bool,
-    reader: Reader,
-    sink: Option<Sink>,
-    unsent: VecDeque<u8>,
     /// The sink has taken more than it has sent.
     is_unflushed: bool,
-    marks: Marks,
     is_paused: bool,
-    /// Both ends are away, to come back encrypted.
-    #[cfg(feature = "tls")]
-    is_upgrading: bool,
-    #[cfg(feature = "tls")]
-    tls: Option<super::tls::TlsInfo>,
     /// No more is to be written: the sink is closed after what is unsent.
     is_ended: bool,
     /// The whole connection is to be closed after what is unsent.
     is_closing: bool,
     is_lost: bool,
+    /// Who releases the lock is to look at what is to be woken and dropped, and at how it stands with
+    /// `drain`.
+    has_news: bool,
+    /// Both ends are away, to come back encrypted.
+    #[cfg(feature = "tls")]
+    is_upgrading: bool,
+
+    // The rest.
+    marks: Marks,
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::TlsInfo>,
     /// Why it was lost.
     failure: Option<Failure>,
     waiters: Slab<Waker>,
@@ -85,8 +95,6 @@ pub(super) struct State {
     /// To be woken, and dropped, when the lock is released.
     to_wake: Vec<Waker>,
     to_drop: (Option<Source>, Option<Sink>),
-    /// Who releases the lock is to look at the two, and at how it stands with `drain`.
-    has_news: bool,
 }
 
 impl Connection {
@@ -124,6 +132,7 @@ impl Connection {
             }),
             is_woken: AtomicBool::new(false),
             is_drained: AtomicBool::new(true),
+            writers: AtomicUsize::new(0),
             limit,
             names,
         })

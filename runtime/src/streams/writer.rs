@@ -41,28 +41,26 @@ use crate::tasks::{Suspended, called};
 /// # }
 /// ```
 pub struct StreamWriter {
-    handle: Arc<Handle>,
+    connection: Arc<Connection>,
     /// Of the trait's methods.
     point: Suspended,
     place: Option<Place>,
 }
 
-/// Closes the connection when the last handle goes.
-struct Handle {
-    connection: Arc<Connection>,
-}
-
-impl Drop for Handle {
+impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.connection.close();
+        self.connection.remove_writer();
     }
 }
 
 impl StreamWriter {
     pub(super) fn new(connection: &Arc<Connection>) -> Self {
-        Self::of(Arc::new(Handle {
+        connection.add_writer();
+        Self {
             connection: connection.clone(),
-        }))
+            point: Suspended::default(),
+            place: None,
+        }
     }
 
     /// A writer to anything that is written to with the traits of `futures::io`: a pipe in
@@ -96,16 +94,8 @@ impl StreamWriter {
         ))
     }
 
-    fn of(handle: Arc<Handle>) -> Self {
-        Self {
-            handle,
-            point: Suspended::default(),
-            place: None,
-        }
-    }
-
     pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.handle.connection
+        &self.connection
     }
 
     /// Writes what there is room for at once, and buffers the rest, which is sent by itself. To
@@ -545,7 +535,7 @@ impl<F: Future<Output = io::Result<()>>> Future for Drain<'_, F> {
 
 impl Clone for StreamWriter {
     fn clone(&self) -> Self {
-        Self::of(self.handle.clone())
+        Self::new(&self.connection)
     }
 }
 
@@ -579,7 +569,7 @@ impl StreamWriter {
         cx: &mut Context<'_>,
         done: impl FnOnce(&mut super::connection::State) -> Option<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
-        let connection = &self.handle.connection;
+        let connection = &self.connection;
         let place = self.place.get_or_insert_with(|| Place::new(connection));
         let polled = poll_outside(&mut self.point, cx, |cx| place.poll(cx, done));
         if polled.is_ready() {

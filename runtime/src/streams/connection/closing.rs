@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Connection, State};
 
@@ -32,6 +33,17 @@ impl Failure {
 }
 
 impl Connection {
+    pub(in crate::streams) fn add_writer(&self) {
+        self.writers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closes it when it was the last.
+    pub(in crate::streams) fn remove_writer(self: &Arc<Self>) {
+        if self.writers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close();
+        }
+    }
+
     /// Closes it after what is unsent.
     pub(crate) fn close(self: &Arc<Self>) {
         self.with(|state| {

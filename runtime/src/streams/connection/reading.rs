@@ -46,7 +46,7 @@ impl Connection {
     ) -> Poll<Result<T, FillError>> {
         self.with(|state| {
             loop {
-                if state.failure.is_some() {
+                if state.is_lost && state.failure.is_some() {
                     state.stop_waiting(reading);
                     return Poll::Ready(Err(FillError::Io(state.lost_error())));
                 }

@@ -53,7 +53,8 @@ impl Direction {
     }
 }
 
-/// What has come for one socket, and who waits for more.
+/// What has come for one socket, and who waits for more. The order is that in which it is looked at.
+#[repr(C)]
 pub(super) struct Readiness {
     bits: AtomicU8,
     waiting: Mutex<[Option<Waker>; 2]>,
