@@ -204,6 +204,13 @@ impl FutureCore {
             self.standing.end(state, failure);
             return self.queue(Ready::Notice(notice));
         }
+        self.complete_with_rest(state, failure);
+    }
+
+    /// [`complete`](Self::complete) where more waits than a notice. There is one of it, not one for each
+    /// who ends a future.
+    #[inline(never)]
+    fn complete_with_rest(&self, state: State, failure: Option<Exception>) {
         let rest = self.standing.take();
         self.standing.end(state, failure);
         match rest {
