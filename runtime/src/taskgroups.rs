@@ -4,6 +4,7 @@
 //! handed the group. Errors are what the children of `try_run` give as `Err`; a panic is re-raised
 //! as it is.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
@@ -60,8 +61,6 @@ pub struct Results<E>(PhantomData<fn() -> E>);
 /// ```
 pub struct TaskGroup<C = Values> {
     state: Rc<GroupState>,
-    /// The children's errors, in the order in which they ended.
-    errors: Rc<dyn std::any::Any>,
     children: PhantomData<C>,
 }
 
@@ -71,6 +70,8 @@ struct GroupState {
     frame: Cell<Option<Frame>>,
     /// The children that are not done.
     tasks: RefCell<Slab<Child>>,
+    /// The errors of those that are, in the order in which they ended.
+    errors: Rc<dyn Any>,
     /// How many children there were.
     made: Cell<u64>,
     exiting: Cell<bool>,
@@ -88,8 +89,12 @@ struct Child {
     has_failed: Option<HasFailed>,
 }
 
-/// Of a child that is done: whether what it gave is an error, which is then taken down.
-type HasFailed = Box<dyn FnOnce() -> bool>;
+/// Of a child that is done: whether what it gave is an error, which is then taken down among the group's.
+///
+/// # Safety
+///
+/// The task is one for which [`spawn`](TaskGroup::spawn) was given this.
+type HasFailed = unsafe fn(&TaskRef, &dyn Any) -> bool;
 
 /// The wait for the children, at the end of the group. It is the group that names them.
 #[derive(Default)]
@@ -167,7 +172,10 @@ impl GroupState {
 
     /// A child is done, and is none of the group's any more.
     fn ended(&self, child: Child) {
-        let gave_error = child.has_failed.is_some_and(|has_failed| has_failed());
+        let errors = &*self.errors;
+        // SAFETY: `spawn` put the two together.
+        let has_failed = |it: HasFailed| unsafe { it(&child.task, errors) };
+        let gave_error = child.has_failed.is_some_and(has_failed);
         self.child_done(&child.task, gave_error);
     }
 
@@ -405,7 +413,7 @@ impl TaskGroup {
         F::IntoFuture: 'static,
         F::Output: 'static,
     {
-        self.spawn(future, |_| None)
+        self.spawn(future, None)
     }
 }
 
@@ -444,23 +452,27 @@ impl<E: 'static> TaskGroup<Results<E>> {
         F::IntoFuture: 'static,
         T: 'static,
     {
-        self.spawn(future, |task: &Task<Result<T, E>>| {
-            let (task, errors) = (task.clone(), self.errors.clone());
-            Some(Box::new(move || {
-                let gave_error = task.peek(Result::is_err) == Some(true);
-                if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
-                    let take = move || task.take_error();
-                    failures.borrow_mut().push(Box::new(take));
-                }
-                gave_error
-            }))
-        })
+        self.spawn(future, Some(has_failed::<T, E>))
     }
+}
+
+/// # Safety
+///
+/// The task gives a `Result<T, E>`.
+unsafe fn has_failed<T: 'static, E: 'static>(task: &TaskRef, errors: &dyn Any) -> bool {
+    // SAFETY: as the caller promises.
+    let task = unsafe { Task::<Result<T, E>>::typed(task.clone()) };
+    let gave_error = task.peek(Result::is_err) == Some(true);
+    if let (true, Some(failures)) = (gave_error, errors.downcast_ref::<Failures<E>>()) {
+        let take = move || task.take_error();
+        failures.borrow_mut().push(Box::new(take));
+    }
+    gave_error
 }
 
 impl<C> TaskGroup<C> {
     async fn enter<T>(
-        errors: Rc<dyn std::any::Any>,
+        errors: Rc<dyn Any>,
         block: impl AsyncBlock<TaskGroup<C>, T>,
         is_failure: impl FnOnce(&T) -> bool,
         called: Called,
@@ -473,6 +485,7 @@ impl<C> TaskGroup<C> {
                 parent,
                 frame: Cell::new(None),
                 tasks: RefCell::default(),
+                errors,
                 made: Cell::new(0),
                 exiting: Cell::new(false),
                 aborting: Cell::new(false),
@@ -481,7 +494,6 @@ impl<C> TaskGroup<C> {
                 panics: RefCell::default(),
                 on_completed: RefCell::default(),
             }),
-            errors,
             children: PhantomData,
         };
         let block = {
@@ -507,11 +519,7 @@ impl<C> TaskGroup<C> {
     }
 
     #[track_caller]
-    fn spawn<F: IntoFuture>(
-        &self,
-        future: F,
-        has_failed: impl FnOnce(&Task<F::Output>) -> Option<HasFailed>,
-    ) -> Task<F::Output>
+    fn spawn<F: IntoFuture>(&self, future: F, has_failed: Option<HasFailed>) -> Task<F::Output>
     where
         F::IntoFuture: 'static,
         F::Output: 'static,
@@ -525,7 +533,7 @@ impl<C> TaskGroup<C> {
         let child = Child {
             task: task.erased(),
             order: state.made.replace(state.made.get() + 1),
-            has_failed: has_failed(&task),
+            has_failed,
         };
         if task.done() {
             // An eager one.
@@ -566,7 +574,6 @@ impl<C> Clone for TaskGroup<C> {
     fn clone(&self) -> Self {
         Self {
             state: self.state.clone(),
-            errors: self.errors.clone(),
             children: PhantomData,
         }
     }

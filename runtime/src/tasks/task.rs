@@ -483,6 +483,15 @@ impl<T> Task<T> {
         }
     }
 
+    /// The same task, with its type.
+    ///
+    /// # Safety
+    ///
+    /// Its coroutine gives a `T`.
+    pub(crate) unsafe fn typed(task: TaskRef) -> Self {
+        Self::of(task, None)
+    }
+
     #[inline]
     fn task(&self) -> &TaskRef {
         self.held.task()
