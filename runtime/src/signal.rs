@@ -2,8 +2,6 @@
 //!
 //! Mirrors `signal.Signals`.
 
-use rustix::process::Signal as Number;
-
 macro_rules! signals {
     ($($(#[$attribute:meta])* $name:ident = $number:ident,)*) => {
         /// A signal: what [`Process::send_signal`](crate::Process::send_signal) sends and
@@ -18,43 +16,43 @@ macro_rules! signals {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i32)]
         pub enum Signal {
-            $($(#[$attribute])* #[doc = concat!("`SIG", stringify!($number), "`")] $name = Number::$number.as_raw(),)*
+            $($(#[$attribute])* #[doc = concat!("`", stringify!($number), "`")] $name = libc::$number,)*
         }
     };
 }
 
 signals! {
-    Hup = HUP,
-    Int = INT,
-    Quit = QUIT,
-    Ill = ILL,
-    Trap = TRAP,
+    Hup = SIGHUP,
+    Int = SIGINT,
+    Quit = SIGQUIT,
+    Ill = SIGILL,
+    Trap = SIGTRAP,
     #[doc(alias = "Abrt")]
-    Abort = ABORT,
-    Bus = BUS,
-    Fpe = FPE,
-    Kill = KILL,
-    Usr1 = USR1,
-    Segv = SEGV,
-    Usr2 = USR2,
-    Pipe = PIPE,
+    Abort = SIGABRT,
+    Bus = SIGBUS,
+    Fpe = SIGFPE,
+    Kill = SIGKILL,
+    Usr1 = SIGUSR1,
+    Segv = SIGSEGV,
+    Usr2 = SIGUSR2,
+    Pipe = SIGPIPE,
     #[doc(alias = "Alrm")]
-    Alarm = ALARM,
-    Term = TERM,
+    Alarm = SIGALRM,
+    Term = SIGTERM,
     #[doc(alias = "Chld")]
-    Child = CHILD,
-    Cont = CONT,
-    Stop = STOP,
-    Tstp = TSTP,
-    Ttin = TTIN,
-    Ttou = TTOU,
-    Urg = URG,
-    Xcpu = XCPU,
-    Xfsz = XFSZ,
+    Child = SIGCHLD,
+    Cont = SIGCONT,
+    Stop = SIGSTOP,
+    Tstp = SIGTSTP,
+    Ttin = SIGTTIN,
+    Ttou = SIGTTOU,
+    Urg = SIGURG,
+    Xcpu = SIGXCPU,
+    Xfsz = SIGXFSZ,
     #[doc(alias = "Vtalrm")]
-    Vtalarm = VTALARM,
-    Prof = PROF,
-    Winch = WINCH,
-    Io = IO,
-    Sys = SYS,
+    Vtalarm = SIGVTALRM,
+    Prof = SIGPROF,
+    Winch = SIGWINCH,
+    Io = SIGIO,
+    Sys = SIGSYS,
 }

@@ -664,9 +664,6 @@ impl Process {
     /// ```
     #[cfg(unix)]
     pub fn send_signal(&self, signal: crate::Signal) -> io::Result<()> {
-        let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("no signal {signal:?}"))
-        })?;
         self.running().child.send_signal(signal)
     }
 

@@ -14,11 +14,10 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use futures_io::{AsyncRead, AsyncWrite};
-use rustix::io::retry_on_intr;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use slab::Slab;
 
 use super::no_such_process;
+use crate::Signal;
 use crate::streams::socket::Socket;
 
 pub(super) use std::process::Command;
@@ -62,7 +61,7 @@ impl Child {
             stderr: process.stderr.take().map(Pipe::new).transpose()?,
             waited: waited.clone(),
         };
-        let (pid, waited) = (Pid::from_child(process), waited.clone());
+        let (pid, waited) = (child.pid, waited.clone());
         let reaper = thread::Builder::new().name(format!("waitpid-{}", child.pid));
         reaper.stack_size(STACK).spawn(move || waited.reap(pid))?;
         Ok(child)
@@ -100,7 +99,7 @@ impl Child {
         let mut state = self.waited.state();
         match state.process.try_wait()? {
             Some(_) => Err(no_such_process()),
-            None => Ok(kill_process(Pid::from_child(&state.process), signal)?),
+            None => send(state.process.id(), signal),
         }
     }
 
@@ -170,10 +169,8 @@ impl Waited {
     }
 
     /// Waits without the lock and without taking the number from the process; then takes both.
-    fn reap(&self, pid: Pid) {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        // An error says that somebody else has reaped it, and so does the next call.
-        let _ = retry_on_intr(|| waitid(WaitId::Pid(pid), ended));
+    fn reap(&self, pid: u32) {
+        wait_for_end(pid);
         let mut state = self.state();
         let status = state.process.wait();
         state.status = Some(status.map_err(|error| error.kind()));
@@ -184,6 +181,30 @@ impl Waited {
             .collect();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Waits until a child of this process has ended, and leaves it to be reaped.
+fn wait_for_end(pid: u32) {
+    let options = libc::WEXITED | libc::WNOWAIT;
+    loop {
+        let mut told = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
+        // SAFETY: there is room for what it tells, which nobody reads.
+        let waited = unsafe { libc::waitid(libc::P_PID, pid, told.as_mut_ptr(), options) };
+        // Any other error says that somebody else has reaped it, and so does the next call.
+        if waited == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Sends a signal to a process that has not been reaped.
+fn send(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| no_such_process())?;
+    // SAFETY: it takes numbers alone.
+    match unsafe { libc::kill(pid, signal as i32) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
