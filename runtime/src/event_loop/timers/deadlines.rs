@@ -7,8 +7,9 @@
 /// How many children an entry of the heap has: with its parent's, they share a cache line or two.
 const CHILDREN: usize = 4;
 
-/// How many deadlines the heap takes from a pile, if it can; at twice as many it makes a new pile.
-pub(super) const FEW: usize = 4096;
+/// How many deadlines the heap takes from a pile, if it can; at twice as many it makes a new pile. Miri could not
+/// wait for piles of that many.
+pub(super) const FEW: usize = if cfg!(miri) { 64 } else { 4096 };
 
 /// How many deadlines a piece of a pile has room for: with what the usual allocator takes, a page.
 const PIECE: usize = 255;
