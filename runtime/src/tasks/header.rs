@@ -90,6 +90,7 @@ pub(super) unsafe fn task_of(links: NonNull<Links>) -> NonNull<Header> {
 /// # Safety
 ///
 /// The last reference is gone, and everything in the allocation was dropped.
+#[inline]
 unsafe fn free(header: NonNull<Header>) {
     // SAFETY: as the caller promises; the layout is what it was taken with. What is in the header has no
     // destructor that is still needed.

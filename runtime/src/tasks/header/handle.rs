@@ -55,6 +55,7 @@ impl TaskRef {
         }
     }
 
+    #[inline]
     fn of(header: NonNull<Header>) -> Self {
         Self {
             header,

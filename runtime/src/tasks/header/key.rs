@@ -174,6 +174,7 @@ impl TaskKey {
     }
 }
 
+#[inline]
 pub(super) fn raw_waker(task: NonNull<Header>) -> RawWaker {
     RawWaker::new(task.as_ptr().cast_const().cast(), &WAKER)
 }
