@@ -76,6 +76,7 @@
 //! | `signals` | on | Ctrl-C in [`run`], and [`EventLoop::add_signal_handler`] |
 //! | `threads` | on | [`to_thread`], [`ThreadPoolExecutor`], [`run_coroutine_threadsafe`], and the names of hosts |
 //! | `tls` | off | encrypted streams |
+//! | `async-io` | off | on Linux, what stands on async-io at its own speed: the loop drives async-io's reactor while it waits for that |
 //!
 //! Without `signals`, Ctrl-C ends the program as it ends any other. Without `threads`, streams take addresses alone.
 #![warn(clippy::undocumented_unsafe_blocks)]

@@ -3,12 +3,16 @@
 //! - `home`: on Linux a loop sleeps in an epoll of its own, in which its streams are, with the time of
 //!   its next timer. What stands on async-io is looked after by that one's own thread, which wakes the
 //!   loop as any other thread does.
+//! - `guest`: with the feature `async-io` a loop that is woken so drives async-io's reactor itself for a
+//!   while.
 //! - `reactor`: elsewhere it runs as one future on async-io, which polls its reactor between two polls of
 //!   that future and waits in it when the future was not woken.
 //!
 //! So a poll for input comes after a few iterations of the loop, and its wake-ups arrive between them, on
 //! this thread.
 
+#[cfg(all(target_os = "linux", feature = "async-io"))]
+mod guest;
 #[cfg(target_os = "linux")]
 mod home;
 #[cfg(not(target_os = "linux"))]

@@ -21,6 +21,8 @@
 //! - Wakers are called, cloned and dropped without any lock.
 
 mod elsewhere;
+#[cfg(feature = "async-io")]
+mod nested;
 mod watched;
 
 use std::cell::{Cell, OnceCell};
@@ -40,6 +42,8 @@ use crate::event_loop::{context, wake};
 use watched::Readiness;
 
 pub(crate) use elsewhere::Timer;
+#[cfg(feature = "async-io")]
+pub(crate) use nested::Nested;
 pub(super) use watched::begin;
 pub(crate) use watched::{Direction, Watched};
 
