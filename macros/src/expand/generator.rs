@@ -218,29 +218,29 @@ fn generator_block(
     let return_type = return_type(written);
     let make_words = if is_async {
         let made = quote_spanned!(return_type.span()=> #return_type.async_words());
-        // SAFETY: these words are used directly in the body: the label guard refuses them elsewhere, and what cannot be
-        // known to stand there gets the checked words.
         // Never borrowed where each `yield_!` gives them anew: then the body need not keep them.
         let mutability = (needs.renews && !needs.checked).then(|| quote_spanned!(span=> mut));
         quote_spanned! {span=>
             use #private::AsyncExchangeAny as _;
+            // SAFETY: these words are used directly in the body: the label guard refuses them elsewhere, and what cannot be
+            // known to stand there gets the checked words.
             let #mutability #words = unsafe { #made }.await;
         }
     } else {
         let made = quote_spanned!(return_type.span()=> #return_type.words());
-        // SAFETY: as of those of an async generator.
         quote_spanned! {span=>
             use #private::ExchangeAny as _;
+            // SAFETY: as of those of an async generator.
             let #words = unsafe { #made };
             #make_way
         }
     };
     let run = match (needs.checked, is_async) {
         (false, _) => inner,
-        // SAFETY: here and in the next, it is awaited directly in the body whose words were made above.
         (true, false) => quote_spanned! {span=>
             let current = #private::Current::new();
             let #checked = current.words(#words);
+            // SAFETY: it is awaited directly in the body whose words were made above.
             unsafe { current.run(async move { #inner }) }.await
         },
         (true, true) => quote_spanned! {span=>
@@ -248,6 +248,7 @@ fn generator_block(
             let #checked = current.words(#words);
             let mut #words = #checked;
             let _ = &mut #words;
+            // SAFETY: as of a generator's.
             unsafe { current.run(async move { #inner }) }.await
         },
     };
