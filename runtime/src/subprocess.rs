@@ -655,8 +655,8 @@ impl Process {
     /// let process = asyncio::create_subprocess_exec("cat", ["-"])
     ///     .stdin(std::process::Stdio::piped())
     ///     .await?;
-    /// process.send_signal(asyncio::Signal::Hup)?;
-    /// assert_eq!(process.wait().await?, -1);
+    /// process.send_signal(asyncio::Signal::Usr1)?;
+    /// assert_eq!(process.wait().await?, -(asyncio::Signal::Usr1 as i32));
     /// # Ok(())
     /// # }
     /// # #[cfg(not(unix))]

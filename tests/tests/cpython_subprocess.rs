@@ -100,18 +100,18 @@ fn terminate() {
     });
 }
 
-/// Mirrors `test_subprocess.SubprocessMixin.test_send_signal`.
+/// Mirrors `test_subprocess.SubprocessMixin.test_send_signal`, with a signal that `nohup` does not have ignored.
 #[test]
 fn send_signal() {
     run(async {
-        let process = create_subprocess_shell("trap 'exit 3' HUP; echo sleeping; cat")
+        let process = create_subprocess_shell("trap 'exit 3' USR1; echo sleeping; cat")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .await
             .unwrap();
         let stdout = process.stdout().unwrap();
         assert_eq!(stdout.readline().await.unwrap(), b"sleeping\n");
-        process.send_signal(Signal::Hup).unwrap();
+        process.send_signal(Signal::Usr1).unwrap();
         process.stdin().unwrap().close();
         assert_eq!(process.wait().await.unwrap(), 3);
     });
