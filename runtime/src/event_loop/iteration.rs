@@ -309,7 +309,7 @@ impl Drop for RunsEntries<'_> {
     }
 }
 
-/// While a loop runs, others threads can end its wait; this takes that back.
+/// While a loop runs, other threads can end its wait; this takes that back.
 struct Unparking<'a>(&'a LoopState);
 
 impl Drop for Unparking<'_> {
