@@ -269,7 +269,7 @@ fn a_cancelled_task_may_refuse_and_who_cancelled_it_waits() {
 }
 
 /// "One that tries to block on the loop while a task unwinds is refused" is in
-/// `cancellation_under_combinators.rs`; a nested `run` is refused anywhere.
+/// `cancellation_under_combinators`; a nested `run` is refused anywhere.
 #[test]
 fn blocking_on_the_loop_in_a_coroutine_is_refused() {
     run(async {

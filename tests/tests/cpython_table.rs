@@ -5,17 +5,26 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+/// The folders that our tests are in: their files, and those of the tests that are several files.
+const FOLDERS: [&str; 4] = [
+    "tests",
+    "tests/cpython_locks",
+    "language/tests",
+    "../runtime/tests",
+];
+
 /// CPython's test → ours, from doc comments that begin with `Mirrors` and name one or more of CPython's.
 fn mirrored(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for folder in ["tests", "language/tests", "../runtime/tests"] {
+    for folder in FOLDERS {
+        let test = folder
+            .strip_prefix("tests/")
+            .map(|test| format!("{test}::"));
+        let test = test.unwrap_or_default();
         for entry in fs::read_dir(root.join(folder)).expect("a folder of tests") {
             let path = entry.expect("readable").path();
-            let file = path
-                .file_stem()
-                .expect("named")
-                .to_string_lossy()
-                .into_owned();
+            let file = path.file_stem().expect("named").to_string_lossy();
+            let file = format!("{test}{file}");
             if path.extension().is_none_or(|ending| ending != "rs") || file == "cpython_table" {
                 continue;
             }
@@ -107,8 +116,7 @@ fn every_test_that_a_reason_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rules = fs::read_to_string(root.join("cpython/rules.txt")).expect("readable");
     let source_of = |file: &str| {
-        let folders = ["tests", "language/tests", "../runtime/tests"];
-        let paths = folders.map(|folder| root.join(folder).join(file).with_extension("rs"));
+        let paths = FOLDERS.map(|folder| root.join(folder).join(file).with_extension("rs"));
         paths.iter().find_map(|path| fs::read_to_string(path).ok())
     };
     let reasons = rules.lines().filter_map(|line| line.split_once(": "));

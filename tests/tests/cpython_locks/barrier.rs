@@ -1,6 +1,6 @@
-//! CPython's tests of barriers, told anew.
+//! CPython's tests of barriers: `BarrierTests`.
 
-use asyncio::{Barrier, create_task, gather, sleep};
+use asyncio::{Barrier, catch_cancelled, create_task, gather, sleep};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -315,4 +315,76 @@ fn an_aborted_one_is_whole_again_after_a_reset() {
     assert!(!first.broken());
     assert_eq!((passed.get(), broken.get(), whole.get()), (0, N - 1, N));
     assert_eq!(first.n_waiting(), 0);
+}
+
+/// Mirrors `test_locks.BarrierTests.test_filling_tasks_cancel_one`.
+#[test]
+fn filling_tasks_cancel_one() {
+    virtually(async {
+        let (barrier, passed) = (Barrier::new(3), Rc::new(Cell::new(0)));
+        let party = || {
+            let (barrier, passed) = (barrier.clone(), passed.clone());
+            create_task(async move {
+                barrier.wait().await.expect("not broken");
+                passed.set(passed.get() + 1);
+            })
+        };
+        let [t1, t2] = [party(), party()];
+        sleep(0).await;
+        assert_eq!(barrier.n_waiting(), 2);
+        t1.cancel();
+        assert!(catch_cancelled(&t1).await.is_err());
+        assert_eq!(barrier.n_waiting(), 1);
+        assert!(!barrier.broken());
+        gather([t2, party(), party()]).await;
+        assert_eq!(passed.get(), 3);
+        assert_eq!(barrier.n_waiting(), 0);
+    });
+}
+
+/// Mirrors `test_locks.BarrierTests.test_reset_barrier`.
+#[test]
+fn reset_barrier() {
+    virtually(async {
+        let barrier = Barrier::new(1);
+        let reset = barrier.clone();
+        create_task(async move { reset.reset().await });
+        sleep(0).await;
+        assert_eq!(barrier.n_waiting(), 0);
+        assert!(!barrier.broken());
+    });
+}
+
+/// Mirrors `test_locks.BarrierTests.test_reset_barrier_while_tasks_waiting`.
+#[test]
+fn reset_barrier_while_tasks_waiting() {
+    virtually(async {
+        let barrier = Barrier::new(5);
+        let parties: Vec<_> = (0..4)
+            .map(|_| {
+                let barrier = barrier.clone();
+                create_task(async move { barrier.wait().await.is_err() })
+            })
+            .collect();
+        sleep(0).await;
+        let reset = barrier.clone();
+        create_task(async move { reset.reset().await });
+        assert_eq!(gather(parties).await, [true; 4]);
+        assert_eq!(barrier.n_waiting(), 0);
+        assert!(!barrier.broken());
+    });
+}
+
+/// Mirrors `test_locks.BarrierTests.test_abort_barrier`.
+#[test]
+fn abort_barrier() {
+    virtually(async {
+        let barrier = Barrier::new(1);
+        let abort = barrier.clone();
+        create_task(async move { abort.abort().await });
+        sleep(0).await;
+        assert_eq!(barrier.n_waiting(), 0);
+        assert!(barrier.broken());
+        assert!(barrier.wait().await.is_err());
+    });
 }
