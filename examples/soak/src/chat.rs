@@ -87,10 +87,10 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
     let room = Room::new(options);
     let server = Rc::clone(&room).serve(&HOST.to_string(), 0).await?;
     let port = server.addresses()[0].port();
-    let mut figures = Figures::default();
-    for n in 0..plan.rounds {
+    let mut figures = Figures::new("chat", &plan);
+    while let Some(n) = figures.next_round() {
         let client = |crowd, n| client(crowd, n, plan.clients - 1);
-        round(&plan, port, plan.seed + n as u64, client).await?;
+        round(&plan, port, plan.seed + n, client).await?;
         assert_eq!(room.names(), Vec::<String>::new());
         without_descriptors(port, |mut socket| async move {
             let mut heard = [0; 13];
@@ -99,9 +99,9 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
             Ok(())
         })
         .await?;
-        figures.take("chat");
+        figures.take();
     }
-    figures.assert_flat("chat");
+    figures.assert_flat();
 
     // In the middle of it: one that is there, and one that has not said its name.
     let crowd = Crowd::new(port, 0);

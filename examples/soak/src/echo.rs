@@ -40,9 +40,9 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
     let tasks = asyncio::all_tasks().len();
     let server = serve(&HOST.to_string(), 0, IDLE).await?;
     let port = server.addresses()[0].port();
-    let mut figures = Figures::default();
-    for n in 0..plan.rounds {
-        round(plan, port, plan.seed + n as u64, client).await?;
+    let mut figures = Figures::new("echo", plan);
+    while let Some(n) = figures.next_round() {
+        round(plan, port, plan.seed + n, client).await?;
         without_descriptors(port, |mut socket| async move {
             let mut heard = [0; 5];
             socket.write_all(b"hello").await?;
@@ -51,9 +51,9 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
             Ok(())
         })
         .await?;
-        figures.take("echo");
+        figures.take();
     }
-    figures.assert_flat("echo");
+    figures.assert_flat();
 
     // In the middle of it: one that is silent, and one that does not take what it has asked for.
     let silent = open_connection(HOST.to_string(), port).await?;

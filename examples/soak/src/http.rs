@@ -51,9 +51,9 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
     };
     let server = HttpServer::start(&HOST.to_string(), 0, options).await?;
     let port = server.port();
-    let mut figures = Figures::default();
-    for n in 0..plan.rounds {
-        round(plan, port, plan.seed + n as u64, client).await?;
+    let mut figures = Figures::new("http", plan);
+    while let Some(n) = figures.next_round() {
+        round(plan, port, plan.seed + n, client).await?;
         without_descriptors(port, |mut socket| async move {
             socket
                 .write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
@@ -64,9 +64,9 @@ pub async fn soak(plan: &Plan) -> io::Result<()> {
             Ok(())
         })
         .await?;
-        figures.take("http");
+        figures.take();
     }
-    figures.assert_flat("http");
+    figures.assert_flat();
 
     // In the middle of it: one that is kept, one in the middle of its request, one that takes for ever.
     let crowd = Crowd::new(port, 0);

@@ -15,7 +15,7 @@ pub struct Snapshot {
     /// Tasks of the loop.
     pub tasks: usize,
     /// Open descriptors.
-    pub descriptors: u64,
+    pub descriptors: usize,
     /// Blocks of memory that are allocated and not freed.
     pub blocks: usize,
     /// Bytes in them.
@@ -55,10 +55,10 @@ impl fmt::Display for Snapshot {
 }
 
 /// How many descriptors are open.
-pub(crate) fn descriptors() -> u64 {
+pub(crate) fn descriptors() -> usize {
     let open = std::fs::read_dir("/proc/self/fd").expect("Linux has it");
     // All but that of the folder.
-    open.count() as u64 - 1
+    open.count() - 1
 }
 
 fn resident() -> usize {
@@ -72,10 +72,10 @@ fn resident() -> usize {
 pub(crate) struct Limit(Rlimit);
 
 impl Limit {
-    pub(crate) fn to(descriptors: u64) -> Self {
+    pub(crate) fn to(descriptors: usize) -> Self {
         let before = getrlimit(Resource::Nofile);
         let mut fewer = before;
-        fewer.current = Some(descriptors);
+        fewer.current = Some(descriptors as u64);
         setrlimit(Resource::Nofile, fewer).expect("fewer are always allowed");
         Limit(before)
     }
