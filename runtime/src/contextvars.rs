@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -33,7 +32,8 @@ fn clone_to_send<T: Clone + Send + 'static>(value: &dyn Any) -> Option<Sent> {
     Some(Box::new(move || Rc::new(value)))
 }
 
-type Map = BTreeMap<u64, Value>;
+/// In the order of the numbers. There are few: to look among them is quick, and so is a copy of them.
+type Map = Vec<(u64, Value)>;
 
 thread_local! {
     /// The current values, as `Rc::into_raw` gives them; null for the empty map. Without a destructor,
@@ -151,7 +151,7 @@ pub(crate) fn carried<T>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> impl FnOnce() -> T + Send + 'static {
     let values = copy();
-    let values = values.iter().flat_map(|values| values.iter());
+    let values = values.iter().flat_map(|values| &**values);
     let sent: Vec<(u64, CloneToSend, Sent)> = values
         .filter_map(|(id, value)| {
             let clone_to_send = value.clone_to_send?;
@@ -159,7 +159,7 @@ pub(crate) fn carried<T>(
         })
         .collect();
     move || {
-        let values: BTreeMap<_, _> = sent
+        let values: Map = sent
             .into_iter()
             .map(|(id, clone_to_send, sent)| {
                 let value = Value {
@@ -447,9 +447,14 @@ impl<T: 'static> ContextVar<T> {
     fn put(&self, value: Option<Value>) -> Option<Value> {
         let mut values = replace(None).unwrap_or_default();
         let map = Rc::make_mut(&mut values);
-        let old = match value {
-            Some(value) => map.insert(self.id(), value),
-            None => map.remove(&self.id()),
+        let old = match (place_of(map, self.id()), value) {
+            (Ok(place), Some(value)) => Some(std::mem::replace(&mut map[place].1, value)),
+            (Ok(place), None) => Some(map.remove(place).1),
+            (Err(place), Some(value)) => {
+                map.insert(place, (self.id(), value));
+                None
+            }
+            (Err(_), None) => None,
         };
         // Nothing was set meanwhile: no code but this has run.
         replace((!values.is_empty()).then_some(values));
@@ -457,8 +462,15 @@ impl<T: 'static> ContextVar<T> {
     }
 }
 
+/// Where a variable's value is, or is to be.
+fn place_of(map: &Map, id: u64) -> Result<usize, usize> {
+    map.binary_search_by_key(&id, |(id, _)| *id)
+}
+
 fn value_of(values: &Values, id: u64) -> Option<Rc<dyn Any>> {
-    Some(values.as_ref()?.get(&id)?.value.clone())
+    let map = values.as_ref()?;
+    let place = place_of(map, id).ok()?;
+    Some(map[place].1.value.clone())
 }
 
 impl<T> fmt::Debug for ContextVar<T> {

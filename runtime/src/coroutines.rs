@@ -86,7 +86,10 @@ impl About {
 impl Drop for Call {
     fn drop(&mut self) {
         if self.about.awaited.is_some() && !std::thread::panicking() && !quiet::is_set() {
-            crate::diagnostics::warn(format!("coroutine '{}' was never awaited", self.about.name));
+            crate::diagnostics::warn(format_args!(
+                "coroutine '{}' was never awaited",
+                self.about.name
+            ));
         }
     }
 }

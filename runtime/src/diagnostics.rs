@@ -2,7 +2,7 @@
 //! when the program set no logger.
 
 use std::cell::Cell;
-use std::fmt::Display;
+use std::fmt;
 use std::panic::Location;
 
 use log::Level;
@@ -10,22 +10,22 @@ use log::Level;
 const LOGGER: &str = "asyncio";
 
 /// Python's `logger.error`.
-pub(crate) fn error(message: impl Display) {
+pub(crate) fn error(message: fmt::Arguments<'_>) {
     say(Level::Error, message);
 }
 
 /// Python's `logger.warning`.
-pub(crate) fn warn(message: impl Display) {
+pub(crate) fn warn(message: fmt::Arguments<'_>) {
     say(Level::Warn, message);
 }
 
 /// Python's `logger.debug`; without a logger it is not said.
 #[cfg(feature = "tls")]
-pub(crate) fn debug(message: impl Display) {
+pub(crate) fn debug(message: fmt::Arguments<'_>) {
     log::debug!(target: LOGGER, "{message}");
 }
 
-fn say(level: Level, message: impl Display) {
+fn say(level: Level, message: fmt::Arguments<'_>) {
     if log::max_level() == log::LevelFilter::Off {
         // No logger was set: as Python's handler of last resort does.
         eprintln!("{message}");

@@ -198,19 +198,20 @@ impl FutureCore {
     pub(crate) fn complete(&self, state: State, failure: Option<Exception>) {
         debug_assert!(!self.is_done());
         if self.standing.has_no_rest() {
-            return self.standing.end(state, failure);
+            self.standing.end(state, failure);
+        } else {
+            self.complete_awaited(state, failure);
         }
+    }
+
+    /// [`complete`](Self::complete) where something waits. There is one of it, not one for each who ends a
+    /// future.
+    #[inline(never)]
+    fn complete_awaited(&self, state: State, failure: Option<Exception>) {
         if let Some(notice) = self.standing.take_notice() {
             self.standing.end(state, failure);
             return self.queue(Ready::Notice(notice));
         }
-        self.complete_with_rest(state, failure);
-    }
-
-    /// [`complete`](Self::complete) where more waits than a notice. There is one of it, not one for each
-    /// who ends a future.
-    #[inline(never)]
-    fn complete_with_rest(&self, state: State, failure: Option<Exception>) {
         let rest = self.standing.take();
         self.standing.end(state, failure);
         match rest {

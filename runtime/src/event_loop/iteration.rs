@@ -1,5 +1,6 @@
 //! What a loop does in one iteration, and how one follows the other.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -9,11 +10,12 @@ use super::mailbox::Mailbox;
 use super::ready::{Callback, Ready};
 use super::remote::Message;
 use super::report::{ExceptionContext, IN_DESTRUCTOR, dropped, guarded};
+use super::scheduled::Scheduled;
 use super::state::LoopState;
 use super::{context, driver};
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
-use crate::tasks::{AnyTask, Main, chain};
+use crate::tasks::{AnyTask, Main, TaskRef};
 
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
@@ -186,10 +188,7 @@ impl LoopState {
         let callback = match entry {
             Ready::Task(task) => {
                 if self.debug.get() {
-                    self.timed(
-                        || chain::keeping(&task, || task.step(self, main.as_deref_mut())),
-                        || format!("{:?}", AnyTask(task.clone())),
-                    );
+                    self.step_timed(&task, main);
                 } else {
                     task.step(self, main.as_deref_mut());
                 }
@@ -200,40 +199,69 @@ impl LoopState {
             }
             Ready::Notify(waiting, number) => return waiting.notified(number),
             Ready::Notice(notice) => return notice.tell(),
-            Ready::Call(callback) => Some(callback),
-            Ready::Handle(scheduled) => {
-                if scheduled.waits() {
-                    self.timed(
-                        || self.call(|| scheduled.call()),
-                        diagnostics::callback_repr,
-                    );
-                }
-                return;
-            }
+            Ready::Call(callback) => Some(Called::Function(callback)),
+            Ready::Handle(scheduled) => scheduled.waits().then_some(Called::Handle(scheduled)),
             Ready::Timer(timer) => {
                 let callback = self.timers.borrow_mut().take_due(timer);
                 match callback {
                     Some(Callback::Wake(wake)) => return wake.wake(),
-                    Some(Callback::Call(callback)) => Some(callback),
-                    Some(Callback::Bind(bound)) => bound.bind(),
+                    Some(Callback::Call(callback)) => Some(Called::Function(callback)),
+                    Some(Callback::Bind(bound)) => bound.bind().map(Called::Function),
                     Some(Callback::Notify(waiting, number)) => return waiting.notified(number),
                     None => None,
                 }
             }
         };
         if let Some(callback) = callback {
-            self.timed(|| self.call(callback), diagnostics::callback_repr);
+            self.call(callback);
+        }
+    }
+
+    /// A step in debug mode.
+    #[cold]
+    #[inline(never)]
+    fn step_timed(self: &Rc<Self>, task: &TaskRef, main: &mut Option<&mut Main<'_>>) {
+        diagnostics::runs_callback();
+        let start = self.time();
+        task.step_apart(self, main.as_deref_mut());
+        self.say_if_slow(start, &|| format!("{:?}", AnyTask(task.clone())));
+    }
+
+    fn call(self: &Rc<Self>, callback: Called) {
+        let start = self.debug.get().then(|| self.time());
+        {
+            let _no_task = context::Entered::task(None);
+            diagnostics::runs_callback();
+            let run = || match callback {
+                Called::Function(function) => function(),
+                Called::Handle(scheduled) => scheduled.call(),
+            };
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+                self.callback_panicked(payload);
+            }
+        }
+        if let Some(start) = start {
+            self.say_if_slow(start, &diagnostics::callback_repr);
+        }
+    }
+
+    #[cold]
+    fn callback_panicked(self: &Rc<Self>, payload: Box<dyn Any + Send>) {
+        let panic = Panic::new(payload);
+        if panic.is::<KeyboardInterrupt>() {
+            self.interrupt(panic);
+        } else {
+            self.report(ExceptionContext {
+                exception: Some(panic),
+                handle: Some(diagnostics::callback_repr()),
+                ..ExceptionContext::new("Exception in callback")
+            });
         }
     }
 
     /// In debug mode, says what took long.
-    fn timed(&self, run: impl FnOnce(), name: impl FnOnce() -> String) {
-        if !self.debug.get() {
-            return run();
-        }
-        diagnostics::runs_callback();
-        let start = self.time();
-        run();
+    #[cold]
+    fn say_if_slow(&self, start: f64, name: &dyn Fn() -> String) {
         let took = self.time() - start;
         if took >= self.slow_callback_duration.get() {
             // By hand: all that formats floating-point numbers would come into every program.
@@ -245,23 +273,12 @@ impl LoopState {
             ));
         }
     }
+}
 
-    fn call(self: &Rc<Self>, callback: impl FnOnce()) {
-        let _no_task = context::Entered::task(None);
-        diagnostics::runs_callback();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
-            let panic = Panic::new(payload);
-            if panic.is::<KeyboardInterrupt>() {
-                self.interrupt(panic);
-            } else {
-                self.report(ExceptionContext {
-                    exception: Some(panic),
-                    handle: Some(diagnostics::callback_repr()),
-                    ..ExceptionContext::new("Exception in callback")
-                });
-            }
-        }
-    }
+/// What is called of the program's, or from another thread.
+enum Called {
+    Function(Box<dyn FnOnce()>),
+    Handle(Scheduled),
 }
 
 /// What was ready when an iteration began.

@@ -1,6 +1,7 @@
 //! What is told of where nobody can be: panics of callbacks, of wakers and of destructors, and the panic
 //! that ends a loop.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
@@ -98,9 +99,14 @@ impl LoopState {
 
 /// Runs something of the user's where nobody can be told of its panic: that is logged.
 pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else {
-        return;
-    };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        tell_of(payload, message);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_of(payload: Box<dyn Any + Send>, message: &str) {
     let panic = Panic::new(payload);
     let running = context::running();
     if let (Some(event_loop), true) = (&running, panic.is::<KeyboardInterrupt>()) {
@@ -152,5 +158,5 @@ pub(crate) fn default_exception_handler(context: &ExceptionContext) {
     if let Some(panic) = &context.exception {
         let _ = write!(text, "\nexception: {}", panic.message());
     }
-    diagnostics::error(text);
+    diagnostics::error(format_args!("{text}"));
 }

@@ -14,7 +14,7 @@ mod row;
 
 use std::task::Context;
 
-use self::deadlines::Deadlines;
+pub(crate) use self::deadlines::Deadlines;
 use self::row::{Left, Row, Stage};
 use super::ready::{Callback, Ready};
 use super::scheduled::Scheduled;

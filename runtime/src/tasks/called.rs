@@ -49,19 +49,21 @@ impl<F: Future> Future for In<F> {
     }
 }
 
+/// The directory of this library's sources, as the compiler was told of it.
+const OURS: &[u8] = {
+    let file = file!().as_bytes();
+    file.split_at(file.len() - "tasks/called.rs".len()).0
+};
+
 /// Whether the line is one of a program: not of this library, nor of another one that polls for it.
 pub(super) fn is_in_program(place: &Location<'_>) -> bool {
-    // The directory of this library's sources, as the compiler was told of it.
-    let ours = file!().strip_suffix("called.rs").unwrap_or(file!());
-    let ours = ours.trim_end_matches(['/', '\\']).trim_end_matches("tasks");
-    let file = place.file();
-    // What of it is compiled in a program's crate, some compilers know by its whole path.
+    let file = place.file().as_bytes();
+    // What of this library is compiled in a program's crate, some compilers know by its whole path.
     let is_ours_whole = file
-        .strip_prefix(env!("CARGO_MANIFEST_DIR"))
-        .is_some_and(|rest| rest.get(1..4) == Some("src"));
-    let is_foreign = |part: &str| file.contains(part) || file.replace('\\', "/").contains(part);
+        .strip_prefix(env!("CARGO_MANIFEST_DIR").as_bytes())
+        .is_some_and(|rest| rest.get(1..4) == Some(b"src"));
     !is_ours_whole
-        && !file.starts_with(ours)
+        && !file.starts_with(OURS)
         && ![
             "/rustc/",
             "/rustlib/src/",
@@ -69,5 +71,12 @@ pub(super) fn is_in_program(place: &Location<'_>) -> bool {
             "/git/checkouts/",
         ]
         .into_iter()
-        .any(is_foreign)
+        .any(|part| has_part(file, part.as_bytes()))
+}
+
+/// Whether `part` is in a path, whatever that has between its directories.
+fn has_part(path: &[u8], part: &[u8]) -> bool {
+    let is_same = |(have, want): (&u8, &u8)| have == want || (*have, *want) == (b'\\', b'/');
+    let mut starts = path.windows(part.len());
+    starts.any(|start| start.iter().zip(part).all(is_same))
 }

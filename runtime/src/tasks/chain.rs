@@ -40,24 +40,25 @@ thread_local! {
     static IS_KEPT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Takes the step of a task, and keeps what it was within when it suspended.
-pub(crate) fn keeping(task: &TaskRef, step: impl FnOnce()) {
-    struct Keep<'a>(&'a TaskRef, Option<Chain>);
-    impl Drop for Keep<'_> {
-        fn drop(&mut self) {
-            let outer = self.1.take();
-            IS_KEPT.set(outer.is_some());
-            let chain = CURRENT.replace(outer);
-            self.0.core().keep_chain(chain);
-        }
-    }
-    if IS_BUILT_IN {
+/// For a step of the task: until this is dropped, what is entered is noted, and what the task is within
+/// then is kept.
+pub(super) fn keep(task: &TaskRef) -> Option<Keep<'_>> {
+    IS_BUILT_IN.then(|| {
         let outer = CURRENT.replace(Some(Chain::default()));
         IS_KEPT.set(true);
-        let _keep = Keep(task, outer);
-        step();
-    } else {
-        step();
+        Keep(task, outer)
+    })
+}
+
+/// See [`keep`]: the task, and the chain of who is stepping outside of it.
+pub(super) struct Keep<'a>(&'a TaskRef, Option<Chain>);
+
+impl Drop for Keep<'_> {
+    fn drop(&mut self) {
+        let outer = self.1.take();
+        IS_KEPT.set(outer.is_some());
+        let chain = CURRENT.replace(outer);
+        self.0.core().keep_chain(chain);
     }
 }
 

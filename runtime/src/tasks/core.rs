@@ -461,6 +461,14 @@ impl TaskRef {
         }
     }
 
+    /// As [`step`](Self::step), for those that are not one after the other; in debug mode what the task is
+    /// within is kept.
+    #[inline(never)]
+    pub(crate) fn step_apart(&self, event_loop: &Rc<LoopState>, main: Option<&mut Main<'_>>) {
+        let _kept = event_loop.debug.get().then(|| chain::keep(self));
+        self.step(event_loop, main);
+    }
+
     /// # Safety
     ///
     /// As for [`poll_taken`](Self::poll_taken), and this does not unwind.

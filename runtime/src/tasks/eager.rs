@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::{Task, TaskRef, chain};
+use super::{Task, TaskRef};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::{EventLoop, LoopState, context};
 
@@ -87,15 +87,17 @@ impl EventLoop {
 #[inline(always)]
 pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
     if is_eager && event_loop.address().is_running() {
-        if event_loop.debug.get() {
-            chain::keeping(task, || task.step(event_loop, None));
-        } else {
-            task.step(event_loop, None);
-        }
-        if task.takes_turns() {
-            event_loop.push(Ready::Task(task.clone()));
-        }
+        begin_now(task, event_loop);
     } else {
         event_loop.schedule_first(task.clone());
+    }
+}
+
+/// Not in who creates a task: there is one of those for each type of coroutine.
+#[inline(never)]
+fn begin_now(task: &TaskRef, event_loop: &Rc<LoopState>) {
+    task.step_apart(event_loop, None);
+    if task.takes_turns() {
+        event_loop.push(Ready::Task(task.clone()));
     }
 }

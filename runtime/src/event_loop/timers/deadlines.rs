@@ -11,15 +11,18 @@ const CHILDREN: usize = 4;
 /// wait for piles of that many.
 pub(super) const FEW: usize = if cfg!(miri) { 64 } else { 4096 };
 
+/// Of how many deadlines, or about that, the middle is taken for that of a pile.
+const SAMPLE: usize = FEW / 4;
+
 /// How many deadlines a piece of a pile has room for: with what the usual allocator takes, a page.
 const PIECE: usize = 255;
 
 #[derive(Clone, Copy)]
-pub(super) struct Deadline {
-    pub(super) when: f64,
+pub(crate) struct Deadline {
+    pub(crate) when: f64,
     /// Which of two that are equal came first.
     order: u32,
-    pub(super) slot: u32,
+    pub(crate) slot: u32,
 }
 
 impl Deadline {
@@ -58,11 +61,16 @@ impl Pile {
 
     /// When the later half of these begins, or about that; none if all are equal.
     fn middle(&self) -> Option<f64> {
-        let every = self.len / (2 * FEW) + 1;
+        let every = self.len / SAMPLE + 1;
         let whens = || self.iter().map(|deadline| deadline.when);
-        let mut some: Vec<_> = whens().step_by(every).collect();
-        let middle = some.len() / 2;
-        let (_, &mut middle, _) = some.select_nth_unstable_by(middle, f64::total_cmp);
+        // The heap finds the middle of some, for it is there.
+        let mut some = Deadlines::default();
+        some.heap.extend(self.iter().step_by(every));
+        some.order();
+        for _ in 0..some.heap.len() / 2 {
+            some.pop();
+        }
+        let middle = some.heap.first()?.when;
         if whens().any(|when| when < middle) {
             return Some(middle);
         }
@@ -97,7 +105,7 @@ impl IntoIterator for Pile {
 }
 
 #[derive(Default)]
-pub(super) struct Deadlines {
+pub(crate) struct Deadlines {
     /// The next ones, all of them before those in the piles.
     heap: Vec<Deadline>,
     /// Each with when it begins, which is up to where the one before does: the latest first.
@@ -110,11 +118,11 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len() + self.piled
     }
 
-    pub(super) fn insert(&mut self, when: f64, slot: u32) {
+    pub(crate) fn insert(&mut self, when: f64, slot: u32) {
         let order = self.take_order();
         let deadline = Deadline { when, order, slot };
         if self.piles.last().is_some_and(|(from, _)| when >= *from) {
@@ -140,26 +148,24 @@ impl Deadlines {
         self.next_order - 1
     }
 
-    /// There are no greater numbers: those that are there are numbered anew, in the same order.
+    /// There are no greater numbers: those that are there come anew, as they are due.
     #[cold]
+    #[inline(never)]
     fn number_anew(&mut self) {
-        let piled = self
-            .piles
-            .iter_mut()
-            .flat_map(|(_, pile)| &mut pile.pieces)
-            .flatten();
-        let mut all: Vec<_> = self.heap.iter_mut().chain(piled).collect();
-        all.sort_unstable_by_key(|deadline| deadline.order);
+        let mut all = Vec::with_capacity(self.len());
+        while let Some(first) = self.first() {
+            all.push(first);
+            self.pop();
+        }
         self.next_order = 0;
         for deadline in all {
-            deadline.order = self.next_order;
-            self.next_order += 1;
+            self.insert(deadline.when, deadline.slot);
         }
     }
 
     /// The next one.
     #[inline]
-    pub(super) fn first(&mut self) -> Option<Deadline> {
+    pub(crate) fn first(&mut self) -> Option<Deadline> {
         while self.heap.is_empty() {
             let (_, pile) = self.piles.pop()?;
             self.piled -= pile.len;
@@ -169,13 +175,13 @@ impl Deadlines {
     }
 
     /// Takes away the next one, which [`first`](Self::first) told.
-    pub(super) fn pop(&mut self) {
+    pub(crate) fn pop(&mut self) {
         self.heap.swap_remove(0);
         self.sift_down(0);
     }
 
     /// Keeps those alone that are wanted.
-    pub(super) fn retain(&mut self, mut is_wanted: impl FnMut(u32) -> bool) {
+    pub(crate) fn retain(&mut self, mut is_wanted: impl FnMut(u32) -> bool) {
         self.heap.retain(|deadline| is_wanted(deadline.slot));
         // What many took, few do not keep.
         if self.heap.len() < self.heap.capacity() / 4 {
