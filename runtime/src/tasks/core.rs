@@ -816,7 +816,8 @@ impl Coroutine<'_, '_> {
             }
             None => {
                 self.task.drop_coroutine();
-                self.task.drop_value();
+                // SAFETY: this is within a step of it: it is not done.
+                unsafe { self.task.drop_value() };
             }
         }))
         .map_err(Panic::new)

@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod going;
 mod meddling;
 mod outlived;
 mod panicking;

@@ -178,9 +178,10 @@ impl<F: Future, N> Functions<F, N> {
         }
     }
 
+    /// And here, that nobody looks at the value: a borrow that is still noted was forgotten.
     unsafe fn drop_value(task: NonNull<Header>) {
         // SAFETY: as the caller promises.
-        let value = unsafe { Self::typed_value(task) }.and_then(RefCell::take);
+        let value = unsafe { Self::typed_value(task).and_then(|value| (*value.as_ptr()).take()) };
         drop(value);
     }
 

@@ -79,7 +79,8 @@ impl TaskRef {
                     self.0.drop_coroutine();
                 }
                 if !has_value || self.0.header().vtable.value_needs_drop {
-                    self.0.drop_value();
+                    // SAFETY: `end_any` makes it with the last handle.
+                    unsafe { self.0.drop_value() };
                 }
             }
         }

@@ -216,8 +216,11 @@ impl TaskRef {
         unsafe { (self.header().vtable.drop_coroutine)(self.header) }
     }
 
-    pub(in crate::tasks) fn drop_value(&self) {
-        // SAFETY: as above.
+    /// # Safety
+    ///
+    /// Nobody looks at the value: the task is not done, or its last handle goes.
+    pub(in crate::tasks) unsafe fn drop_value(&self) {
+        // SAFETY: as above, and as the caller promises.
         unsafe { (self.header().vtable.drop_value)(self.header) }
     }
 
