@@ -17,19 +17,58 @@ pub(crate) const OF_ANOTHER_LOOP: &str =
     "The future belongs to a different loop than the one specified as the loop argument";
 
 /// One that gives a `T`. It is not much larger than a task.
-pub enum Child<T> {
-    #[doc(hidden)]
+pub struct Child<T>(Kind<T>);
+
+enum Kind<T> {
     Task(Task<T>),
-    #[doc(hidden)]
-    Other(Box<Other<T>>),
+    /// By what it can do, and not by its type: a program that gathers nothing but tasks has nothing of it.
+    Other(Box<dyn Other<T>>),
 }
 
-/// See [`Child`].
-pub enum Other<T> {
-    #[doc(hidden)]
-    Future(Future<T>),
-    #[doc(hidden)]
-    Gather(Gather<T>),
+/// A future or a gather.
+trait Other<T> {
+    fn core(&self) -> &FutureCore;
+    fn awaited(&self) -> Rc<dyn Awaited>;
+    /// What it gives, now that it is done and has not failed.
+    fn read_value(&self) -> T;
+    /// Whether it is done, and gave what `is_error` says is one.
+    fn gave_error(&self, is_error: fn(&T) -> bool) -> bool;
+}
+
+impl<T: 'static> Other<T> for Future<T> {
+    fn core(&self) -> &FutureCore {
+        self.core()
+    }
+
+    fn awaited(&self) -> Rc<dyn Awaited> {
+        self.awaited()
+    }
+
+    fn read_value(&self) -> T {
+        self.read_value()
+    }
+
+    fn gave_error(&self, is_error: fn(&T) -> bool) -> bool {
+        self.peek(is_error) == Some(true)
+    }
+}
+
+impl<T: 'static> Other<T> for Gather<T> {
+    fn core(&self) -> &FutureCore {
+        self.core()
+    }
+
+    fn awaited(&self) -> Rc<dyn Awaited> {
+        self.awaited()
+    }
+
+    fn read_value(&self) -> T {
+        self.read_value()
+    }
+
+    fn gave_error(&self, _: fn(&T) -> bool) -> bool {
+        self.gave_error()
+    }
 }
 
 /// A child of which the type is not known.
@@ -48,47 +87,41 @@ impl<T: 'static> Child<T> {
         let mut future = Some(awaitable.into_future());
         let any: &mut dyn Any = &mut future;
         if let Some(Some(future)) = any.downcast_mut::<Option<Future<T>>>().map(Option::take) {
-            return Self::Other(Box::new(Other::Future(future)));
+            return Self(Kind::Other(Box::new(future)));
         }
         if let Some(Some(gather)) = any.downcast_mut::<Option<Gather<T>>>().map(Option::take) {
-            return Self::Other(Box::new(Other::Gather(gather)));
+            return Self(Kind::Other(Box::new(gather)));
         }
         match future {
-            Some(future) => Self::Task(ensure_future(future)),
+            Some(future) => Self(Kind::Task(ensure_future(future))),
             None => unreachable!("only a future or a gather was taken"),
         }
     }
 
     pub(crate) fn core(&self) -> &FutureCore {
-        match self {
-            Self::Task(task) => task.core(),
-            Self::Other(other) => match &**other {
-                Other::Future(future) => future.core(),
-                Other::Gather(gather) => gather.core(),
-            },
+        match &self.0 {
+            Kind::Task(task) => task.core(),
+            Kind::Other(other) => other.core(),
         }
     }
 
     /// What awaiting it gives, once it is done: its value, or why there is none.
     pub(crate) fn take(&self) -> Result<T, Exception> {
-        let other = match self {
-            Self::Task(task) => return task.take(),
-            Self::Other(other) => other,
+        let other = match &self.0 {
+            Kind::Task(task) => return task.take(),
+            Kind::Other(other) => other,
         };
-        if let Some(failure) = self.core().failure() {
+        if let Some(failure) = other.core().failure() {
             return Err(failure);
         }
-        self.core().see();
-        Ok(match &**other {
-            Other::Future(future) => future.read_value(),
-            Other::Gather(gather) => gather.read_value(),
-        })
+        other.core().see();
+        Ok(other.read_value())
     }
 
     /// The same where failures are results. As in CPython, what a task was cancelled with is not in that.
     pub(crate) fn take_result(&self) -> Result<T, Exception> {
-        self.take().map_err(|failure| match (self, failure) {
-            (Self::Task(_), Exception::CancelledError(error)) => {
+        self.take().map_err(|failure| match (&self.0, failure) {
+            (Kind::Task(_), Exception::CancelledError(error)) => {
                 Exception::CancelledError(error.without_message())
             }
             (_, failure) => failure,
@@ -96,12 +129,9 @@ impl<T: 'static> Child<T> {
     }
 
     pub(crate) fn any(&self) -> AnyChild {
-        match self {
-            Self::Task(task) => AnyChild::Task(task.erased()),
-            Self::Other(other) => AnyChild::Other(Box::new(match &**other {
-                Other::Future(future) => future.awaited(),
-                Other::Gather(gather) => gather.awaited(),
-            })),
+        match &self.0 {
+            Kind::Task(task) => AnyChild::Task(task.erased()),
+            Kind::Other(other) => AnyChild::Other(Box::new(other.awaited())),
         }
     }
 }
@@ -109,12 +139,9 @@ impl<T: 'static> Child<T> {
 impl<T: 'static, E: 'static> Child<Result<T, E>> {
     /// Whether it is done, and gave an `Err`.
     pub(crate) fn gave_error(&self) -> bool {
-        match self {
-            Self::Task(task) => task.peek(Result::is_err) == Some(true),
-            Self::Other(other) => match &**other {
-                Other::Future(future) => future.peek(Result::is_err) == Some(true),
-                Other::Gather(gather) => gather.gave_error(),
-            },
+        match &self.0 {
+            Kind::Task(task) => task.peek(Result::is_err) == Some(true),
+            Kind::Other(other) => other.gave_error(Result::is_err),
         }
     }
 }

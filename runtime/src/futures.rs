@@ -31,7 +31,7 @@ const TAKEN: &str = "the result was moved out by an await; await a reference to 
 pub(crate) trait Cancel {
     /// False when it is done, or nothing in it can be cancelled.
     fn cancel(&self, error: &CancelledError) -> bool {
-        Onward::from(error, |onward| self.cancel_onward(error, onward))
+        Onward::from(error, &mut |onward| self.cancel_onward(error, onward))
     }
     /// As `cancel`; the tasks that it is to be passed on to are left for the caller to cancel.
     fn cancel_onward(&self, error: &CancelledError, onward: &mut Onward) -> bool;

@@ -48,7 +48,7 @@ struct GatherState {
     total: usize,
     finished: Cell<usize>,
     /// Whether a child gave an `Err` that ends a `try_` form.
-    is_error: Option<Box<dyn Fn(usize) -> bool>>,
+    is_error: Option<Box<IsError>>,
     /// Which child was the first to give an `Err` in a `try_` form.
     first_error: Cell<Option<usize>>,
     /// Whether failures are results like others.
@@ -56,7 +56,55 @@ struct GatherState {
     cancel_requested: Cell<bool>,
 }
 
+type IsError = dyn Fn(usize) -> bool;
+
 impl GatherState {
+    /// Waits for the children. What of a gather knows no types is here, once.
+    fn of(
+        event_loop: &Rc<LoopState>,
+        children: Vec<AnyChild>,
+        is_error: Option<Box<IsError>>,
+    ) -> Rc<Self> {
+        let total = children.len();
+        let state = Rc::new(Self {
+            future: FutureCore::new(event_loop),
+            children: RefCell::new(children),
+            total,
+            is_error,
+            finished: Cell::new(0),
+            first_error: Cell::new(None),
+            returns_exceptions: Cell::new(false),
+            cancel_requested: Cell::new(false),
+        });
+        if total == 0 {
+            state.future.complete(State::Finished, None);
+        }
+        let mut done = Vec::new();
+        let number = |index| u32::try_from(index).expect("fewer than 2^32 are gathered");
+        for (index, child) in state.children.borrow().iter().enumerate() {
+            if child.core().is_done() {
+                done.push(index);
+                continue;
+            }
+            match child {
+                AnyChild::Task(task) => task.future().add_notice(state.clone(), number(index)),
+                AnyChild::Other(other) => {
+                    // No loop lets go of what waits for it.
+                    let state = state.clone();
+                    let held = event_loop.hold(Box::new(move || state.child_done(index)));
+                    let done = Callback::Call(Box::new(move || held.call()));
+                    other.future_core().add_callback(done)
+                }
+            };
+        }
+        // What is done already counts at once, as in Python: of such a gather there may be no more
+        // to wait for.
+        for index in done {
+            state.child_done(index);
+        }
+        state
+    }
+
     /// Mirrors `gather`'s `_done_callback`.
     fn child_done(&self, index: usize) {
         let finished = self.finished.get() + 1;
@@ -178,16 +226,7 @@ impl<O: 'static> Gather<O> {
         is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
-        // As in Python, the loop of the first child, if there is one.
-        let first = children.first();
-        if let Some(first) = first {
-            let first = first.core().event_loop();
-            let is_of_it = |child: &AnyChild| child.core().event_loop() == first;
-            assert!(children.iter().all(is_of_it), "{OF_ANOTHER_LOOP}");
-        }
-        let event_loop = first.and_then(|child| child.core().event_loop().upgrade());
-        let event_loop = event_loop.unwrap_or_else(current_loop);
-        Self::on(&event_loop, tasks, children, is_error, collect)
+        Self::on(&loop_of(&children), tasks, children, is_error, collect)
     }
 
     fn on<Tasks: 'static>(
@@ -198,46 +237,11 @@ impl<O: 'static> Gather<O> {
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
         let tasks = Rc::new(tasks);
-        let total = children.len();
-        let state = Rc::new(GatherState {
-            future: FutureCore::new(event_loop),
-            children: RefCell::new(children),
-            total,
-            is_error: is_error.map(|is_error| {
-                let tasks = tasks.clone();
-                Box::new(move |index| is_error(&tasks, index)) as Box<dyn Fn(usize) -> bool>
-            }),
-            finished: Cell::new(0),
-            first_error: Cell::new(None),
-            returns_exceptions: Cell::new(false),
-            cancel_requested: Cell::new(false),
+        let is_error = is_error.map(|is_error| {
+            let tasks = tasks.clone();
+            Box::new(move |index| is_error(&tasks, index)) as Box<IsError>
         });
-        if total == 0 {
-            state.future.complete(State::Finished, None);
-        }
-        let mut done = Vec::new();
-        let number = |index| u32::try_from(index).expect("fewer than 2^32 are gathered");
-        for (index, child) in state.children.borrow().iter().enumerate() {
-            if child.core().is_done() {
-                done.push(index);
-                continue;
-            }
-            match child {
-                AnyChild::Task(task) => task.future().add_notice(state.clone(), number(index)),
-                AnyChild::Other(other) => {
-                    // No loop lets go of what waits for it.
-                    let state = state.clone();
-                    let held = event_loop.hold(Box::new(move || state.child_done(index)));
-                    let done = Callback::Call(Box::new(move || held.call()));
-                    other.future_core().add_callback(done)
-                }
-            };
-        }
-        // What is done already counts at once, as in Python: of such a gather there may be no more
-        // to wait for.
-        for index in done {
-            state.child_done(index);
-        }
+        let state = GatherState::of(event_loop, children, is_error);
         Self {
             state: state.clone(),
             collect: {
@@ -478,6 +482,18 @@ where
         }
         tasks.iter().map(taken).collect()
     })
+}
+
+/// As in Python, the loop of the first child, if there is one.
+#[track_caller]
+fn loop_of(children: &[AnyChild]) -> Rc<LoopState> {
+    let first = children.first().map(|child| child.core().event_loop());
+    if let Some(first) = first {
+        let is_of_it = |child: &AnyChild| child.core().event_loop() == first;
+        assert!(children.iter().all(is_of_it), "{OF_ANOTHER_LOOP}");
+    }
+    let event_loop = first.and_then(|first| first.upgrade());
+    event_loop.unwrap_or_else(current_loop)
 }
 
 /// Until every one of these tasks is done, however it ends.

@@ -152,7 +152,7 @@ impl GroupState {
 
     fn abort(&self) {
         self.aborting.set(true);
-        Onward::from(&CancelledError::new(), |onward| {
+        Onward::from(&CancelledError::new(), &mut |onward| {
             for task in self.oldest_first() {
                 onward.push(&task);
             }

@@ -58,7 +58,7 @@ impl EventLoop {
 
     /// Cancels the tasks; what this gives is done when they have ended.
     fn cancelled(&self, tasks: &[TaskRef]) -> crate::Gather<()> {
-        Onward::from(&CancelledError::new(), |onward| {
+        Onward::from(&CancelledError::new(), &mut |onward| {
             for task in tasks {
                 onward.push(task);
             }

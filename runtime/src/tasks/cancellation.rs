@@ -195,7 +195,7 @@ impl Cancellation {
             error: &wish.error,
             scope: wish.scope,
         };
-        Onward::from(&wish.error, |onward| {
+        Onward::from(&wish.error, &mut |onward| {
             let is_delivered = self.deliver(task, event_loop, cancelled, onward);
             if !is_delivered {
                 self.wish(cancelled.wish());

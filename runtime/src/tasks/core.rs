@@ -642,7 +642,7 @@ impl TaskRef {
 
     /// Cancels what the task waits for beneath one of its frames.
     pub(crate) fn cancel_within(&self, scope: Option<Frame>, error: CancelledError) -> bool {
-        Onward::from_task(self, &error, |onward| {
+        Onward::from_task(self, &error, &mut |onward| {
             self.cancel_here(scope, &error, onward)
         })
     }

@@ -54,13 +54,21 @@ impl Errors {
         let error = self.find(value)?;
         // SAFETY: it was found by what is for the same type, and lives as long as that can ask for,
         // as the caller promises.
+        Some(unsafe { self.describe_found(error) })
+    }
+
+    /// # Safety
+    ///
+    /// The error was found in a value of the type, and is there.
+    unsafe fn describe_found(&self, error: *const ()) -> String {
+        // SAFETY: as the caller promises.
         let describe = || unsafe { (self.describe)(error) };
         let described = catch_unwind(AssertUnwindSafe(describe));
         // It may be asked for while another panic unwinds, or a task is dropped.
-        Some(described.unwrap_or_else(|payload| {
+        described.unwrap_or_else(|payload| {
             drop(Panic::new(payload));
             "<exception repr() failed>".to_owned()
-        }))
+        })
     }
 
     /// Whether `value` is an `Err` of the type.

@@ -139,75 +139,94 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
 
 /// As Python's `repr` of a `str`, near enough.
 pub(super) fn quoted(text: &str) -> String {
-    if text.contains('\'') && !text.contains('"') {
-        format!("\"{text}\"")
-    } else {
-        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+    let has = |quote: u8| text.bytes().any(|byte| byte == quote);
+    let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
+    let mut shown = String::with_capacity(text.len() + 2);
+    shown.push(quote);
+    for character in text.chars() {
+        if character == quote || character == '\\' {
+            shown.push('\\');
+        }
+        shown.push(character);
     }
+    shown.push(quote);
+    shown
 }
+
+/// The last part of the name of a coroutine's type, as of any closure's.
+const CLOSURE: &[u8] = b"{{closure}}";
 
 /// The function of a coroutine, as Python's `__qualname__`, from the name of the future's type.
 ///
 /// `asyncio::coroutines::Coroutine<app::Crawler::work::{{closure}}>` is `Crawler.work`.
+///
+/// It goes by bytes: what it looks for are signs of ASCII, and what searches in a `str` is large.
 pub(crate) fn qualified_name(type_name: &str) -> String {
-    const CLOSURE: &str = "{{closure}}";
-    let mut name = type_name;
+    let mut name = type_name.as_bytes();
     // Through the wrappers, to the innermost type that has a closure.
-    while let Some(open) = name.find('<') {
-        let (head, inside) = (&name[..open], &name[open + 1..]);
-        let is_wrapper = name.ends_with('>') && inside.contains(CLOSURE);
-        if !is_wrapper || head.contains(CLOSURE) || head.is_empty() {
-            break;
-        }
-        name = argument_with(CLOSURE, inside.strip_suffix('>').unwrap_or(inside));
+    while let Some(inside) = wrapped(name) {
+        name = argument_with_closure(inside);
     }
     let flat = without_generics(name);
-    let mut parts: Vec<&str> = flat.split("::").filter(|part| !part.is_empty()).collect();
-    let mut is_closure = false;
-    while parts.last() == Some(&CLOSURE) {
-        is_closure = true;
-        parts.pop();
-    }
-    if !is_closure {
-        return parts.last().unwrap_or(&"future").to_string();
-    }
-    // From the first type or function that is no module: what comes before a closure, or a type.
-    let first = parts
-        .iter()
-        .position(|part| *part == CLOSURE)
-        .map_or(parts.len(), |closure| closure)
-        .saturating_sub(1);
-    let is_type = |part: &&str| part.starts_with(char::is_uppercase);
-    let first = if first > 0 && is_type(&parts[first - 1]) {
-        first - 1
-    } else {
-        first
-    };
-    let mut text = String::new();
-    for part in &parts[first..] {
-        let part = if *part == CLOSURE { "<locals>" } else { part };
-        if part == "<locals>" && text.ends_with("<locals>") {
-            continue;
+    let parts = || flat.split(|byte| *byte == b':').filter(|it| !it.is_empty());
+    let mut text = Vec::new();
+    match parts().position(|part| part == CLOSURE) {
+        Some(closure) if parts().last() == Some(CLOSURE) => {
+            // From the function that the first closure is in, or its type.
+            let mut first = closure.saturating_sub(1);
+            let above = first.checked_sub(1).and_then(|above| parts().nth(above));
+            if above.is_some_and(|part| part[0].is_ascii_uppercase() || !part[0].is_ascii()) {
+                first -= 1;
+            }
+            let mut is_within = false;
+            for part in parts().skip(first) {
+                if part == CLOSURE {
+                    is_within = true;
+                    continue;
+                }
+                if !text.is_empty() {
+                    text.push(b'.');
+                }
+                if std::mem::take(&mut is_within) {
+                    text.extend_from_slice(b"<locals>.");
+                }
+                text.extend_from_slice(part);
+            }
         }
-        if !text.is_empty() {
-            text.push('.');
-        }
-        text.push_str(part);
+        _ => text.extend_from_slice(parts().last().unwrap_or(b"future")),
     }
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The first of the generic arguments in `list` that has `what` in it.
-fn argument_with<'a>(what: &str, list: &'a str) -> &'a str {
+fn place_of(byte: u8, text: &[u8]) -> Option<usize> {
+    text.iter().position(|it| *it == byte)
+}
+
+fn has_closure(text: &[u8]) -> bool {
+    text.windows(CLOSURE.len()).any(|part| part == CLOSURE)
+}
+
+/// The generic arguments of a type that is no closure itself, if there is one among them.
+fn wrapped(name: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = name.split_at(place_of(b'<', name)?);
+    let inside = rest[1..].strip_suffix(b">")?;
+    let is_wrapper = !head.is_empty() && !has_closure(head) && has_closure(inside);
+    is_wrapper.then_some(inside)
+}
+
+/// The first of the generic arguments in `list` that has one.
+fn argument_with_closure(list: &[u8]) -> &[u8] {
     let (mut depth, mut start) = (0_usize, 0);
-    for (at, character) in list.char_indices() {
-        match character {
-            '<' | '(' | '[' => depth += 1,
-            '>' | ')' | ']' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                if list[start..at].contains(what) {
-                    return &list[start..at];
+    for (at, byte) in list.iter().enumerate() {
+        match byte {
+            b'<' | b'(' | b'[' => depth += 1,
+            b'>' | b')' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                let argument = &list[start..at];
+                if has_closure(argument) {
+                    return argument;
                 }
+                // There is a space behind it.
                 start = at + 2;
             }
             _ => {}
@@ -216,23 +235,22 @@ fn argument_with<'a>(what: &str, list: &'a str) -> &'a str {
     list.get(start..).unwrap_or(list)
 }
 
-fn without_generics(name: &str) -> String {
-    let mut depth = 0_usize;
-    let mut text = String::new();
+fn without_generics(name: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(name.len());
+    let mut rest = name;
     // `<app::Crawler>::work` and `<app::Crawler as Work>::work` keep the type.
-    let name = match name.strip_prefix('<') {
-        Some(rest) => {
-            let end = rest.find([' ', '>']).unwrap_or(rest.len());
-            let after = rest.find('>').map_or("", |close| &rest[close + 1..]);
-            format!("{}{after}", &rest[..end])
-        }
-        None => name.to_owned(),
-    };
-    for character in name.chars() {
-        match character {
-            '<' => depth += 1,
-            '>' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => text.push(character),
+    if let Some(inside) = name.strip_prefix(b"<") {
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'>');
+        let end = inside.iter().position(is_end).unwrap_or(inside.len());
+        text.extend_from_slice(&inside[..end]);
+        rest = place_of(b'>', inside).map_or(&[], |close| &inside[close + 1..]);
+    }
+    let mut depth = 0_usize;
+    for byte in rest {
+        match byte {
+            b'<' => depth += 1,
+            b'>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => text.push(*byte),
             _ => {}
         }
     }

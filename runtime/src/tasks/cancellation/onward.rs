@@ -68,27 +68,31 @@ impl Default for Onward {
 impl Onward {
     /// Cancels what `cancel` cancels, and then what that waits for, one after the other and each as
     /// far down as it goes: the order in which calls would.
-    #[inline]
-    pub(crate) fn from(error: &CancelledError, cancel: impl FnOnce(&mut Onward) -> bool) -> bool {
-        let mut onward = Self::default();
-        let cancelled = cancel(&mut onward);
-        if !onward.steps.is_empty() {
-            onward.go(error, None);
-        }
-        cancelled
+    pub(crate) fn from(
+        error: &CancelledError,
+        cancel: &mut dyn FnMut(&mut Onward) -> bool,
+    ) -> bool {
+        Self::begin(None, error, cancel)
     }
 
     /// As [`from`](Self::from), for what cancels this task first.
-    #[inline]
     pub(crate) fn from_task(
         task: &TaskRef,
         error: &CancelledError,
-        cancel: impl FnOnce(&mut Onward) -> bool,
+        cancel: &mut dyn FnMut(&mut Onward) -> bool,
+    ) -> bool {
+        Self::begin(Some(task), error, cancel)
+    }
+
+    fn begin(
+        task: Option<&TaskRef>,
+        error: &CancelledError,
+        cancel: &mut dyn FnMut(&mut Onward) -> bool,
     ) -> bool {
         let mut onward = Self::default();
         let cancelled = cancel(&mut onward);
         if !onward.steps.is_empty() {
-            onward.go(error, Some(task));
+            onward.go(error, task);
         }
         cancelled
     }
