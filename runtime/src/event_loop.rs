@@ -56,7 +56,7 @@ pub use handle::{EventLoop, get_event_loop, get_running_loop, new_event_loop, se
 pub use handles::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
 pub use report::ExceptionContext;
-pub(crate) use report::{default_exception_handler, guarded, wake, wake_by_ref};
+pub(crate) use report::{guarded, tell, wake, wake_by_ref};
 pub(crate) use state::LoopState;
 
 const CLOSED: &str = "Event loop is closed";

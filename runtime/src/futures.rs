@@ -154,7 +154,6 @@ impl FutureCore {
         self.standing.cancelled_at()
     }
 
-    #[inline]
     pub(crate) fn peek_failure(&self) -> Option<Exception> {
         if let Some(place) = self.cancelled_at() {
             let error = CancelledError::raised_at(place, None);
@@ -263,6 +262,10 @@ impl FutureCore {
             self.schedule(callback);
             return CallbackId::FIRST;
         }
+        if self.standing.has_no_rest() {
+            self.standing.put(Rest::One(callback));
+            return CallbackId::FIRST;
+        }
         self.standing.with(|rest| rest.push(callback))
     }
 
@@ -323,7 +326,7 @@ impl FutureCore {
     }
 
     /// What is pending is awaited on its own loop: no other one would end the wait.
-    fn check_loop(&self, target: impl Fn() -> Target) {
+    fn check_loop(&self, target: &dyn Fn() -> Target) {
         if self.event_loop.is_running() {
             return;
         }
@@ -343,8 +346,7 @@ impl FutureCore {
     #[inline]
     pub(crate) fn empty(&self) {
         if !self.standing.has_no_rest() {
-            let rest = self.standing.take();
-            drop(rest);
+            self.standing.empty();
         }
     }
 
@@ -375,7 +377,7 @@ impl Awaiting {
         &mut self,
         cx: &Context<'_>,
         core: &FutureCore,
-        target: impl Fn() -> Target,
+        target: &dyn Fn() -> Target,
     ) -> Poll<()> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
@@ -399,7 +401,7 @@ impl Awaiting {
         match self.callback {
             Some(id) => core.rewake(id, cx),
             None => {
-                core.check_loop(&target);
+                core.check_loop(target);
                 self.callback = Some(core.add_callback(Callback::Wake(Wake::of(cx))));
             }
         }

@@ -163,6 +163,14 @@ impl GatherState {
         children.get(index).map(|child| child.core().failure())
     }
 
+    fn target(self: &Rc<Self>) -> Target {
+        Target::Other(self.clone())
+    }
+
+    fn awaited(self: &Rc<Self>) -> Rc<dyn Awaited> {
+        self.clone()
+    }
+
     /// Has failures be results, also one that it was found to have when it was made.
     fn return_exceptions(&self) {
         self.returns_exceptions.set(true);
@@ -362,7 +370,7 @@ impl<O> Gather<O> {
     }
 
     pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
-        self.state.clone()
+        self.state.awaited()
     }
 }
 
@@ -373,7 +381,7 @@ impl<O> Future for Gather<O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
         let this = self.get_mut();
         this.awaiting
-            .poll(cx, &this.state.future, || Target::Other(this.state.clone()))
+            .poll(cx, &this.state.future, &|| this.state.target())
             .map(|()| (this.collect)())
     }
 }

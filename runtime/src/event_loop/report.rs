@@ -116,7 +116,13 @@ fn tell_of(payload: Box<dyn Any + Send>, message: &str) {
         exception: Some(panic),
         ..ExceptionContext::new(message)
     };
-    match running {
+    tell(running.as_ref(), context);
+}
+
+/// Has a loop report it, or logs what no loop is there for.
+#[cold]
+pub(crate) fn tell(event_loop: Option<&Rc<LoopState>>, context: ExceptionContext) {
+    match event_loop {
         Some(event_loop) => event_loop.report(context),
         None => default_exception_handler(&context),
     }

@@ -160,7 +160,7 @@ impl Timers {
         let count = self.deadlines.len();
         if count > MIN_TIMERS && self.cancelled > count / 2 {
             let row = &mut self.row;
-            self.deadlines.retain(|slot| {
+            self.deadlines.retain(&mut |slot| {
                 let is_cancelled = row.is_cancelled(slot);
                 if is_cancelled {
                     row.forget(slot);

@@ -11,7 +11,7 @@ use super::{
     Awaited, Awaiting, Cancel, FutureCore, Read, State, Target, function_type, result_ref,
 };
 use crate::event_loop::ready::Binding;
-use crate::event_loop::{EventLoop, ExceptionContext, default_exception_handler, get_event_loop};
+use crate::event_loop::{EventLoop, ExceptionContext, get_event_loop, tell};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, TaskKey, TaskRef};
@@ -360,7 +360,7 @@ impl<T: 'static> std::future::Future for Future<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
         this.awaiting
-            .poll(cx, &this.promise.core, || {
+            .poll(cx, &this.promise.core, &|| {
                 Target::Other(this.promise.clone())
             })
             .map(|()| {
@@ -451,10 +451,7 @@ impl<T> Promise<T> {
             exception: Some(Panic::said(exception)),
             ..ExceptionContext::new("Future exception was never retrieved")
         };
-        match self.core.event_loop().upgrade() {
-            Some(event_loop) => event_loop.report(context),
-            None => default_exception_handler(&context),
-        }
+        tell(self.core.event_loop().upgrade().as_ref(), context);
     }
 }
 

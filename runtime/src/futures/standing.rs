@@ -210,7 +210,6 @@ impl Standing {
     }
 
     /// The rest, which is none from now on. To be asked before the state is changed.
-    #[inline]
     pub(super) fn take(&self) -> Rest {
         let (pointer, is_boxed) = (self.pointer(), self.bits(BOXED) != 0);
         self.set_pointer(std::ptr::null_mut(), 0);
@@ -235,8 +234,13 @@ impl Standing {
         }
     }
 
+    /// Drops the rest.
+    pub(super) fn empty(&self) {
+        let rest = self.take();
+        drop(rest);
+    }
+
     /// Puts a rest where there is none.
-    #[inline]
     pub(super) fn put(&self, rest: Rest) {
         debug_assert!(self.has_no_rest());
         match rest {
@@ -270,6 +274,12 @@ impl Standing {
                 return self.set_pointer(place.cast_mut().cast(), 0);
             }
         }
+        self.put_boxed_failure(failure);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_boxed_failure(&self, failure: Exception) {
         self.put_boxed(Rest::Failed(failure));
     }
 
@@ -321,7 +331,7 @@ impl Standing {
             let rest = unsafe { &mut *self.pointer().cast::<Rest>() };
             let result = f(rest);
             if let Rest::None = rest {
-                drop(self.take());
+                self.empty();
             }
             return result;
         }
@@ -380,7 +390,7 @@ impl Drop for Standing {
     #[inline]
     fn drop(&mut self) {
         if !self.has_no_rest() {
-            drop(self.take());
+            self.empty();
         }
     }
 }

@@ -228,7 +228,7 @@ impl Future for AnyTaskWait<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         check_not_self(&this.task.0);
-        this.awaiting.poll(cx, this.task.0.future(), || {
+        this.awaiting.poll(cx, this.task.0.future(), &|| {
             Target::Task(this.task.0.clone())
         })
     }

@@ -20,7 +20,7 @@ use crate::coroutines::About as Function;
 use crate::coroutines::asking;
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::context::{self, Entered};
-use crate::event_loop::{Address, ExceptionContext, LoopState, default_exception_handler};
+use crate::event_loop::{Address, ExceptionContext, LoopState, tell};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::{Awaited, Cancel, FutureCore, State};
 
@@ -683,10 +683,11 @@ impl TaskRef {
             return;
         }
         if !self.flags().has(flags::MAIN) {
-            default_exception_handler(&ExceptionContext {
+            let context = ExceptionContext {
                 task: Some(super::AnyTask(self.clone())),
                 ..ExceptionContext::new("Task was destroyed but it is pending!")
-            });
+            };
+            tell(None, context);
         }
         let core = self.core();
         self.drop_guarded(|| core.in_context(|| self.drop_coroutine()));

@@ -171,7 +171,7 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
     let parts = || flat.split(|byte| *byte == b':').filter(|it| !it.is_empty());
     let mut text = Vec::new();
     match parts().position(|part| part == CLOSURE) {
-        Some(closure) if parts().last() == Some(CLOSURE) => {
+        Some(closure) if parts().next_back() == Some(CLOSURE) => {
             // From the function that the first closure is in, or its type.
             let mut first = closure.saturating_sub(1);
             let above = first.checked_sub(1).and_then(|above| parts().nth(above));
@@ -193,7 +193,7 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
                 text.extend_from_slice(part);
             }
         }
-        _ => text.extend_from_slice(parts().last().unwrap_or(b"future")),
+        _ => text.extend_from_slice(parts().next_back().unwrap_or(b"future")),
     }
     String::from_utf8_lossy(&text).into_owned()
 }

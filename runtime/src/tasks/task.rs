@@ -587,7 +587,7 @@ impl<T> Task<T> {
         check_not_self(self.task());
         let (task, more) = self.held.make_more();
         let target = || Target::Task(task.clone());
-        let polled = more.awaiting.poll(cx, task.future(), target);
+        let polled = more.awaiting.poll(cx, task.future(), &target);
         polled.map(|()| self.read_value())
     }
 }

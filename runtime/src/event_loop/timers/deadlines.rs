@@ -166,12 +166,22 @@ impl Deadlines {
     /// The next one.
     #[inline]
     pub(crate) fn first(&mut self) -> Option<Deadline> {
+        if self.heap.is_empty() {
+            self.go_on();
+        }
+        self.heap.first().copied()
+    }
+
+    /// The heap is empty, and takes in the next pile, if there is one.
+    #[inline(never)]
+    fn go_on(&mut self) {
         while self.heap.is_empty() {
-            let (_, pile) = self.piles.pop()?;
+            let Some((_, pile)) = self.piles.pop() else {
+                return;
+            };
             self.piled -= pile.len;
             self.fill(pile);
         }
-        self.heap.first().copied()
     }
 
     /// Takes away the next one, which [`first`](Self::first) told.
@@ -181,7 +191,7 @@ impl Deadlines {
     }
 
     /// Keeps those alone that are wanted.
-    pub(crate) fn retain(&mut self, mut is_wanted: impl FnMut(u32) -> bool) {
+    pub(crate) fn retain(&mut self, is_wanted: &mut dyn FnMut(u32) -> bool) {
         self.heap.retain(|deadline| is_wanted(deadline.slot));
         // What many took, few do not keep.
         if self.heap.len() < self.heap.capacity() / 4 {
@@ -306,7 +316,7 @@ mod tests {
             let slot = u32::try_from(slot).expect("few");
             deadlines.insert(f64::from(slot), slot);
         }
-        deadlines.retain(|slot| slot % 100 == 0);
+        deadlines.retain(&mut |slot| slot % 100 == 0);
         assert_eq!(deadlines.len(), (20 * FEW).div_ceil(100));
         for (_, pile) in &deadlines.piles {
             assert_eq!(pile.pieces.len(), pile.len.div_ceil(PIECE));

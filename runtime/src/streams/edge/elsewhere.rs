@@ -104,7 +104,7 @@ impl Timers {
         // Now and then, so that each costs little; and never are there more of those than of others.
         if self.given_up > self.deadlines.len() / 2 {
             let slots = &mut self.slots;
-            self.deadlines.retain(|slot| {
+            self.deadlines.retain(&mut |slot| {
                 let is_wanted = matches!(slots[slot as usize], Slot::Waits(_));
                 if !is_wanted {
                     slots.remove(slot as usize);

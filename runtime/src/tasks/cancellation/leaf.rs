@@ -241,12 +241,9 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Target>,
     ) -> NonZeroU64 {
-        if let Some((key, id)) = &self.registered {
-            if !key.is_of(task) {
-                // It was suspended in another task before.
-                self.give_up(None);
-            } else if task.core().cancellation.rewake(task, cx, *id) {
-                return *id;
+        if self.registered.is_some() {
+            if let Some(id) = self.register_again(task, cx) {
+                return id;
             }
         }
         // A task whose loop is gone hears no more of what goes: it may know of nothing that can.
@@ -255,6 +252,19 @@ impl Suspended {
         let id = task.core().cancellation.add(task, cx, kind, what);
         self.registered = Some((task.key(), id));
         id
+    }
+
+    /// Registers a new waker; none if it was registered elsewhere, or is no more.
+    #[inline(never)]
+    fn register_again(&mut self, task: &TaskRef, cx: &Context<'_>) -> Option<NonZeroU64> {
+        let (key, id) = self.registered.as_ref()?;
+        if !key.is_of(task) {
+            // It was suspended in another task before.
+            self.give_up(None);
+            return None;
+        }
+        let is_known = task.core().cancellation.rewake(task, cx, *id);
+        is_known.then_some(*id)
     }
 
     /// Registers a leaf of the running task itself, which is not registered yet and has no cancellation

@@ -4,7 +4,7 @@ use super::super::core::TaskCore;
 use super::super::flags;
 use super::super::repr;
 use super::{TaskRef, free};
-use crate::event_loop::{ExceptionContext, default_exception_handler};
+use crate::event_loop::{ExceptionContext, tell};
 use crate::exceptions::{Exception, Panic};
 use crate::futures::FutureCore;
 
@@ -113,9 +113,6 @@ impl TaskRef {
             )),
             ..ExceptionContext::new("Task exception was never retrieved")
         };
-        match future.event_loop().upgrade() {
-            Some(event_loop) => event_loop.report(context),
-            None => default_exception_handler(&context),
-        }
+        tell(future.event_loop().upgrade().as_ref(), context);
     }
 }
