@@ -440,6 +440,10 @@ impl Awaiting {
 pub(crate) struct AwaitedHandle<'a>(Rc<dyn Awaited + 'a>);
 
 impl AwaitedHandle<'_> {
+    pub(crate) fn of(awaited: Rc<dyn Awaited>) -> Self {
+        Self(awaited)
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.0.future_core().is_done()
     }

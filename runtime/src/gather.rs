@@ -17,9 +17,11 @@ use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP};
 use crate::event_loop::ready::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::{Awaited, Awaiting, Cancel, FutureCore, State, Target, current_loop};
+use crate::futures::{
+    Awaited, AwaitedHandle, Awaiting, Cancel, FutureCore, State, Target, current_loop,
+};
+use crate::tasks::TaskRef;
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{AnyTask, TaskRef};
 
 /// What is gathered: a future, or a result of the `try_` forms; [`return_exceptions`] changes it.
 ///
@@ -234,22 +236,13 @@ impl<O: 'static> Gather<O> {
         is_error: Option<fn(&Tasks, usize) -> bool>,
         collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
     ) -> Self {
-        Self::on(&loop_of(&children), tasks, children, is_error, collect)
-    }
-
-    fn on<Tasks: 'static>(
-        event_loop: &Rc<LoopState>,
-        tasks: Tasks,
-        children: Vec<AnyChild>,
-        is_error: Option<fn(&Tasks, usize) -> bool>,
-        collect: impl Fn(&Tasks, Option<usize>) -> O + 'static,
-    ) -> Self {
+        let event_loop = loop_of(&children);
         let tasks = Rc::new(tasks);
         let is_error = is_error.map(|is_error| {
             let tasks = tasks.clone();
             Box::new(move |index| is_error(&tasks, index)) as Box<IsError>
         });
-        let state = GatherState::of(event_loop, children, is_error);
+        let state = GatherState::of(&event_loop, children, is_error);
         Self {
             state: state.clone(),
             collect: {
@@ -347,12 +340,6 @@ impl<O> Gather<O> {
     /// ```
     pub fn cancelled(&self) -> bool {
         self.state.future.is_cancelled()
-    }
-
-    /// Lets go of the children: those that never end would hold what they are to tell.
-    pub(crate) fn forget(&self) {
-        let children = self.state.children.take();
-        drop(children);
     }
 
     pub(crate) fn core(&self) -> &FutureCore {
@@ -504,15 +491,26 @@ fn loop_of(children: &[AnyChild]) -> Rc<LoopState> {
     event_loop.unwrap_or_else(current_loop)
 }
 
-/// Until every one of these tasks is done, however it ends.
-pub(crate) fn all_done(event_loop: &EventLoop, tasks: Vec<AnyTask>) -> Gather<()> {
-    let children = tasks
-        .into_iter()
-        .map(|task| AnyChild::Task(task.0))
-        .collect();
-    let gather = Gather::on(&event_loop.inner, (), children, None, |(), _| ());
-    gather.state.return_exceptions();
-    gather
+/// Every one of some tasks, until it is done, however it ends: a gather that gives nothing.
+pub(crate) struct AllDone(Rc<GatherState>);
+
+impl AllDone {
+    pub(crate) fn of(event_loop: &EventLoop, tasks: &[TaskRef]) -> Self {
+        let children = tasks.iter().cloned().map(AnyChild::Task).collect();
+        let state = GatherState::of(&event_loop.inner, children, None);
+        state.return_exceptions();
+        Self(state)
+    }
+
+    pub(crate) fn handle(&self) -> AwaitedHandle<'_> {
+        AwaitedHandle::of(self.0.awaited())
+    }
+
+    /// Lets go of the tasks: those that never end would hold what they are to tell.
+    pub(crate) fn forget(&self) {
+        let children = self.0.children.take();
+        drop(children);
+    }
 }
 
 /// The value of a child that is known to have one.

@@ -74,24 +74,68 @@ pub(crate) fn with_ctrl_c<F: Future>(
     called_at: &'static Location<'static>,
     context: &Context,
 ) -> F::Output {
-    // One way for both, as all of it is there for each type of main.
-    let is_ours = std::thread::current().name() == Some("main") && is_handled() && is_heard();
-    let mut task = None;
-    let aimed = is_ours.then_some(Aimed);
-    let ended = event_loop.run_main(main, called_at, context, |main| {
-        if is_ours {
-            aim(main);
-            task = Some(main.clone());
+    let mut aim = Aim::begin();
+    match event_loop.run_main(main, called_at, context, |main| aim.at(main)) {
+        Ok(value) => {
+            aim.end();
+            value
         }
-    });
-    drop(aimed);
-    let interrupted = task.and_then(|task: TaskRef| interrupted(&task));
-    match ended {
+        Err(cancelled) => aim.end_cancelled(cancelled),
+    }
+}
+
+/// Ctrl-C is for the main task of a run, if it is to be; until this is dropped. What of it knows no types
+/// is here, once, and not for each type of main.
+struct Aim {
+    is_ours: bool,
+    main: Option<TaskRef>,
+}
+
+impl Aim {
+    fn begin() -> Self {
+        Self {
+            is_ours: std::thread::current().name() == Some("main") && is_handled() && is_heard(),
+            main: None,
+        }
+    }
+
+    fn at(&mut self, main: &TaskRef) {
+        if self.is_ours {
+            aim(main);
+            self.main = Some(main.clone());
+        }
+    }
+
+    /// The run is over: whether it was interrupted.
+    fn take_back(mut self) -> Option<Interrupted> {
+        let main = self.main.take();
+        drop(self);
+        main.and_then(|main| interrupted(&main))
+    }
+
+    /// `main` has ended by itself.
+    fn end(self) {
         // It came in the last step of a main that blocked.
-        Ok(_) if interrupted == Some(Interrupted::Late) => panic_quietly(KeyboardInterrupt),
-        Ok(value) => value,
-        Err(_) if interrupted.is_some() => panic_quietly(KeyboardInterrupt),
-        Err(cancelled) => cancelled.end_run(),
+        if self.take_back() == Some(Interrupted::Late) {
+            panic_quietly(KeyboardInterrupt);
+        }
+    }
+
+    fn end_cancelled(self, cancelled: CancelledError) -> ! {
+        if self.take_back().is_some() {
+            panic_quietly(KeyboardInterrupt);
+        }
+        cancelled.end_run()
+    }
+}
+
+impl Drop for Aim {
+    fn drop(&mut self) {
+        if self.is_ours {
+            RUN.is_on.store(false, Ordering::SeqCst);
+            let old = target().take();
+            drop(old);
+        }
     }
 }
 
@@ -132,17 +176,6 @@ fn aim(main: &TaskRef) {
     RUN.is_taken.store(false, Ordering::SeqCst);
     RUN.has_cancelled.store(false, Ordering::SeqCst);
     RUN.is_on.store(true, Ordering::SeqCst);
-}
-
-/// Takes the aim back when the run is over.
-struct Aimed;
-
-impl Drop for Aimed {
-    fn drop(&mut self) {
-        RUN.is_on.store(false, Ordering::SeqCst);
-        let old = target().take();
-        drop(old);
-    }
 }
 
 /// Whether Ctrl-C comes to us; not when the program handles it itself.

@@ -2,7 +2,7 @@
 
 use super::{EventLoop, ExceptionContext};
 use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::futures::handle_of;
+use crate::gather::AllDone;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{AnyTask, Main, TaskRef};
 
@@ -27,9 +27,7 @@ impl EventLoop {
         }
         let all = self.cancelled(&tasks);
         self.check_runnable();
-        if let Some(all) = handle_of(&all) {
-            self.run_until_done(&all);
-        }
+        self.run_until_done(&all.handle());
         self.report_failed(tasks);
     }
 
@@ -41,10 +39,9 @@ impl EventLoop {
             Interrupted::CancelsAll => self.inner.all_tasks(),
         };
         let all = self.cancelled(&tasks);
-        let awaited = all.awaited();
-        let core = awaited.future_core();
-        core.add_callback(self.stop_callback());
-        while !core.is_done() {
+        let handle = all.handle();
+        handle.on_done(self.stop_callback());
+        while !handle.is_done() {
             self.inner.run(Some(main));
             // Interrupted again: then it ends as it is.
             let again = self.inner.take_interrupt();
@@ -57,15 +54,14 @@ impl EventLoop {
     }
 
     /// Cancels the tasks; what this gives is done when they have ended.
-    fn cancelled(&self, tasks: &[TaskRef]) -> crate::Gather<()> {
+    fn cancelled(&self, tasks: &[TaskRef]) -> AllDone {
         Onward::from(&CancelledError::new(), &mut |onward| {
             for task in tasks {
                 onward.push(task);
             }
             true
         });
-        let tasks = tasks.iter().cloned().map(AnyTask).collect();
-        crate::gather::all_done(self, tasks)
+        AllDone::of(self, tasks)
     }
 
     fn report_failed(&self, tasks: Vec<TaskRef>) {

@@ -125,8 +125,7 @@ impl Home {
     pub(crate) fn sleep(&self, timeout: Option<Duration>) {
         if self.0.bell.lie_down() {
             let timeout = timeout.map(timespec);
-            // Whom it wakes rings on this thread too, and need not end a sleep for that.
-            self.0.take_in(timeout.as_ref(), || self.0.bell.get_up());
+            self.0.take_in(timeout.as_ref(), true);
         }
     }
 }
@@ -218,15 +217,17 @@ impl Edge {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        self.take_in(Some(&now), || ())
+        self.take_in(Some(&now), false)
     }
 
-    /// The same of what comes before the time is over, if it ever is; `waited` is called when that
-    /// was waited for, and nobody woken yet.
-    fn take_in(&self, timeout: Option<&Timespec>, waited: impl FnOnce()) -> bool {
+    /// The same of what comes before the time is over, if it ever is.
+    fn take_in(&self, timeout: Option<&Timespec>, is_asleep: bool) -> bool {
         let mut room = [const { MaybeUninit::uninit() }; BATCH];
         let came = epoll::wait(&self.epoll, &mut room, timeout);
-        waited();
+        if is_asleep {
+            // Whom it wakes rings on this thread too, and need not end a sleep for that.
+            self.bell.get_up();
+        }
         // It fails only when it is interrupted.
         let Ok((events, _)) = came else {
             return false;

@@ -362,7 +362,7 @@ impl Drop for Main<'_> {
         if !self.task.future().is_done() {
             let core = self.task.core();
             self.task
-                .drop_guarded(|| core.in_context(|| self.body.drop_future()));
+                .drop_guarded(&mut || core.in_context(|| self.body.drop_future()));
         }
     }
 }
@@ -690,14 +690,14 @@ impl TaskRef {
             tell(None, context);
         }
         let core = self.core();
-        self.drop_guarded(|| core.in_context(|| self.drop_coroutine()));
+        self.drop_guarded(&mut || core.in_context(|| self.drop_coroutine()));
         // Those that hold the task itself would keep it, and it them.
-        self.drop_guarded(|| self.future().drop_callbacks());
+        self.drop_guarded(&mut || self.future().drop_callbacks());
         core.clear();
     }
 
     /// Drops, as this task, something that it holds, outside of its steps: a panic is nobody's.
-    fn drop_guarded(&self, dropping: impl FnOnce()) {
+    fn drop_guarded(&self, dropping: &mut dyn FnMut()) {
         let _entered = Entered::task(Some(self));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(dropping)) {
             crate::diagnostics::error(format_args!(

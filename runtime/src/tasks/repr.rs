@@ -8,6 +8,7 @@ use crate::exceptions::Exception;
 use crate::futures::{FutureCore, State};
 
 /// `<Task pending name='Task-1' coro=<main() running at main.rs:3> wait_for=<Future pending>>`.
+#[cold]
 pub(crate) fn task(task: &TaskRef) -> String {
     let core = task.core();
     let future = task.future();
@@ -62,6 +63,7 @@ pub(super) fn nested(repr: impl FnOnce() -> Option<String>) -> Option<String> {
 }
 
 /// `<Future finished result=42>`.
+#[cold]
 pub(crate) fn future(class: &str, core: &FutureCore, value: String) -> String {
     let mut text = format!("<{class} {}", status(core.state()));
     ending(&mut text, core, || value);
@@ -138,6 +140,7 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
 }
 
 /// As Python's `repr` of a `str`, near enough.
+#[cold]
 pub(super) fn quoted(text: &str) -> String {
     let has = |quote: u8| text.bytes().any(|byte| byte == quote);
     let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
@@ -161,6 +164,7 @@ const CLOSURE: &[u8] = b"{{closure}}";
 /// `asyncio::coroutines::Coroutine<app::Crawler::work::{{closure}}>` is `Crawler.work`.
 ///
 /// It goes by bytes: what it looks for are signs of ASCII, and what searches in a `str` is large.
+#[cold]
 pub(crate) fn qualified_name(type_name: &str) -> String {
     let mut name = type_name.as_bytes();
     // Through the wrappers, to the innermost type that has a closure.
@@ -202,6 +206,7 @@ fn place_of(byte: u8, text: &[u8]) -> Option<usize> {
     text.iter().position(|it| *it == byte)
 }
 
+#[inline(never)]
 fn has_closure(text: &[u8]) -> bool {
     text.windows(CLOSURE.len()).any(|part| part == CLOSURE)
 }

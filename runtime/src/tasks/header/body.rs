@@ -91,11 +91,11 @@ impl<F: Future, N> Functions<F, N> {
     pub(super) const VTABLE: VTable = VTable {
         poll: Self::poll,
         drop_coroutine: Self::drop_coroutine,
-        drop_value: Self::drop_value,
+        drop_value: Values::<F::Output>::drop,
         value_needs_drop: std::mem::needs_drop::<F::Output>(),
-        gave_error: Self::gave_error,
-        describe_error: Self::describe_error,
-        repr_value: Self::repr_value,
+        gave_error: Values::<F::Output>::gave_error,
+        describe_error: Values::<F::Output>::describe_error,
+        repr_value: Values::<F::Output>::repr,
         coroutine: std::any::type_name::<N>,
         coroutine_type: typeid::of::<N>,
         layout: blocks::layout_for(layout_of::<F>()),
@@ -169,25 +169,34 @@ impl<F: Future, N> Functions<F, N> {
             Self::coroutine(task).drop_in_place();
         }
     }
+}
 
-    unsafe fn typed_value<'a>(task: NonNull<Header>) -> Option<&'a Value<F::Output>> {
-        // SAFETY: as the caller promises, who has a handle for as long as this lives.
+/// A task's functions, for its value: one set for all whose coroutines give a `T`.
+struct Values<T>(PhantomData<T>);
+
+impl<T> Values<T> {
+    /// # Safety
+    ///
+    /// For this and all that follow: the coroutine gives a `T`, and this is the task's home, with a handle,
+    /// which is there for as long as what this gives.
+    unsafe fn of<'a>(task: NonNull<Header>) -> Option<&'a Value<T>> {
+        // SAFETY: as the caller promises.
         unsafe {
             let is_there = task.as_ref().flags().has(flags::VALUE);
-            is_there.then(|| &*value_of::<F::Output>(task))
+            is_there.then(|| &*value_of::<T>(task))
         }
     }
 
     /// And here, that nobody looks at the value: a borrow that is still noted was forgotten.
-    unsafe fn drop_value(task: NonNull<Header>) {
+    unsafe fn drop(task: NonNull<Header>) {
         // SAFETY: as the caller promises.
-        let value = unsafe { Self::typed_value(task).and_then(|value| (*value.as_ptr()).take()) };
+        let value = unsafe { Self::of(task).and_then(|value| (*value.as_ptr()).take()) };
         drop(value);
     }
 
     unsafe fn gave_error(task: NonNull<Header>, errors: &Errors) -> bool {
         // SAFETY: as the caller promises.
-        let Some(value) = (unsafe { Self::typed_value(task) }) else {
+        let Some(value) = (unsafe { Self::of(task) }) else {
             return false;
         };
         let value = value.borrow();
@@ -197,17 +206,17 @@ impl<F: Future, N> Functions<F, N> {
     unsafe fn describe_error(task: NonNull<Header>, errors: &Errors) -> Option<String> {
         // SAFETY: as the caller promises. No task is made whose value is not `'static`.
         unsafe {
-            let value = Self::typed_value(task)?.try_borrow().ok()?;
+            let value = Self::of(task)?.try_borrow().ok()?;
             errors.describe(value.as_ref()?)
         }
     }
 
-    unsafe fn repr_value(task: NonNull<Header>) -> String {
+    unsafe fn repr(task: NonNull<Header>) -> String {
         // SAFETY: as the caller promises.
-        match unsafe { Self::typed_value(task) }.map(RefCell::try_borrow) {
+        match unsafe { Self::of(task) }.map(RefCell::try_borrow) {
             Some(Ok(value)) => repr::value(value.as_ref()),
             Some(Err(_)) => "...".to_owned(),
-            None => repr::value::<F::Output>(None),
+            None => repr::value::<T>(None),
         }
     }
 }

@@ -139,7 +139,6 @@ impl TaskKey {
 }
 
 impl Drop for TaskKey {
-    #[inline]
     fn drop(&mut self) {
         let header = self.header();
         // One that was cloned elsewhere may be more than were counted here.
