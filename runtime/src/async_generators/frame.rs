@@ -122,7 +122,7 @@ impl<Y, S, F, N> AsyncFunction<Y, S, F, N> {
     #[cold]
     #[inline(never)]
     fn goes_on<'a, 'c>(&mut self, cx: &'a mut Context<'c>) -> Option<&'a mut Context<'c>> {
-        // There is no `yield_!` that receives it.
+        // There is no `yield_!` that receives what is sent, or was sent before.
         self.slot.sent = None;
         match self.slot.stage {
             Stage::Closing => {}
@@ -143,11 +143,17 @@ impl<Y, S, F, N> Drop for AsyncFunction<Y, S, F, N> {
 }
 
 thread_local! {
-    /// The slot of the body that is about to be polled, from where the body takes it before it does anything else.
+    /// The slot of the body that is about to be polled, from where the body takes it before it does anything else. Null from a `yield_!`
+    /// on: that is how the future of the `yield_!` knows its first poll.
     static HANDED_OVER: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
-/// The slot of the body that is polled, to its first await or from the `yield_!` it stands at.
+#[inline]
+pub(super) fn hand_over(slot: *const ()) {
+    HANDED_OVER.set(slot);
+}
+
+/// The slot of the body that is polled, to its first await or from the `yield_!` it stands at; null where it has just come to one.
 #[inline]
 pub(super) fn handed_over() -> *const () {
     HANDED_OVER.get()
@@ -172,7 +178,8 @@ where
     F: Future<Output = ()>,
     N: Named,
 {
-    #[inline(always)]
+    // Not always: in a function of its own the body is inlined, which has one caller then.
+    #[inline]
     fn poll_next(
         self: Pin<&mut Self>,
         sent: Option<S>,
@@ -180,10 +187,11 @@ where
     ) -> Poll<Option<Y>> {
         // SAFETY: neither the slot nor the body is moved out of the frame.
         let this = unsafe { self.get_unchecked_mut() };
-        this.slot.sent = sent;
         if this.slot.stage <= Stage::Created {
+            this.slot.sent = sent;
             this.slot.stage = Stage::Running;
         } else {
+            drop(sent);
             match this.goes_on(cx) {
                 Some(same) => cx = same,
                 None => return Poll::Ready(None),
@@ -191,7 +199,7 @@ where
         }
         let guard = EndOnPanic(this);
         // Last of all, in one place: nothing foreign runs from here to the body, and the optimiser sees what that takes.
-        HANDED_OVER.set((&raw mut guard.0.slot).cast_const().cast());
+        hand_over((&raw mut guard.0.slot).cast_const().cast());
         // SAFETY: the frame is pinned, and the body with it.
         let polled = unsafe { Pin::new_unchecked(&mut *guard.0.body) }.poll(cx);
         match (polled, guard.0.slot.stage) {

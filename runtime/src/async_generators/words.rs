@@ -8,12 +8,12 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use super::closing::raise_exit;
-use super::frame::{Slot, Stage, handed_over};
+use super::frame::{Slot, Stage, hand_over, handed_over};
 use crate::generators::words::{Exchange, Nothing, Receives, Same, Something, this_thread};
 
 /// The words of an async generator that yields `Y` and is sent `S`; `K` is what it receives.
@@ -33,20 +33,20 @@ impl<Y, S, K> Clone for AsyncWords<Y, S, K> {
 impl<Y, S, K> Copy for AsyncWords<Y, S, K> {}
 
 impl<Y, S, K> AsyncWords<Y, S, K> {
-    /// The words of the body that is being resumed.
+    /// The words of the body that is being resumed; none where it has just come to a `yield_!`.
     ///
     /// # Safety
     ///
-    /// It exchanges these types, and nothing else has run since it was handed the address of its slot.
+    /// It exchanges these types, and nothing else has run since it was handed the address of its slot, or came to the `yield_!`.
     #[inline(always)]
-    unsafe fn handed_over() -> Self {
-        // SAFETY: by contract it is the address of a slot of these types.
-        let slot = unsafe { NonNull::new_unchecked(handed_over().cast::<Slot<Y, S>>().cast_mut()) };
-        AsyncWords {
+    unsafe fn handed_over() -> Option<Self> {
+        // By contract it is the address of a slot of these types.
+        let slot = NonNull::new(handed_over().cast::<Slot<Y, S>>().cast_mut())?;
+        Some(AsyncWords {
             slot,
             types: PhantomData,
             receives: PhantomData,
-        }
+        })
     }
 }
 
@@ -97,7 +97,10 @@ impl<Y, S, K> Future for TakeAddress<Y, S, K> {
     #[inline]
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: by the contract of `async_words` this is the first poll of a body, which was handed the address of its slot.
-        Poll::Ready(unsafe { AsyncWords::handed_over() })
+        match unsafe { AsyncWords::handed_over() } {
+            Some(words) => Poll::Ready(words),
+            None => unreachable!("a body is handed the address of its slot before it is polled"),
+        }
     }
 }
 
@@ -108,11 +111,9 @@ impl<Y, S, K: Receives<S>> AsyncWords<Y, S, K> {
     #[inline(always)]
     pub fn yield_here(self, value: Y) -> Suspended<Y, S, K> {
         self.slot().yield_(value);
-        Suspended {
-            resumed: false,
-            types: PhantomData,
-            receives: PhantomData,
-        }
+        // Last: nothing is written from here to the first poll of the future, so the compiler knows what that finds.
+        hand_over(ptr::null());
+        Suspended(PhantomData, PhantomData)
     }
 
     /// The same in a block of the body that something else polls, which may have run anything before.
@@ -145,27 +146,26 @@ impl<Y, S, K: Receives<S>> Resumed<AsyncWords<Y, S, K>> {
 }
 
 /// The future of a `yield_!` in an async generator, the value of which is in the slot already.
+///
+/// It need not keep whether it was polled before: the first time nothing is handed over, since `yield_here` has seen to that, and the
+/// second time the address of the slot is.
 #[must_use]
-pub struct Suspended<Y, S, K> {
-    resumed: bool,
-    types: Same<Y, S>,
-    receives: PhantomData<fn(K)>,
-}
+pub struct Suspended<Y, S, K>(Same<Y, S>, PhantomData<fn(K)>);
 
 impl<Y, S, K: Receives<S>> Future for Suspended<Y, S, K> {
     type Output = Resumed<AsyncWords<Y, S, K>>;
 
     #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.resumed {
-            self.resumed = true;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: by the contract of `async_words` it is the body that polls the `yield_!` it stands at, before it does anything else:
+        // right after `yield_here`, or when it is resumed, right after it was handed the address of its slot.
+        let Some(words) = (unsafe { AsyncWords::handed_over() }) else {
             return Poll::Pending;
-        }
-        // SAFETY: by the contract of `async_words` it is the body that polls the `yield_!` it stands at, before it does anything else; and
-        // right before that it was handed the address of its slot.
-        let words = unsafe { AsyncWords::handed_over() };
+        };
         if words.slot().stage == Stage::Closing {
             raise_exit(cx);
+            // As it was: the compiler cannot know that the call has yielded nothing.
+            words.slot().stage = Stage::Closing;
             return Poll::Pending;
         }
         Poll::Ready(Resumed { words })
