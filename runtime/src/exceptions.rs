@@ -14,6 +14,16 @@ use crate::tasks::{Suspended, cancellation};
 /// it leaves [`run`](crate::run) as the payload of a panic.
 ///
 /// Mirrors `asyncio.CancelledError`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let nap = asyncio::create_task(asyncio::sleep(3600));
+/// asyncio::sleep(0).await;
+/// nap.cancel_with("enough");
+/// let error = asyncio::catch_cancelled(nap).await.unwrap_err();
+/// assert_eq!(error.message(), Some("enough"));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct CancelledError {
     message: Option<Arc<str>>,
@@ -179,6 +189,16 @@ impl CancelledError {
 /// Mirrors `KeyboardInterrupt`.
 ///
 /// A task or a callback that panics with it ends the loop as Ctrl-C does.
+///
+/// ```
+/// let interrupted = std::panic::catch_unwind(|| {
+///     asyncio::run(async {
+///         asyncio::create_task(async { std::panic::panic_any(asyncio::KeyboardInterrupt) });
+///         asyncio::sleep(3600).await;
+///     })
+/// });
+/// assert!(interrupted.unwrap_err().is::<asyncio::KeyboardInterrupt>());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyboardInterrupt;
 
@@ -289,6 +309,15 @@ impl std::error::Error for Exception {}
 /// A panic that a task ended with: what Python's exception in a task is.
 ///
 /// Its payload is re-raised in the first who awaits the task; later ones get its message.
+///
+/// ```
+/// # asyncio::run(async {
+/// let task = asyncio::create_task(async { panic!("out of paper") });
+/// asyncio::sleep(0).await;
+/// let Some(asyncio::Exception::Panic(panic)) = task.exception() else { unreachable!() };
+/// assert_eq!(panic.message(), "out of paper");
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Panic {
     message: Arc<str>,

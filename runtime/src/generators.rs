@@ -134,6 +134,27 @@ pub type ErasedSend<'a, Y, S, R> = Pin<Box<Boxed<Y, S, R, dyn Frame<Y, S, R> + S
 /// What [`send`](Generator::send) and [`throw`](Generator::throw) give when the generator returns instead of yielding.
 ///
 /// `value` is what it returned: the first time, and `None` from then on.
+///
+/// ```
+/// use asyncio::{Generator, StopIteration};
+///
+/// #[asyncio::coroutine]
+/// fn average() -> Generator<(), f64, f64> {
+///     let (mut sum, mut count) = (0.0, 0.0);
+///     while let Some(number) = yield_!() {
+///         sum += number;
+///         count += 1.0;
+///     }
+///     sum / count
+/// }
+///
+/// let mut average = average().primed();
+/// average.send(2.0)?;
+/// average.send(4.0)?;
+/// assert_eq!(average.send(None), Err(StopIteration { value: Some(3.0) }));
+/// assert_eq!(average.send(None), Err(StopIteration { value: None }));
+/// # Ok::<(), StopIteration<f64>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StopIteration<R = ()> {
     /// What the generator returned, unless it has been given out before.

@@ -342,6 +342,17 @@ impl IntoFuture for CreateSubprocess {
 ///
 /// A handle: a clone is the same process. Dropping it leaves the process to itself; it is reaped
 /// when it ends. Mirrors `asyncio.subprocess.Process`.
+///
+/// ```
+/// # #[cfg(unix)]
+/// # asyncio::run(async {
+/// let process = asyncio::create_subprocess_exec("sleep", ["60"]).await?;
+/// assert_eq!(process.returncode(), None);
+/// process.kill()?;
+/// assert_eq!(process.wait().await?, -9); // a signal's number, as in Python
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Process {
     state: Arc<State>,

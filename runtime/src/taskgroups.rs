@@ -616,6 +616,18 @@ impl<C> fmt::Debug for TaskGroup<C> {
 /// Several errors at once: what [`TaskGroup::try_run`] fails with.
 ///
 /// Mirrors `ExceptionGroup`.
+///
+/// ```
+/// # asyncio::run(async {
+/// let failed = asyncio::TaskGroup::try_run(async |group| {
+///     group.create_task(async { Err::<(), _>("no ink") });
+///     group.create_task(async { Err::<(), _>("no paper") });
+///     Ok(())
+/// });
+/// let group = failed.await.unwrap_err();
+/// assert_eq!(group.exceptions, ["no ink", "no paper"]);
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExceptionGroup<E> {
     /// What went wrong.

@@ -26,6 +26,18 @@ use crate::tasks::{Called, Sleep, Suspended, TaskKey, sleep};
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
 /// A handle; mirrors `asyncio.Timeout`.
+///
+/// ```
+/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+/// let ended = asyncio::timeout(1, async |timeout| {
+///     let now = asyncio::get_running_loop().time();
+///     timeout.reschedule(Some(now + 10.0)); // it takes longer than we thought
+///     asyncio::sleep(5).await;
+///     timeout.expired()
+/// });
+/// assert_eq!(ended.await, Ok(false));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Timeout {
     state: Arc<Mutex<TimeoutState>>,

@@ -71,6 +71,13 @@ impl fmt::Debug for RemoteLoop {
 }
 
 /// A callback came for a loop that is closed.
+///
+/// ```
+/// let event_loop = asyncio::new_event_loop();
+/// let remote = event_loop.remote();
+/// event_loop.close();
+/// assert_eq!(remote.call_soon_threadsafe(|| ()).err(), Some(asyncio::LoopClosed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoopClosed;
 

@@ -18,6 +18,20 @@ pub(super) type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
 /// What went wrong where nobody could be told: the argument of an exception handler.
 ///
 /// Mirrors the `context` dictionary of `loop.call_exception_handler`.
+///
+/// ```
+/// # asyncio::run(async {
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// let told = Rc::new(RefCell::new(String::new()));
+/// let tell = told.clone();
+/// let event_loop = asyncio::get_running_loop();
+/// event_loop.set_exception_handler(move |_, context| *tell.borrow_mut() = context.message.clone());
+/// event_loop.call_soon(|| panic!("out of paper"));
+/// asyncio::sleep(0).await;
+/// assert!(told.borrow().starts_with("Exception in callback"));
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ExceptionContext {

@@ -162,6 +162,16 @@ impl fmt::Debug for Lock {
 }
 
 /// A held [`Lock`]: dropping it frees the lock, unless [`Lock::release`] did already.
+///
+/// ```
+/// # asyncio::run(async {
+/// let lock = asyncio::Lock::new();
+/// let guard = lock.acquire().await;
+/// assert!(lock.locked());
+/// drop(guard);
+/// assert!(!lock.locked());
+/// # });
+/// ```
 #[must_use = "the lock is free again as soon as its guard is dropped"]
 #[derive(Debug)]
 pub struct LockGuard {

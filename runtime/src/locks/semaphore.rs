@@ -179,6 +179,16 @@ impl fmt::Debug for Semaphore {
 }
 
 /// A held permit of a [`Semaphore`]: dropping it gives the permit back.
+///
+/// ```
+/// # asyncio::run(async {
+/// let two = asyncio::Semaphore::new(2);
+/// let permits = (two.acquire().await, two.acquire().await);
+/// assert!(two.locked());
+/// drop(permits);
+/// assert!(!two.locked());
+/// # });
+/// ```
 #[must_use = "the permit is given back as soon as its guard is dropped"]
 #[derive(Debug)]
 pub struct SemaphoreGuard {
