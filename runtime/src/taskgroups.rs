@@ -4,23 +4,23 @@
 //! handed the group. Errors are what the children of `try_run` give as `Err`; a panic is re-raised
 //! as it is.
 
+mod exception_group;
+mod state;
+
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
-use slab::Slab;
-
+pub use self::exception_group::ExceptionGroup;
+use self::state::{GroupState, HasFailed};
 use crate::awaitables::AsyncBlock;
 use crate::event_loop::context;
-use crate::event_loop::ready::Notified;
-use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
-use crate::futures::{Cancel, Target};
-use crate::tasks::cancellation::{Frame, Onward, catch_cancelled_at, catch_panic, current_frame};
-use crate::tasks::{Called, Suspended, Task, TaskRef, create_task};
-use crate::waiters::Waiter;
+use crate::exceptions::{CancelledError, KeyboardInterrupt, Panic};
+use crate::tasks::cancellation::{catch_cancelled_at, catch_panic, current_frame};
+use crate::tasks::{Called, Task, TaskRef, create_task};
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
 
@@ -62,187 +62,6 @@ pub struct Results<E>(PhantomData<fn() -> E>);
 pub struct TaskGroup<C = Values> {
     state: Rc<GroupState>,
     children: PhantomData<C>,
-}
-
-struct GroupState {
-    parent: TaskRef,
-    /// What is beneath this in the parent is the block, or the wait for the children.
-    frame: Cell<Option<Frame>>,
-    /// The children that are not done.
-    tasks: RefCell<Slab<Child>>,
-    /// The errors of those that are, in the order in which they ended.
-    errors: Rc<dyn Any>,
-    /// How many children there were.
-    made: Cell<u64>,
-    exiting: Cell<bool>,
-    aborting: Cell<bool>,
-    parent_cancel_requested: Cell<bool>,
-    failed: Cell<usize>,
-    panics: RefCell<Vec<Panic>>,
-    on_completed: RefCell<Option<Rc<Exit>>>,
-}
-
-struct Child {
-    task: TaskRef,
-    /// How many were made before it: those that leave make room for others, anywhere.
-    order: u64,
-    has_failed: Option<HasFailed>,
-}
-
-/// Of a child that is done: whether what it gave is an error, which is then taken down among the group's.
-///
-/// # Safety
-///
-/// The task is one for which [`spawn`](TaskGroup::spawn) was given this.
-type HasFailed = unsafe fn(&TaskRef, &dyn Any) -> bool;
-
-/// The wait for the children, at the end of the group. It is the group that names them.
-#[derive(Default)]
-struct Exit {
-    waiter: Waiter,
-}
-
-impl Cancel for Exit {
-    fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
-        self.waiter.cancel(error)
-    }
-
-    fn repr(&self) -> Option<String> {
-        Some(self.waiter.repr().to_owned())
-    }
-}
-
-/// Who runs a group waits for its children: also while the block runs, and for what it then awaits
-/// itself.
-impl Cancel for GroupState {
-    fn cancel_onward(&self, _: &CancelledError, _: &mut Onward) -> bool {
-        false
-    }
-
-    fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
-        self.oldest_first().iter().for_each(name);
-    }
-
-    fn repr(&self) -> Option<String> {
-        None
-    }
-}
-
-impl Notified for GroupState {
-    fn notified(&self, number: u32) {
-        let child = self.tasks.borrow_mut().try_remove(number as usize);
-        if let Some(child) = child {
-            self.ended(child);
-        }
-    }
-}
-
-impl GroupState {
-    /// What names the children.
-    fn named(self: &Rc<Self>) -> Option<Target> {
-        Some(Target::Other(self.clone()))
-    }
-
-    fn oldest_first(&self) -> Vec<TaskRef> {
-        let tasks = self.tasks.borrow();
-        let mut children: Vec<&Child> = tasks.iter().map(|(_, child)| child).collect();
-        children.sort_unstable_by_key(|child| child.order);
-        children.iter().map(|child| child.task.clone()).collect()
-    }
-
-    fn abort(&self) {
-        self.aborting.set(true);
-        Onward::from(&CancelledError::new(), &mut |onward| {
-            for task in self.oldest_first() {
-                onward.push(&task);
-            }
-            true
-        });
-    }
-
-    /// Cancels the children and the block, once.
-    fn abort_with_parent(&self) {
-        if !self.aborting.get() && !self.parent_cancel_requested.get() {
-            self.abort();
-            self.parent_cancel_requested.set(true);
-            self.parent
-                .cancel_within(self.frame.get(), CancelledError::new());
-        }
-    }
-
-    /// A child is done, and is none of the group's any more.
-    fn ended(&self, child: Child) {
-        let errors = &*self.errors;
-        // SAFETY: `spawn` put the two together.
-        let has_failed = |it: HasFailed| unsafe { it(&child.task, errors) };
-        let gave_error = child.has_failed.is_some_and(has_failed);
-        self.child_done(&child.task, gave_error);
-    }
-
-    /// Mirrors `TaskGroup._on_task_done`.
-    fn child_done(&self, task: &TaskRef, gave_error: bool) {
-        if self.tasks.borrow().is_empty() {
-            if let Some(exit) = &*self.on_completed.borrow() {
-                exit.waiter.wake();
-            }
-        }
-        let panic = match task.future().failure() {
-            Some(Exception::Panic(panic)) => Some(panic),
-            Some(Exception::CancelledError(_)) => return,
-            None if gave_error => None,
-            None => return,
-        };
-        self.failed.set(self.failed.get() + 1);
-        self.panics.borrow_mut().extend(panic);
-        if !self.parent.future().is_done() {
-            self.abort_with_parent();
-        }
-    }
-
-    /// Mirrors `TaskGroup.__aexit__`, up to what is raised: a cancellation, if any.
-    async fn exit(
-        self: &Rc<Self>,
-        cancelled: Option<CancelledError>,
-        failed: bool,
-        called: Called,
-    ) -> Option<CancelledError> {
-        self.exiting.set(true);
-        let mut cancelled = cancelled;
-        if (cancelled.is_some() || failed) && !self.aborting.get() {
-            self.abort();
-        }
-        while !self.tasks.borrow().is_empty() {
-            let exit = Rc::new(Exit::default());
-            *self.on_completed.borrow_mut() = Some(exit.clone());
-            let mut point = Suspended::default();
-            let wait = std::future::poll_fn(move |cx| {
-                self.frame.set(current_frame());
-                let target = || Target::Other(exit.clone());
-                exit.waiter.poll(cx, &mut point, Some(called), target)
-            });
-            let waited = catch_cancelled_at(called, || self.named(), wait).await;
-            if let Err(error) = waited {
-                if !self.aborting.get() {
-                    cancelled = Some(error);
-                    self.abort();
-                }
-            }
-            self.on_completed.take();
-        }
-        if self.parent_cancel_requested.get() && self.parent.core().cancellation.uncancel() == 0 {
-            cancelled = None;
-        }
-        cancelled
-    }
-
-    /// A cancellation that errors overtake is asked for again, so that the next await raises it.
-    fn renew_cancellation(&self) {
-        let cancellation = &self.parent.core().cancellation;
-        if cancellation.requested() > 0 {
-            cancellation.uncancel();
-            self.parent.cancel(CancelledError::new());
-        }
-    }
 }
 
 /// How to get the errors of the children that gave one, in the order in which they ended. They stay
@@ -481,19 +300,7 @@ impl<C> TaskGroup<C> {
             panic!("TaskGroup cannot determine the parent task");
         };
         let group = Self {
-            state: Rc::new(GroupState {
-                parent,
-                frame: Cell::new(None),
-                tasks: RefCell::default(),
-                errors,
-                made: Cell::new(0),
-                exiting: Cell::new(false),
-                aborting: Cell::new(false),
-                parent_cancel_requested: Cell::new(false),
-                failed: Cell::new(0),
-                panics: RefCell::default(),
-                on_completed: RefCell::default(),
-            }),
+            state: Rc::new(GroupState::new(parent, errors)),
             children: PhantomData,
         };
         let block = {
@@ -525,24 +332,10 @@ impl<C> TaskGroup<C> {
         F::Output: 'static,
     {
         let state = &self.state;
-        if state.exiting.get() && state.tasks.borrow().is_empty() {
-            panic!("TaskGroup {self:?} is finished");
-        }
+        assert!(!state.is_over(), "TaskGroup {self:?} is finished");
         assert!(!state.aborting.get(), "TaskGroup {self:?} is shutting down");
         let task = create_task(future);
-        let child = Child {
-            task: task.erased(),
-            order: state.made.replace(state.made.get() + 1),
-            has_failed,
-        };
-        if task.done() {
-            // An eager one.
-            state.ended(child);
-            return task;
-        }
-        let place = state.tasks.borrow_mut().insert(child);
-        let number = u32::try_from(place).expect("fewer than 2^32 children at once");
-        task.core().add_notice(state.clone(), number);
+        state.add(task.erased(), has_failed);
         task
     }
 
@@ -563,10 +356,9 @@ impl<C> TaskGroup<C> {
     /// ```
     pub fn cancel(&self) {
         let state = &self.state;
-        if state.exiting.get() && state.tasks.borrow().is_empty() {
-            return;
+        if !state.is_over() {
+            state.abort_with_parent();
         }
-        state.abort_with_parent();
     }
 }
 
@@ -612,83 +404,3 @@ impl<C> fmt::Debug for TaskGroup<C> {
         })
     }
 }
-
-/// Several errors at once: what [`TaskGroup::try_run`] fails with.
-///
-/// Mirrors `ExceptionGroup`.
-///
-/// ```
-/// # asyncio::run(async {
-/// let failed = asyncio::TaskGroup::try_run(async |group| {
-///     group.create_task(async { Err::<(), _>("no ink") });
-///     group.create_task(async { Err::<(), _>("no paper") });
-///     Ok(())
-/// });
-/// let group = failed.await.unwrap_err();
-/// assert_eq!(group.exceptions, ["no ink", "no paper"]);
-/// # });
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExceptionGroup<E> {
-    /// What went wrong.
-    pub message: String,
-    /// The errors, in the order in which they came.
-    pub exceptions: Vec<E>,
-}
-
-impl<E> ExceptionGroup<E> {
-    /// The errors that meet the condition, and the others, each as a group of its own; none where
-    /// there would be an empty one.
-    ///
-    /// ```
-    /// let group = asyncio::ExceptionGroup {
-    ///     message: "some failed".to_owned(),
-    ///     exceptions: vec![1, 2, 3],
-    /// };
-    /// let (even, odd) = group.split(|n| n % 2 == 0);
-    /// assert_eq!(even.unwrap().exceptions, [2]);
-    /// assert_eq!(odd.unwrap().exceptions, [1, 3]);
-    /// ```
-    pub fn split(self, condition: impl FnMut(&E) -> bool) -> (Option<Self>, Option<Self>) {
-        let message = self.message;
-        let (yes, no): (Vec<E>, Vec<E>) = self.exceptions.into_iter().partition(condition);
-        let group = |exceptions: Vec<E>| {
-            (!exceptions.is_empty()).then(|| Self {
-                message: message.clone(),
-                exceptions,
-            })
-        };
-        (group(yes), group(no))
-    }
-
-    /// The errors that meet the condition.
-    ///
-    /// Mirrors `ExceptionGroup.subgroup`.
-    ///
-    /// ```
-    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-    /// let failed = asyncio::TaskGroup::try_run(async |tg| {
-    ///     tg.create_task(async { Err::<(), _>(1) });
-    ///     tg.create_task(async { Err::<(), _>(2) });
-    ///     Ok(())
-    /// })
-    /// .await;
-    /// let even = failed.unwrap_err().subgroup(|error| error % 2 == 0).unwrap();
-    /// assert_eq!(even.exceptions.len(), 1);
-    /// # });
-    /// ```
-    pub fn subgroup(self, condition: impl FnMut(&E) -> bool) -> Option<Self> {
-        self.split(condition).0
-    }
-}
-
-impl<E> fmt::Display for ExceptionGroup<E> {
-    /// As Python's: `unhandled errors in a TaskGroup (2 sub-exceptions)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.exceptions.len();
-        let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{} ({count} sub-exception{plural})", self.message)
-    }
-}
-
-impl<E: fmt::Debug> std::error::Error for ExceptionGroup<E> {}

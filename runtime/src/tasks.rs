@@ -1,7 +1,8 @@
 //! Tasks: coroutines that a loop runs.
 //!
 //! - [`task`] and [`any`]: the handles that a program has, typed and not;
-//! - [`core`]: what a task is beneath its type, and how it takes a step;
+//! - [`core`]: what a task is beneath its type;
+//! - [`step`]: how it takes a step, and [`outcome`], what becomes of it then;
 //! - [`cancellation`]: how a cancellation is passed down, raised, and caught;
 //! - [`header`]: a task's one allocation, the references to it, and what wakes it, from any thread;
 //! - [`held`]: a handle to one, with what that one handle knows;
@@ -38,10 +39,12 @@ mod header;
 mod held;
 mod lazy;
 mod origin;
+mod outcome;
 pub(crate) mod outside;
 mod owned;
 pub(crate) mod repr;
 mod sleep;
+mod step;
 mod task;
 mod wake;
 
@@ -59,7 +62,7 @@ pub use self::call_graph::{
 };
 pub(crate) use self::called::{Called, called};
 pub(crate) use self::cancellation::Suspended;
-pub(crate) use self::core::{Body, Main, TaskCore, Waits};
+pub(crate) use self::core::{TaskCore, Waits};
 pub(crate) use self::distinct::distinct;
 pub use self::eager::{create_eager_task, eager_task_factory};
 pub(crate) use self::header::{TaskKey, TaskRef};
@@ -67,6 +70,7 @@ pub(crate) use self::owned::Owned;
 pub use self::sleep::Sleep;
 pub use self::sleep::sleep;
 pub(crate) use self::sleep::turn;
+pub(crate) use self::step::{Body, Main};
 pub use self::task::Task;
 pub(crate) use self::wake::{Wake, wake_known, wake_task};
 use crate::event_loop::{context, get_event_loop};

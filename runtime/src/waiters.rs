@@ -48,9 +48,9 @@ pub(crate) struct Waiters {
     tickets: Cell<u64>,
 }
 
-/// What a link leads to.
+/// What a link leads to, for no longer than that is looked at.
 #[inline]
-fn at<'a, T>(what: NonNull<T>) -> &'a T {
+fn at<T>(what: &NonNull<T>) -> &T {
     // SAFETY: for all in this file and those beneath it: what is in a line, or known to a task, is
     // there, see above. No such reference is kept while anybody is woken: that may run anything, and the
     // operation may be gone then.
@@ -78,8 +78,7 @@ impl Waiters {
 
     /// How many are in line.
     pub(crate) fn len(&self) -> usize {
-        let first = self.first.get().map(at);
-        std::iter::successors(first, |node| node.after.get().map(at)).count()
+        std::iter::successors(self.first.get(), |node| at(node).after.get()).count()
     }
 
     /// Whether nobody in line was woken, or could be.
@@ -92,7 +91,7 @@ impl Waiters {
     #[inline]
     pub(crate) fn wake_first(&self) {
         let first = self.first.get();
-        if let Some(first) = first.filter(|first| !at(*first).waiter.is_done()) {
+        if let Some(first) = first.filter(|first| !at(first).waiter.is_done()) {
             self.wake(first);
         }
     }
@@ -120,7 +119,7 @@ impl Waiters {
         let mut first = first;
         loop {
             self.remove_first(first);
-            if !at(first).waiter.is_done() {
+            if !at(&first).waiter.is_done() {
                 return end_in_line(first, Stage::Woken);
             }
             match self.first.get() {
@@ -135,11 +134,11 @@ impl Waiters {
         // Who comes when somebody is woken waits for the next time.
         let last = self.tickets.get();
         while let Some(first) = self.first.get() {
-            if at(first).ticket.get() > last {
+            if at(&first).ticket.get() > last {
                 return;
             }
             self.remove_first(first);
-            if !at(first).waiter.is_done() {
+            if !at(&first).waiter.is_done() {
                 end_in_line(first, Stage::Woken);
             }
         }
@@ -149,7 +148,7 @@ impl Waiters {
     pub(crate) fn wake_all(&self) {
         let last = self.tickets.get(); // as in `release_all`
         while let Some(next) = self.first_pending() {
-            if at(next).ticket.get() > last {
+            if at(&next).ticket.get() > last {
                 return;
             }
             self.wake(next);
@@ -158,8 +157,8 @@ impl Waiters {
 
     fn first_pending(&self) -> Option<NonNull<Node>> {
         let mut next = self.pending.get();
-        while let Some(node) = next.filter(|node| at(*node).waiter.is_done()) {
-            next = at(node).after.get();
+        while let Some(node) = next.filter(|node| at(node).waiter.is_done()) {
+            next = at(&node).after.get();
         }
         self.pending.set(next);
         next
@@ -180,7 +179,7 @@ impl Waiters {
         let last = self.last.replace(link);
         node.before.set(last);
         match last {
-            Some(last) => at(last).after.set(link),
+            Some(last) => at(&last).after.set(link),
             None => self.first.set(link),
         }
         if self.pending.get().is_none() {
@@ -201,14 +200,14 @@ impl Waiters {
         let Some(before) = node.before.take() else {
             return self.remove_first(NonNull::from(node));
         };
-        at(before).after.set(node.after.get());
+        at(&before).after.set(node.after.get());
         self.has_left(node, Some(before));
     }
 
     #[inline]
     fn remove_first(&self, first: NonNull<Node>) {
-        self.first.set(at(first).after.get());
-        self.has_left(at(first), None);
+        self.first.set(at(&first).after.get());
+        self.has_left(at(&first), None);
     }
 
     /// What was before it leads to what is after it.
@@ -217,7 +216,7 @@ impl Waiters {
         let after = node.after.take();
         node.ticket.set(0);
         match after {
-            Some(after) => at(after).before.set(before),
+            Some(after) => at(&after).before.set(before),
             None => self.last.set(before),
         }
         if self.pending.get() == Some(NonNull::from(node)) {

@@ -25,6 +25,7 @@
 //! a combinator may hold other branches. A point knows the frame that it is beneath, and such a
 //! cancellation is to be raised beneath the frame that is its *scope*.
 //!
+//! - [`request`]: how one comes to a task, by `Task.cancel`;
 //! - [`marks`]: the mark;
 //! - [`points`]: what is suspended in a task;
 //! - [`suspension`]: all of that, of a task of which there is little to be known;
@@ -37,6 +38,7 @@ mod leaf;
 mod marks;
 mod onward;
 mod points;
+mod request;
 mod suspension;
 
 use std::cell::{Cell, RefCell};

@@ -48,7 +48,7 @@ impl Waiting {
 
     /// As [`Waiter::cancel`].
     pub(crate) fn cancel(self, error: &CancelledError) -> bool {
-        let waiter = &at(self.0).waiter;
+        let waiter = &at(&self.0).waiter;
         if waiter.is_done() {
             return false;
         }
@@ -58,16 +58,16 @@ impl Waiting {
     }
 
     pub(crate) fn repr(self) -> &'static str {
-        at(self.0).waiter.repr()
+        at(&self.0).waiter.repr()
     }
 
     /// Where the operation was called, unless it was said to [stand elsewhere](Self::stands_at).
     pub(crate) fn place(self) -> Option<Called> {
-        at(self.0).place.get()
+        at(&self.0).place.get()
     }
 
     pub(crate) fn stands_at(self, place: Called) {
-        at(self.0).place.set(Some(place));
+        at(&self.0).place.set(Some(place));
     }
 }
 
@@ -273,9 +273,9 @@ impl Place {
 /// As [`end`], of one in a line.
 #[inline]
 pub(super) fn end_in_line(node: NonNull<Node>, stage: Stage) {
-    match at(node).task() {
+    match at(&node).task() {
         Some((task, _)) => {
-            at(node).waiter.state.set(stage);
+            at(&node).waiter.state.set(stage);
             wake_known(task);
         }
         None => end_other(node, stage),
@@ -284,5 +284,5 @@ pub(super) fn end_in_line(node: NonNull<Node>, stage: Stage) {
 
 #[inline(never)]
 fn end_other(node: NonNull<Node>, stage: Stage) {
-    end(NonNull::from(&at(node).waiter), stage);
+    end(NonNull::from(&at(&node).waiter), stage);
 }

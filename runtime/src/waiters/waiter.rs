@@ -232,8 +232,8 @@ impl Waiter {
 /// Ends a waiter that is not done, and wakes who waits.
 #[inline]
 pub(super) fn end(waiter: NonNull<Waiter>, stage: Stage) {
-    at(waiter).state.set(stage);
-    let task = at(waiter).task.take();
+    at(&waiter).state.set(stage);
+    let task = at(&waiter).task.take();
     match task {
         Some(task) => wake_task(task),
         None => wake_other(waiter),
@@ -242,7 +242,7 @@ pub(super) fn end(waiter: NonNull<Waiter>, stage: Stage) {
 
 #[cold]
 fn wake_other(waiter: NonNull<Waiter>) {
-    let other = at(waiter).other.take();
+    let other = at(&waiter).other.take();
     if let Some(waker) = other {
         wake(waker);
     }

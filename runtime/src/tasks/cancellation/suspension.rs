@@ -9,14 +9,20 @@
 //! - All others have a [`Cancellation`] in a block, that is made when there is more to be known, and
 //!   stays.
 
+mod raising;
+mod word;
+
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::ops::Deref;
-use std::panic::Location;
 use std::ptr::NonNull;
 use std::task::Context;
 
+use self::word::{
+    BLOCK, CANCELLED, HAS_ROOM, IN_FLIGHT, LEAF, LEAF_TO_RAISE, OUTSIDE, TO_RAISE, TURN, WAITING,
+    Word,
+};
 use super::super::{Called, TaskRef, Waits, called};
 use super::Cancellation;
 use super::points::{Kind, What};
@@ -27,104 +33,10 @@ use crate::waiters::Waiting;
 
 pub(crate) struct Suspension(Cell<Word>);
 
-#[derive(Clone, Copy)]
-struct Word(*const ());
-
-// The lowest bits: what the pointer is.
-
-/// To a [`Cancellation`] in a block, which is this one's alone; or there is nothing.
-const BLOCK: usize = 0;
-/// To a place, if it is known: that of a leaf.
-const LEAF: usize = 1;
-/// The same, of a leaf that waits for what happens outside of the loop.
-const OUTSIDE: usize = 2;
-/// To the place where a turn was given up.
-const TURN: usize = 3;
-/// To the place of a `cancel()`, that is to be raised; no leaf is known.
-const TO_RAISE: usize = 4;
-/// To a [`CancelledLeaf`] in a block, which is this one's alone.
-const LEAF_TO_RAISE: usize = 5;
-/// To the place of a `cancel()` that was raised, and is in flight.
-const IN_FLIGHT: usize = 6;
-/// Nowhere: there was a `cancel()`, and nothing else is to be known.
-const CANCELLED: usize = 7;
-/// To a [`Waiting`], which is the only leaf: the same bits, with a pointer.
-const WAITING: usize = 8;
-
-/// For the last five there must be room in the pointer to a place.
-const HAS_ROOM: bool = align_of::<Location<'static>>() > CANCELLED;
-const TAG: usize = if HAS_ROOM { 7 } else { 3 };
-
-/// A leaf that is to raise, what its word was, and where it was cancelled.
-struct CancelledLeaf {
-    leaf: Word,
-    place: Called,
-}
-
 /// The number of a leaf that is alone here: the first that is given in a [`Cancellation`], too.
 const FIRST: NonZeroU64 = NonZeroU64::MIN;
 
 const LAYOUT: Layout = blocks::layout_for(Layout::new::<Cancellation>());
-const LEAF_LAYOUT: Layout = blocks::layout_for(Layout::new::<CancelledLeaf>());
-
-impl Word {
-    const NOTHING: Self = Self(std::ptr::null());
-
-    #[inline]
-    fn new(tag: usize, place: Option<Called>) -> Self {
-        let place = place.map_or(std::ptr::null(), std::ptr::from_ref);
-        Self(place.cast::<()>().map_addr(|it| it | tag))
-    }
-
-    #[inline]
-    fn is_nothing(self) -> bool {
-        self.0.is_null()
-    }
-
-    #[inline]
-    fn waiting_at(waiting: Waiting) -> Self {
-        Self(waiting.into_pointer().map_addr(|it| it | CANCELLED))
-    }
-
-    /// As [`tag`](Self::tag), where [`CANCELLED`] may be [`WAITING`].
-    #[inline]
-    fn bits(self) -> usize {
-        self.0.addr() & TAG
-    }
-
-    #[inline]
-    fn tag(self) -> usize {
-        match self.bits() {
-            CANCELLED if self.0.addr() != CANCELLED => WAITING,
-            tag => tag,
-        }
-    }
-
-    #[inline]
-    fn pointer<T>(self) -> *const T {
-        self.0.map_addr(|it| it & !TAG).cast()
-    }
-
-    /// The place, where it is to one.
-    #[inline]
-    fn place(self) -> Option<Called> {
-        if matches!(self.tag(), BLOCK | LEAF_TO_RAISE | WAITING) {
-            return None;
-        }
-        // SAFETY: with such a tag it came from a reference to one, or from none.
-        unsafe { self.pointer::<Location<'static>>().as_ref() }
-    }
-
-    /// The kind of the leaf whose place it is.
-    #[inline]
-    fn leaf(self) -> Option<Kind> {
-        match self.tag() {
-            LEAF => Some(Kind::Leaf),
-            OUTSIDE => Some(Kind::Outside),
-            _ => None,
-        }
-    }
-}
 
 impl Suspension {
     #[inline]
@@ -149,13 +61,6 @@ impl Suspension {
             Some(cancelled) => cancelled.leaf,
             None => self.0.get(),
         }
-    }
-
-    #[inline]
-    fn cancelled_leaf(&self) -> Option<&CancelledLeaf> {
-        let word = self.0.get();
-        // SAFETY: with this tag it is to what was made, which is there as long as the word is this.
-        (word.bits() == LEAF_TO_RAISE).then(|| unsafe { &*word.pointer::<CancelledLeaf>() })
     }
 
     /// What it waits at in a line, if that is all.
@@ -213,20 +118,6 @@ impl Suspension {
         all
     }
 
-    /// Gives back what is no more than a leaf's.
-    #[inline]
-    fn replace(&self, word: Word) {
-        let old = self.0.replace(word);
-        if old.bits() == LEAF_TO_RAISE {
-            // SAFETY: it was taken with this layout, nobody else knows of it, and nothing in it is to be
-            // dropped.
-            unsafe {
-                let block = NonNull::new_unchecked(old.pointer::<u8>().cast_mut());
-                blocks::give_here(block, LEAF_LAYOUT);
-            }
-        }
-    }
-
     /// Whether there is nothing to be dropped.
     #[inline]
     pub(in crate::tasks) fn holds_nothing(&self) -> bool {
@@ -254,89 +145,6 @@ impl Suspension {
             tag => u32::from((TO_RAISE..=CANCELLED).contains(&tag)),
         }
     }
-
-    // How it is cancelled.
-
-    /// Of a task that is suspended: has it raise what was cancelled at this place, without a message, if
-    /// there is no more to be known of that; else false.
-    #[inline]
-    pub(in crate::tasks) fn cancel_plain(&self, place: Called) -> bool {
-        if !HAS_ROOM {
-            return false;
-        }
-        let word = self.0.get();
-        if word.is_nothing() {
-            self.set(TO_RAISE, Some(place));
-        } else if word.leaf().is_some() {
-            let block = blocks::take_here(LEAF_LAYOUT).cast::<CancelledLeaf>();
-            let cancelled = CancelledLeaf { leaf: word, place };
-            // SAFETY: the block is for this.
-            unsafe { block.write(cancelled) };
-            let block = block.as_ptr().cast_const().cast::<()>();
-            self.0.set(Word(block.map_addr(|it| it | LEAF_TO_RAISE)));
-        } else {
-            return false;
-        }
-        true
-    }
-
-    /// Where the cancellation was asked for that is to be raised or in flight, if no more is known of it.
-    #[inline]
-    fn cancelled_at(&self) -> Option<Called> {
-        match self.tag() {
-            TO_RAISE | IN_FLIGHT => self.0.get().place(),
-            _ => Some(self.cancelled_leaf()?.place),
-        }
-    }
-
-    /// After a step that suspended: takes the cancellation that was raised in it, or that nothing of ours
-    /// could raise, if no more is known of it than its place, which this gives.
-    #[inline]
-    pub(in crate::tasks) fn take_plain(&self) -> Option<Called> {
-        let word = self.0.get();
-        if !matches!(word.bits(), TO_RAISE | IN_FLIGHT) {
-            return None;
-        }
-        self.set(CANCELLED, None);
-        // SAFETY: with such a tag it came from a reference to a place.
-        unsafe { word.pointer::<Location<'static>>().as_ref() }
-    }
-
-    /// Whether a cancellation is on its way up.
-    #[inline]
-    pub(super) fn is_in_flight(&self) -> bool {
-        match self.tag() {
-            BLOCK => self.peek().is_some_and(|all| all.marks.is_in_flight()),
-            tag => tag == IN_FLIGHT,
-        }
-    }
-
-    /// As [`Cancellation::is_to_raise`].
-    #[inline]
-    pub(super) fn is_to_raise(&self, id: Option<NonZeroU64>) -> bool {
-        match self.tag() {
-            BLOCK => self.peek().is_some_and(|all| all.is_to_raise(id)),
-            TO_RAISE => true,
-            LEAF_TO_RAISE => id == Some(FIRST),
-            _ => false,
-        }
-    }
-
-    /// Has what is to be raised at a leaf in flight, and the leaf forgotten, if no more is known of it;
-    /// else false. The leaf is of this task, or registered with none.
-    #[inline]
-    pub(super) fn raise_plain(&self) -> bool {
-        let place = match self.tag() {
-            TO_RAISE | LEAF_TO_RAISE => self.cancelled_at(),
-            _ => None,
-        };
-        if place.is_some() {
-            self.replace(Word::new(IN_FLIGHT, place));
-        }
-        place.is_some()
-    }
-
-    // Where it is suspended.
 
     /// The task, which runs and polls this itself, waits here, and nothing else is to be known. What this
     /// gives is to be [forgotten](Self::forget), or [said](Self::end_wait) to be over; none where it is not
@@ -609,6 +417,8 @@ impl Drop for Suspension {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::Location;
+
     use super::*;
     use crate::{Task, create_task, sleep};
 

@@ -16,7 +16,7 @@ use super::super::repr;
 use super::body::{Functions, Pending, Value, value_of};
 use super::key::{WAKER, raw_waker};
 use super::{Header, TaskKey};
-use crate::event_loop::LoopState;
+use crate::event_loop::{Address, LoopState};
 use crate::futures::FutureCore;
 
 /// A reference to a task of any type.
@@ -153,6 +153,11 @@ impl TaskRef {
     #[inline]
     pub(crate) fn future(&self) -> &FutureCore {
         &self.header().future
+    }
+
+    /// Where its loop is.
+    pub(crate) fn event_loop(&self) -> Address {
+        self.future().event_loop()
     }
 
     #[inline]
