@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::ready;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,7 +17,7 @@ use crate::event_loop::{TimerHandle, context};
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
-use crate::tasks::cancellation::{self, Catch, Onward};
+use crate::tasks::cancellation::{self, Catch, Onward, Trouble};
 use crate::tasks::{Task, TaskRef, distinct};
 
 /// Runs awaitables concurrently, each as a task, and gives them as they end.
@@ -61,8 +60,6 @@ pub struct AsCompletedTimeout<T> {
     arrivals: Arrivals<T>,
 }
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
-
 /// The next result of an [`AsCompleted`].
 ///
 /// # Cancellation
@@ -70,45 +67,73 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Raises; the tasks go on, and the result of the one that ends next is lost.
 #[must_use = "a result of `as_completed` is lost unless it is awaited"]
 pub struct NextCompleted<T> {
-    next: Option<Boxed<T>>,
+    /// Where it comes from; nothing once it was given.
+    source: Option<Rc<dyn Source<T>>>,
+    /// The wait for it, if none had ended when this was first polled.
+    wait: Option<Wait<T>>,
     catch: Catch,
-    /// The tasks that are waited for.
-    todo: Rc<dyn Cancel>,
 }
 
-impl<T> NextCompleted<T> {
-    fn new(todo: Rc<dyn Cancel>, next: impl Future<Output = T> + 'static) -> Self {
-        Self {
-            next: Some(Box::pin(next)),
-            catch: Catch::default(),
-            todo,
-        }
-    }
+type Wait<T> = Pin<Box<dyn Future<Output = Result<T, CancelledError>>>>;
+
+/// Tasks that each give a `T` in the end, in the order in which they end. An error is to be raised.
+trait Source<T> {
+    /// The next, if it has ended.
+    fn ended(&self) -> Option<Result<T, CancelledError>>;
+    /// The next, when it has.
+    fn end(self: Rc<Self>) -> Wait<T>;
+    /// What names those that have not.
+    fn named(self: Rc<Self>) -> Rc<dyn Cancel>;
 }
 
 impl<T> Future for NextCompleted<T> {
     type Output = T;
 
-    /// Nothing is caught here: it is a frame so that it can say which tasks it waits for, and where.
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = self.get_mut();
-        this.catch.stands_at(Location::caller());
-        let Some(next) = &mut this.next else {
+        let Some(source) = this.source.take() else {
             panic!("a result of `as_completed` was polled after it was given");
         };
-        let todo = || Some(Target::Other(this.todo.clone()));
-        let polled = this
+        let given = if this.wait.is_none() && cancellation::trouble() == Trouble::None {
+            source.ended()
+        } else {
+            None
+        };
+        let given = match given {
+            Some(given) => given,
+            None => match this.poll_wait(source, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(given) => given,
+            },
+        };
+        match given {
+            Ok(value) => Poll::Ready(value),
+            Err(error) => cancellation::raise(cx, error),
+        }
+    }
+}
+
+impl<T> NextCompleted<T> {
+    /// Nothing is caught here: it is a frame so that it can say which tasks it waits for, and where.
+    #[track_caller]
+    fn poll_wait(
+        &mut self,
+        source: Rc<dyn Source<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, CancelledError>> {
+        self.catch.stands_at(Location::caller());
+        let wait = self.wait.get_or_insert_with(|| source.clone().end());
+        let named = || Some(Target::Other(source.clone().named()));
+        let polled = self
             .catch
-            .poll_naming(cx, todo, |cx| next.as_mut().poll(cx));
-        if polled.is_ready() {
-            this.next = None;
+            .poll_naming(cx, named, |cx| wait.as_mut().poll(cx));
+        if polled.is_pending() {
+            self.source = Some(source);
+        } else {
+            self.wait = None;
         }
-        match polled {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(value)) => Poll::Ready(value),
-            Poll::Ready(Err(error)) => cancellation::raise(cx, error),
-        }
+        polled.map(|caught| caught.and_then(|given| given))
     }
 }
 
@@ -214,27 +239,21 @@ impl<T: 'static> Arrivals<T> {
         *self.todo.timer.borrow_mut() = Some(timer);
     }
 
-    /// The next to end, and what is made of it.
-    fn take_one<F>(
-        &mut self,
-        then: impl FnOnce(Option<Task<T>>) -> F + 'static,
-    ) -> Option<NextCompleted<F::Output>>
-    where
-        F: Future + 'static,
-    {
+    /// The next to end, and what it gives.
+    fn take_one<G: Given<T> + 'static>(&mut self) -> Option<NextCompleted<G>> {
         self.left = self.left.checked_sub(1)?;
-        let ended = self.todo.ended.clone();
-        Some(NextCompleted::new(self.todo.clone(), async move {
-            let task = ended.get().await.ok().flatten();
-            then(task).await
-        }))
+        Some(NextCompleted {
+            source: Some(self.todo.clone()),
+            wait: None,
+            catch: Catch::default(),
+        })
     }
 
     #[track_caller]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Task<T>>>> {
         let mut next = match self.next.take() {
             Some(next) => next,
-            None => match self.take_one(ready) {
+            None => match self.take_one() {
                 Some(next) => next,
                 None => return Poll::Ready(None),
             },
@@ -249,12 +268,50 @@ impl<T: 'static> Arrivals<T> {
     }
 }
 
-/// What a task ended with, as awaiting it would give it.
-async fn resolve<T>(task: Task<T>) -> T {
-    match task.take() {
-        Ok(value) => value,
-        Err(Exception::CancelledError(error)) => CancelledError::raise(error).await,
-        Err(Exception::Panic(panic)) => panic.resume(),
+/// What is made of a task that has ended; none stands for the end of time. An error is to be raised.
+trait Given<T>: Sized {
+    fn given(ended: Option<Task<T>>) -> Result<Self, CancelledError>;
+}
+
+/// What it ended with, as awaiting it would give it.
+impl<T> Given<T> for T {
+    fn given(ended: Option<Task<T>>) -> Result<T, CancelledError> {
+        match ended.map(|task| task.take()) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(Exception::CancelledError(error))) => Err(error),
+            Some(Err(Exception::Panic(panic))) => panic.resume(),
+            None => unreachable!("without a time-out every task ends"),
+        }
+    }
+}
+
+impl<T> Given<T> for Result<T, TimeoutError> {
+    fn given(ended: Option<Task<T>>) -> Result<Self, CancelledError> {
+        match ended {
+            Some(task) => T::given(Some(task)).map(Ok),
+            None => Ok(Err(TimeoutError)),
+        }
+    }
+}
+
+impl<T> Given<T> for Option<Task<T>> {
+    fn given(ended: Self) -> Result<Self, CancelledError> {
+        Ok(ended)
+    }
+}
+
+impl<T: 'static, G: Given<T> + 'static> Source<G> for Todo<T> {
+    fn ended(&self) -> Option<Result<G, CancelledError>> {
+        self.ended.get_nowait().ok().map(G::given)
+    }
+
+    fn end(self: Rc<Self>) -> Wait<G> {
+        let ended = self.ended.clone();
+        Box::pin(async move { G::given(ended.get().await.ok().flatten()) })
+    }
+
+    fn named(self: Rc<Self>) -> Rc<dyn Cancel> {
+        self
     }
 }
 
@@ -285,10 +342,7 @@ impl<T: 'static> Iterator for AsCompleted<T> {
     type Item = NextCompleted<T>;
 
     fn next(&mut self) -> Option<NextCompleted<T>> {
-        self.arrivals.take_one(|task| match task {
-            Some(task) => resolve(task),
-            None => unreachable!("without a time-out every task ends"),
-        })
+        self.arrivals.take_one()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -311,10 +365,7 @@ impl<T: 'static> Iterator for AsCompletedTimeout<T> {
     type Item = NextCompleted<Result<T, TimeoutError>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.arrivals.take_one(async |task| match task {
-            Some(task) => Ok(resolve(task).await),
-            None => Err(TimeoutError),
-        })
+        self.arrivals.take_one()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -21,6 +21,7 @@ use crate::tasks::{self, Suspended, Task, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
 
 pub use self::future::Future;
+pub(crate) use self::future::Shielded;
 pub(crate) use self::standing::{CallbackId, Notice, State};
 use self::standing::{Rest, Standing};
 

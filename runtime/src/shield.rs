@@ -1,12 +1,14 @@
 //! `shield`: an await that is cancelled without what it awaits.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::children::{AnyChild, Child};
-use crate::event_loop::EventLoop;
-use crate::event_loop::ready::Callback;
-use crate::exceptions::Exception;
-use crate::futures::{Cancel, Future, current_loop};
+use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::{EventLoop, ExceptionContext};
+use crate::exceptions::{Exception, Panic};
+use crate::futures::{CallbackId, Cancel, Future, Shielded, current_loop};
+use crate::tasks::TaskRef;
 
 /// Awaits `awaitable`, and protects it from the cancellation of who awaits.
 ///
@@ -37,55 +39,114 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    let inner = Rc::new(Child::of(awaitable));
+    let inner = Child::of(awaitable);
     let inner_loop = inner.core().event_loop().upgrade();
-    let current = inner_loop.unwrap_or_else(current_loop);
-    let outer = Future::on(&EventLoop {
-        inner: current.clone(),
-    });
-    if let AnyChild::Task(task) = inner.any() {
-        outer.shields(task.key());
-    }
-    let pass_on = {
-        let (inner, outer) = (inner.clone(), outer.clone());
-        move |is_late: bool| {
-            if outer.cancelled() {
-                // The inner failure has been seen as much as anybody wants to.
-                inner.core().see();
-                return;
-            }
-            match inner.take() {
-                Ok(value) => outer.set_result(value),
-                Err(Exception::CancelledError(error)) if inner.core().is_cancelled() => {
-                    let error = if is_late {
-                        error.without_message()
-                    } else {
-                        error
-                    };
-                    outer.promise().cancel(&error);
-                }
-                Err(failure) => outer.fail(failure),
-            }
-        }
+    let event_loop = EventLoop {
+        inner: inner_loop.unwrap_or_else(current_loop),
     };
+    let outer = Future::on(&event_loop);
+    let shield = Rc::new(Shield {
+        inner,
+        outer: outer.clone(),
+        told_by: Cell::new(None),
+    });
+    let inner = &shield.inner;
     if inner.core().is_done() {
         // As in Python, a shield around what is done is that, with no iteration in between.
-        pass_on(false);
+        shield.inner_done(false);
         return outer;
     }
-    let on_done: Box<dyn FnOnce()> = match inner.any() {
-        AnyChild::Task(_) => Box::new(move || pass_on(true)),
+    let told_by = match inner.any() {
+        AnyChild::Task(task) => task.future().add_notice(shield.clone(), INNER),
         AnyChild::Other(_) => {
             // No loop lets go of what waits for it.
-            let held = current.hold(Box::new(move || pass_on(true)));
-            Box::new(move || held.call())
+            let told = shield.clone();
+            let held = event_loop
+                .inner
+                .hold(Box::new(move || told.inner_done(true)));
+            let done = Callback::Call(Box::new(move || held.call()));
+            inner.core().add_callback(done)
         }
     };
-    let id = inner.core().add_callback(Callback::Call(on_done));
-    outer.add_done_callback(move |_| {
-        if !inner.core().is_done() {
-            inner.core().remove_callback(id);
-        }
-    });
+    shield.told_by.set(Some(told_by));
+    let shielded: Rc<dyn Shielded> = shield;
+    outer.shields(&shielded);
     outer
+}
+
+/// What stands between the two: the inner one holds it until it is done.
+struct Shield<T> {
+    inner: Child<T>,
+    outer: Future<T>,
+    /// By which of the inner one's callbacks this is told.
+    told_by: Cell<Option<CallbackId>>,
+}
+
+// The numbers of those that tell this that they are done.
+const INNER: u32 = 0;
+const OUTER: u32 = 1;
+
+impl<T: 'static> Shield<T> {
+    /// Mirrors `_inner_done_callback`.
+    fn inner_done(&self, is_late: bool) {
+        let (inner, outer) = (&self.inner, &self.outer);
+        if outer.cancelled() {
+            // The inner failure has been seen as much as anybody wants to.
+            return inner.core().see();
+        }
+        let taken = inner.take();
+        if outer.done() {
+            return self.is_too_late();
+        }
+        match taken {
+            Ok(value) => outer.set_result(value),
+            Err(Exception::CancelledError(error)) if inner.core().is_cancelled() => {
+                let error = if is_late {
+                    error.without_message()
+                } else {
+                    error
+                };
+                outer.promise().cancel(&error);
+            }
+            Err(failure) => outer.fail(failure),
+        }
+    }
+
+    /// Somebody else has set the outer one's result: Python's `InvalidStateError`.
+    #[cold]
+    fn is_too_late(&self) {
+        let said = format!("invalid state: {:?}", self.outer);
+        if let Some(event_loop) = self.outer.core().event_loop().upgrade() {
+            event_loop.report(ExceptionContext {
+                exception: Some(Panic::said(said)),
+                ..ExceptionContext::new("Exception in callback")
+            });
+        }
+    }
+}
+
+impl<T: 'static> Notified for Shield<T> {
+    fn notified(&self, number: u32) {
+        if number == INNER {
+            return self.inner_done(true);
+        }
+        debug_assert_eq!(number, OUTER);
+        // Mirrors `_outer_done_callback`.
+        if let Some(told_by) = self.told_by.take().filter(|_| !self.inner.core().is_done()) {
+            self.inner.core().remove_callback(told_by);
+        }
+    }
+}
+
+impl<T: 'static> Shielded for Shield<T> {
+    fn outer_done(self: Rc<Self>) -> Option<(Rc<dyn Notified>, u32)> {
+        (!self.inner.core().is_done()).then_some((self, OUTER))
+    }
+
+    fn task(&self) -> Option<TaskRef> {
+        match self.inner.any() {
+            AnyChild::Task(task) => Some(task).filter(TaskRef::is_owned),
+            AnyChild::Other(_) => None,
+        }
+    }
 }

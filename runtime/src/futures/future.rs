@@ -4,17 +4,17 @@ use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 
 use super::{
     Awaited, Awaiting, Cancel, FutureCore, Read, State, Target, function_type, result_ref,
 };
-use crate::event_loop::ready::Binding;
+use crate::event_loop::ready::{Binding, Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext, get_event_loop, tell};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{self, TaskKey, TaskRef};
+use crate::tasks::{self, TaskRef};
 
 /// A result that will be set: the low-level awaitable that tasks wait for.
 ///
@@ -96,7 +96,7 @@ impl<T> Future<T> {
         let core = &self.promise.core;
         assert!(!core.is_done(), "invalid state: {self:?}");
         self.promise.value.replace(Some(value));
-        core.complete(State::Finished, None);
+        self.promise.complete(State::Finished, None);
     }
 
     pub(crate) fn promise(&self) -> &Promise<T> {
@@ -123,14 +123,14 @@ impl<T> Future<T> {
         self.promise.value.borrow().as_ref().map(look)
     }
 
-    /// This one stands before a task.
-    pub(crate) fn shields(&self, task: TaskKey) {
-        let _ = self.promise.shielded.set(task);
+    /// This one stands before something else.
+    pub(crate) fn shields(&self, shielded: &Rc<dyn Shielded>) {
+        let _ = self.promise.shielded.set(Rc::downgrade(shielded));
     }
 
     /// Ends it with the failure of something else.
     pub(crate) fn fail(&self, failure: Exception) {
-        self.promise.core.complete(State::Finished, Some(failure));
+        self.promise.complete(State::Finished, Some(failure));
     }
 
     /// Cancels it: what waits is raised a [`CancelledError`]. False when it is done already.
@@ -321,15 +321,13 @@ impl<T> Cancel for Promise<T> {
         if self.core.is_done() {
             return false;
         }
-        self.core.complete(
-            State::Cancelled,
-            Some(Exception::CancelledError(error.clone())),
-        );
+        let error = Exception::CancelledError(error.clone());
+        self.complete(State::Cancelled, Some(error));
         true
     }
 
     fn each_awaited(&self, name: &mut dyn FnMut(&TaskRef)) {
-        if let Some(task) = self.shielded.get().and_then(TaskKey::task) {
+        if let Some(task) = self.shielded().and_then(|shielded| shielded.task()) {
             name(&task);
         }
     }
@@ -425,15 +423,40 @@ impl<T> fmt::Debug for Future<T> {
 pub(crate) struct Promise<T> {
     core: FutureCore,
     value: RefCell<Option<T>>,
-    /// The task that a shield stands before.
-    shielded: OnceCell<TaskKey>,
+    /// What this is the shield of: there until that is done.
+    shielded: OnceCell<Weak<dyn Shielded>>,
     /// What a value says that is an exception.
     describe: Cell<Option<Describe<T>>>,
 }
 
 type Describe<T> = fn(&T) -> String;
 
+/// What a shield's future stands before.
+pub(crate) trait Shielded {
+    /// The future is done: who is to be told, and by which number, unless nobody needs to be.
+    fn outer_done(self: Rc<Self>) -> Option<(Rc<dyn Notified>, u32)>;
+
+    /// The task that it is, if it is one that is not done.
+    fn task(&self) -> Option<TaskRef>;
+}
+
 impl<T> Promise<T> {
+    #[inline]
+    fn shielded(&self) -> Option<Rc<dyn Shielded>> {
+        self.shielded.get().and_then(Weak::upgrade)
+    }
+
+    /// Ends it. What it shields is the first to hear of that.
+    #[inline]
+    fn complete(&self, state: State, failure: Option<Exception>) {
+        if let Some(shielded) = self.shielded() {
+            if let Some((to, number)) = shielded.outer_done() {
+                self.core.schedule(Callback::Notify(to, number));
+            }
+        }
+        self.core.complete(state, failure);
+    }
+
     /// What it says, if its value is an exception.
     fn exception(&self) -> Option<String> {
         let describe = self.describe.get()?;
