@@ -36,15 +36,15 @@ async fn main() {
     show("all completed", &done, &pending);
 
     let tasks = [start("fast", 1), start("slow", 3)];
-    let (done, pending) = await_!(asyncio::wait(tasks.clone()).timeout(2));
+    let (done, pending) = await_!(asyncio::wait(&tasks).timeout(2));
     show("timeout of 2 s", &done, &pending);
     let (done, pending) = await_!(asyncio::wait(tasks));
     show("and then the rest", &done, &pending);
 
     let tasks = [start("fast", 1), start("broken", 2), start("slow", 3)];
-    let (done, pending) = await_!(asyncio::wait(tasks.clone()).return_when(FIRST_COMPLETED));
+    let (done, pending) = await_!(asyncio::wait(&tasks).return_when(FIRST_COMPLETED));
     show("first completed", &done, &pending);
-    let (done, pending) = await_!(asyncio::wait(tasks.clone()).return_when(FIRST_EXCEPTION));
+    let (done, pending) = await_!(asyncio::wait(&tasks).return_when(FIRST_EXCEPTION));
     show("first exception", &done, &pending);
     for task in done {
         if let Err(error) = &*task.result() {

@@ -188,4 +188,6 @@ pub use threads::{
     ConcurrentFuture, ThreadPoolExecutor, run_coroutine_threadsafe, to_thread, wrap_future,
 };
 pub use timeouts::{Timeout, timeout, timeout_at, wait_for};
-pub use wait::{ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, Waitable, wait};
+pub use wait::{
+    ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, Waitable, Waited, wait,
+};

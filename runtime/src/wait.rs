@@ -93,21 +93,64 @@ impl ReturnWhen<AnyTask> for FIRST_EXCEPTION {
     message = "`wait` takes tasks, and `{Self}` is none",
     label = "not a task",
     note = "Python forbids to pass coroutines to `wait` too: make tasks of them first, with `asyncio::create_task` or `asyncio::ensure_future`",
-    note = "a task is a handle: to keep the tasks, pass clones of them, `wait(tasks.clone())`"
+    note = "a task is a handle: to keep the tasks, pass references to them, `wait(&tasks)`"
 )]
-pub trait Waitable: Clone + 'static {
+pub trait Waitable {
+    /// The handle by which it is given back.
+    type Task: Waited;
+
+    #[doc(hidden)]
+    fn handle(self) -> Self::Task;
+}
+
+/// A handle to a task of one type or of any: what [`Wait`] gives back.
+pub trait Waited: 'static {
     #[doc(hidden)]
     fn untyped(&self) -> AnyTask;
 }
 
-impl<T: 'static> Waitable for Task<T> {
+impl<T: 'static> Waited for Task<T> {
     fn untyped(&self) -> AnyTask {
         self.any()
     }
 }
 
-impl Waitable for AnyTask {
+impl Waited for AnyTask {
     fn untyped(&self) -> AnyTask {
+        self.clone()
+    }
+}
+
+impl<T: 'static> Waitable for Task<T> {
+    type Task = Self;
+
+    fn handle(self) -> Self {
+        self
+    }
+}
+
+impl Waitable for AnyTask {
+    type Task = Self;
+
+    fn handle(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: 'static> Waitable for &Task<T> {
+    type Task = Task<T>;
+
+    fn handle(self) -> Task<T> {
+        self.clone()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Waitable for &AnyTask {
+    type Task = AnyTask;
+
+    fn handle(self) -> AnyTask {
         self.clone()
     }
 }
@@ -116,7 +159,7 @@ impl Waitable for AnyTask {
 ///
 /// By default it waits for all of them, however long it takes: see [`Wait::timeout`] and
 /// [`Wait::return_when`]. A task given twice counts once. Mirrors `asyncio.wait`; a time-out is not
-/// an error, and cancels nothing.
+/// an error, and cancels nothing. `wait(&tasks)` gives clones of the handles.
 ///
 /// # Panics
 ///
@@ -134,12 +177,13 @@ impl Waitable for AnyTask {
 /// # });
 /// ```
 #[track_caller]
-pub fn wait<I>(tasks: I) -> Wait<I::Item>
+pub fn wait<I>(tasks: I) -> Wait<<I::Item as Waitable>::Task>
 where
     I: IntoIterator,
     I::Item: Waitable,
 {
-    let distinct = distinct(tasks.into_iter().collect(), |task| task.untyped().0);
+    let tasks = tasks.into_iter().map(Waitable::handle).collect();
+    let distinct = distinct(tasks, |task: &<I::Item as Waitable>::Task| task.untyped().0);
     assert!(!distinct.is_empty(), "Set of Tasks/Futures is empty.");
     Wait {
         tasks: distinct,
@@ -153,7 +197,7 @@ where
 
 /// The future that [`wait`] gives.
 #[must_use = "a wait does nothing until it is awaited"]
-pub struct Wait<W: Waitable> {
+pub struct Wait<W: Waited> {
     /// Until it is begun.
     tasks: Vec<W>,
     timeout: Option<f64>,
@@ -164,7 +208,7 @@ pub struct Wait<W: Waitable> {
 }
 
 /// A wait that was begun: what it left with the tasks and the loop is taken back when this is dropped.
-struct Begun<W: Waitable> {
+struct Begun<W: Waited> {
     state: Rc<WaitState<W>>,
     /// One for each task.
     callbacks: Vec<CallbackId>,
@@ -210,7 +254,7 @@ impl<W> Notified for WaitState<W> {
     }
 }
 
-impl<W: Waitable> Cancel for WaitState<W> {
+impl<W: Waited> Cancel for WaitState<W> {
     fn cancel_onward(&self, error: &CancelledError, _: &mut Onward) -> bool {
         self.waiter.cancel(error)
     }
@@ -226,7 +270,7 @@ impl<W: Waitable> Cancel for WaitState<W> {
     }
 }
 
-impl<W: Waitable> Begun<W> {
+impl<W: Waited> Begun<W> {
     fn new(tasks: Vec<W>, timeout: Option<f64>, ends_with: fn(&W) -> bool) -> Self {
         let event_loop = match context::running() {
             Some(event_loop) => event_loop,
@@ -260,7 +304,7 @@ impl<W: Waitable> Begun<W> {
     }
 }
 
-impl<W: Waitable> Drop for Begun<W> {
+impl<W: Waited> Drop for Begun<W> {
     fn drop(&mut self) {
         self.state.cancel_timer();
         let tasks = self.state.tasks.borrow();
@@ -270,7 +314,7 @@ impl<W: Waitable> Drop for Begun<W> {
     }
 }
 
-impl<W: Waitable> Wait<W> {
+impl<W: Waited> Wait<W> {
     /// Ends after `timeout` at the latest: Python's `timeout=`.
     ///
     /// ```
@@ -302,7 +346,7 @@ impl<W: Waitable> Wait<W> {
     }
 }
 
-impl<W: Waitable> Future for Wait<W> {
+impl<W: Waited> Future for Wait<W> {
     type Output = (Vec<W>, Vec<W>);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -337,9 +381,9 @@ impl<W: Waitable> Future for Wait<W> {
     }
 }
 
-impl<W: Waitable> Unpin for Wait<W> {}
+impl<W: Waited> Unpin for Wait<W> {}
 
-impl<W: Waitable> fmt::Debug for Wait<W> {
+impl<W: Waited> fmt::Debug for Wait<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let begun = self.begun.as_ref();
         let waiting = begun.map_or(0, |begun| begun.callbacks.len());

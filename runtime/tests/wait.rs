@@ -29,6 +29,19 @@ fn an_err_is_the_exception_of_a_task_whose_output_is_a_result() {
 }
 
 #[test]
+fn tasks_may_be_waited_for_by_reference() {
+    on_the_virtual_clock(async {
+        let tasks = [after(1, Ok(1)), after(2, Err("two"))];
+        let (done, pending) = asyncio::wait(&tasks).timeout(1.5).await;
+        assert_eq!((&done[..], &pending[..]), (&tasks[..1], &tasks[1..]));
+        let any = tasks.each_ref().map(Task::any);
+        let (done, pending) = asyncio::wait(&any).await;
+        assert_eq!((&done[..], pending.len()), (&any[..], 0));
+        assert_eq!(asyncio::gather(&tasks).await, [Ok(1), Err("two")]);
+    });
+}
+
+#[test]
 fn a_panic_is_an_exception_of_any_task() {
     on_the_virtual_clock(async {
         let fails = asyncio::create_task(async {
