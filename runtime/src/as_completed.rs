@@ -12,7 +12,7 @@ use futures_core::Stream;
 use crate::awaitables::Awaitables;
 use crate::children::OF_ANOTHER_LOOP;
 use crate::delay::Timeout as TimeoutDelay;
-use crate::event_loop::ready::Notified;
+use crate::event_loop::callback::Notified;
 use crate::event_loop::{TimerHandle, context};
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};

@@ -6,6 +6,7 @@
 //! - [`complete`]: how it runs until something is done;
 //! - [`report`]: what goes wrong where nobody can be told;
 //! - [`ready`]: what waits to be run;
+//! - [`callback`]: what a timer or a finished future calls;
 //! - [`scheduled`]: a callback that can be cancelled, and [`handles`], by which;
 //! - [`queue`]: in which it waits;
 //! - [`timers`]: what is to be run later;
@@ -13,7 +14,7 @@
 //! - [`address`]: where a loop is found, from any thread;
 //! - [`blocks`]: memory for its tasks;
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
-//! - [`context`]: what the thread knows of its loops and its current task;
+//! - [`context`]: what the thread knows of its loops;
 //! - [`watches`]: what it waits for without a task;
 //! - [`input`]: callbacks for input and signals, on it;
 //! - [`patience`]: how long a virtual clock stands still for what nobody knows;
@@ -22,6 +23,7 @@
 
 mod address;
 pub(crate) mod blocks;
+pub(crate) mod callback;
 mod clock;
 mod complete;
 pub(crate) mod context;

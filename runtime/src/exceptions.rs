@@ -6,8 +6,6 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::tasks::{Suspended, cancellation};
-
 /// The task was cancelled.
 ///
 /// It is raised by unwinding the awaits of a task, see [`catch_cancelled`](crate::catch_cancelled);
@@ -111,38 +109,6 @@ impl CancelledError {
     /// ```
     pub fn location(&self) -> &'static Location<'static> {
         self.raised_at
-    }
-
-    /// Raises it, as Python's `raise` in an `except CancelledError:` block does.
-    ///
-    /// The future it gives never ends: the awaits of the task are unwound to the next
-    /// [`catch_cancelled`](crate::catch_cancelled), or else the task is cancelled.
-    ///
-    /// # Panics
-    ///
-    /// With the error itself where no task of an asyncio loop is running.
-    ///
-    /// ```
-    /// # asyncio::run(async {
-    /// let task = asyncio::create_task(async {
-    ///     let slept = asyncio::catch_cancelled(asyncio::sleep(10)).await;
-    ///     if let Err(cancelled) = slept {
-    ///         // tidy up, then go on being cancelled
-    ///         cancelled.raise::<()>().await;
-    ///     }
-    /// });
-    /// asyncio::sleep(0).await;
-    /// task.cancel();
-    /// assert!(asyncio::catch_cancelled(task.clone()).await.is_err());
-    /// assert!(task.cancelled());
-    /// # });
-    /// ```
-    pub fn raise<T>(self) -> impl Future<Output = T> + Send {
-        let mut error = Some(self);
-        std::future::poll_fn(move |cx| match error.take() {
-            Some(error) => cancellation::raise(cx, error),
-            None => std::task::Poll::Pending,
-        })
     }
 }
 
@@ -543,5 +509,4 @@ impl From<ReadError> for std::io::Error {
 const _: fn() = || {
     fn is_send<T: Send>() {}
     is_send::<CancelledError>();
-    is_send::<Suspended>();
 };

@@ -13,7 +13,8 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::event_loop::ready::{Callback, Notified, Ready};
+use crate::event_loop::callback::{Callback, Notified};
+use crate::event_loop::ready::Ready;
 use crate::event_loop::{Address, LoopState, context, get_event_loop};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 pub use self::tuples::{TryTuple, Tuple};
 use crate::awaitables::Awaitables;
 use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP};
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::children::{AnyChild, Child};
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext};
 use crate::exceptions::{Exception, Panic};
 use crate::futures::{CallbackId, Cancel, Future, Shielded, current_loop};

@@ -17,10 +17,9 @@ use std::rc::Rc;
 pub use self::exception_group::ExceptionGroup;
 use self::state::{GroupState, HasFailed};
 use crate::awaitables::AsyncBlock;
-use crate::event_loop::context;
 use crate::exceptions::{CancelledError, KeyboardInterrupt, Panic};
 use crate::tasks::cancellation::{catch_cancelled_at, catch_panic, current_frame};
-use crate::tasks::{Called, Task, TaskRef, create_task};
+use crate::tasks::{Called, Task, TaskRef, create_task, current};
 
 const MESSAGE: &str = "unhandled errors in a TaskGroup";
 
@@ -296,7 +295,7 @@ impl<C> TaskGroup<C> {
         is_failure: impl FnOnce(&T) -> bool,
         called: Called,
     ) -> (Self, Ended<T>, Option<CancelledError>) {
-        let Some(parent) = context::current_task() else {
+        let Some(parent) = current::task() else {
             panic!("TaskGroup cannot determine the parent task");
         };
         let group = Self {

@@ -9,6 +9,7 @@
 //! - [`flags`]: what a task knows of itself in one bit each;
 //! - [`count`]: those references that travel;
 //! - [`wake`]: who is to be woken, at home;
+//! - [`current`]: the one that a thread runs;
 //! - [`distinct`](mod@distinct): rows of tasks in which each is to stand once;
 //! - [`owned`]: the list of those that a loop owns;
 //! - [`lazy`]: what a task has only once it needs it;
@@ -31,6 +32,7 @@ pub(crate) mod cancellation;
 pub(crate) mod chain;
 mod core;
 mod count;
+pub(crate) mod current;
 mod distinct;
 mod eager;
 pub(crate) mod errors;
@@ -155,7 +157,7 @@ where
 /// # });
 /// ```
 pub fn current_task() -> Option<AnyTask> {
-    context::current_task().map(AnyTask)
+    current::task().map(AnyTask)
 }
 
 /// The tasks of the running loop, or of [`get_event_loop`]'s, that are not done, oldest first.
@@ -180,7 +182,7 @@ pub fn all_tasks() -> Vec<AnyTask> {
 
 /// Python refuses a task that awaits itself; here it would never end.
 fn check_not_self(awaited: &TaskRef) {
-    let is_current = context::with_current_task(|task| task.is(awaited));
+    let is_current = current::with_task(|task| task.is(awaited));
     if is_current == Some(true) {
         let current = current_task().expect("it is the current one");
         panic!("Task cannot await on itself: {current:?}");

@@ -18,12 +18,12 @@ use std::task::{Context, Poll, Waker};
 use self::without_time::without_time;
 use crate::awaitables::AsyncBlock;
 use crate::delay::Timeout as TimeoutDelay;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::callback::Callback;
 use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{Clock, LoopState, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::cancellation::{self, Catch, Frame};
-use crate::tasks::{Called, Sleep, TaskKey, sleep};
+use crate::tasks::{Called, Sleep, TaskKey, current, sleep};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
@@ -219,7 +219,7 @@ impl Timeout {
     /// Mirrors `Timeout.__aenter__`. Called beneath the frame that catches its cancellation; true on another
     /// executor.
     fn enter(&self, cx: &Context<'_>, deadline: Deadline) -> bool {
-        let in_task = context::with_current_task(|task| Place::Task {
+        let in_task = current::with_task(|task| Place::Task {
             task: task.key(),
             cancelling: task.core().cancellation.requested(),
             frame: cancellation::current_frame(),

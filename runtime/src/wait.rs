@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::delay::Timeout;
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::timers::TimerKey;
 use crate::event_loop::{Address, context};
 use crate::exceptions::{CancelledError, Exception};

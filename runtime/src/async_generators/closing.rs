@@ -13,7 +13,7 @@ use crate::tasks::cancellation::{self, Catch};
 #[cold]
 #[inline(never)]
 pub(super) fn raise_exit(cx: &Context<'_>) {
-    if crate::event_loop::context::with_current_task(|_| ()).is_none() {
+    if crate::tasks::current::with_task(|_| ()).is_none() {
         std::panic::resume_unwind(Box::new(GeneratorExit));
     }
     // Its `Pending` is told where it is raised, so that the compiler knows there is nothing else.

@@ -4,9 +4,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::callback::Callback;
 use super::context;
 use super::handle::EventLoop;
-use super::ready::Callback;
 use super::shutdown::Interrupted;
 use crate::contextvars;
 use crate::exceptions::{CancelledError, Exception};

@@ -1,19 +1,14 @@
-//! What a thread knows of its loops and of the task that it runs.
+//! What a thread knows of its loops.
 //!
 //! Wakers and handles may be dropped while the thread itself ends: what has a destructor is accessed
 //! by `try_with`, and the rest has none.
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::panic::Location;
-use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Waker;
 
 use super::{EventLoop, LoopState};
-use crate::tasks::TaskRef;
 
 /// What every step looks at. It has no destructor, so it is there to the very end of the thread, and
 /// an access is a plain load.
@@ -24,8 +19,6 @@ struct Local {
     running_id: Cell<u64>,
     /// The running loop: [`Running`] keeps it alive and takes this back.
     running: Cell<*const LoopState>,
-    /// The current task: [`Entered`] keeps it alive and takes this back.
-    current: Cell<Option<NonNull<TaskRef>>>,
 }
 
 thread_local! {
@@ -34,7 +27,6 @@ thread_local! {
             thread: Cell::new(0),
             running_id: Cell::new(0),
             running: Cell::new(std::ptr::null()),
-            current: Cell::new(None),
         }
     };
     /// `set_event_loop`'s.
@@ -149,55 +141,4 @@ impl Drop for Running {
             local.running.set(std::ptr::null());
         });
     }
-}
-
-/// A task is the current one until this is dropped.
-///
-/// A guard of one stack frame, as [`Running`] is: the reference that it borrows outlives it.
-pub(crate) struct Entered<'a> {
-    outer: Option<NonNull<TaskRef>>,
-    of: PhantomData<&'a TaskRef>,
-}
-
-impl<'a> Entered<'a> {
-    #[inline]
-    pub(crate) fn task(task: Option<&'a TaskRef>) -> Self {
-        Self {
-            outer: LOCAL.with(|local| local.current.replace(task.map(NonNull::from))),
-            of: PhantomData,
-        }
-    }
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        LOCAL.with(|local| local.current.set(self.outer));
-    }
-}
-
-pub(crate) fn current_task() -> Option<TaskRef> {
-    with_current_task(TaskRef::clone)
-}
-
-/// Without a clone of the handle: for the leaves, on every poll.
-#[inline]
-pub(crate) fn with_current_task<R>(f: impl FnOnce(&TaskRef) -> R) -> Option<R> {
-    let current = LOCAL.with(|local| local.current.get());
-    // SAFETY: it is what an `Entered` borrows, which is a guard on a stack frame beneath this one: it
-    // outlives the call, and so does what it borrows.
-    current.map(|current| f(unsafe { current.as_ref() }))
-}
-
-/// Has the current task queued again after its step, if `waker` is its own and it was never cancelled.
-#[inline]
-pub(crate) fn take_turn(waker: &Waker, location: &'static Location<'static>) -> Option<()> {
-    with_current_task(|task| {
-        let core = task.core();
-        if !core.is_calm() || !core.is_stepping() || !task.is_woken_by(waker) {
-            return None;
-        }
-        core.turn_at(location);
-        Some(())
-    })?
 }

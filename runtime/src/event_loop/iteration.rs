@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::callback::Callback;
 use super::mailbox::Mailbox;
-use super::ready::{Callback, Ready};
+use super::ready::Ready;
 use super::remote::Message;
 use super::report::{ExceptionContext, IN_DESTRUCTOR, dropped, guarded};
 use super::scheduled::Scheduled;
@@ -15,7 +16,7 @@ use super::state::LoopState;
 use super::{context, driver};
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
-use crate::tasks::{AnyTask, Main, TaskRef};
+use crate::tasks::{AnyTask, Main, TaskRef, current};
 
 /// What `time.get_clock_info('monotonic').resolution` is on the machines CPython runs on.
 const CLOCK_RESOLUTION: f64 = 1e-9;
@@ -25,7 +26,7 @@ impl LoopState {
     pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
         let _running = context::Running::enter(self);
         // A task of another loop may be the current one, whose destructor runs this.
-        let _no_task = context::Entered::task(None);
+        let _no_task = current::Entered::task(None);
         let _unpark = Unparking(self);
         let mut main = main;
         driver::drive(&self.alarm, |cx| self.drive(cx, &mut main));
@@ -230,7 +231,7 @@ impl LoopState {
     fn call(self: &Rc<Self>, callback: Called) {
         let start = self.debug.get().then(|| self.time());
         {
-            let _no_task = context::Entered::task(None);
+            let _no_task = current::Entered::task(None);
             diagnostics::runs_callback();
             let run = || match callback {
                 Called::Function(function) => function(),

@@ -7,8 +7,9 @@ use std::task::{Context, Waker};
 use slab::Slab;
 
 use super::address::{Address, Tenancy};
+use super::callback::Callback;
 use super::clock::Clock;
-use super::ready::{Callback, Ready, ReadyQueue};
+use super::ready::{Ready, ReadyQueue};
 use super::report::{ExceptionHandler, dropped};
 use super::scheduled::Scheduled;
 use super::timers::{OwnTimer, TimerKey, Timers};

@@ -16,7 +16,8 @@ use std::task::Context;
 
 pub(crate) use self::deadlines::Deadlines;
 use self::row::{Left, Row, Stage};
-use super::ready::{Callback, Ready};
+use super::callback::Callback;
+use super::ready::Ready;
 use super::scheduled::Scheduled;
 use crate::tasks::Wake;
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use super::{
     Awaited, Awaiting, Cancel, FutureCore, Read, State, Target, function_type, result_ref,
 };
-use crate::event_loop::ready::{Binding, Callback, Notified};
+use crate::event_loop::callback::{Binding, Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext, get_event_loop, tell};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;

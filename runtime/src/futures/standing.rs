@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 use crate::event_loop::blocks;
-use crate::event_loop::ready::{Callback, Notified};
+use crate::event_loop::callback::{Callback, Notified};
 use crate::exceptions::{CancelledError, Exception};
 use crate::sequence::Sequence;
 use crate::tasks::{TaskRef, Wake};

@@ -17,7 +17,7 @@ use super::serve::Serve;
 use super::socket::{Io, Socket};
 use super::{Connected, connection};
 use crate::event_loop::LoopState;
-use crate::event_loop::ready::Callback;
+use crate::event_loop::callback::Callback;
 use crate::event_loop::watches::WatchKey;
 use crate::tasks::outside::outside;
 use crate::tasks::{Wake, called};

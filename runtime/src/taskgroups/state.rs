@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use crate::event_loop::ready::Notified;
+use crate::event_loop::callback::Notified;
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{Cancel, Target};
 use crate::tasks::cancellation::{Frame, Onward, catch_cancelled_at, current_frame};

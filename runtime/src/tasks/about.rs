@@ -7,8 +7,8 @@ use std::any::TypeId;
 use std::task::{Context, Waker};
 
 use super::TaskRef;
+use super::current::{self, Entered};
 use crate::coroutines::{self, asking};
-use crate::event_loop::context::{self, Entered};
 
 /// What is asked of the current task while it is polled for the first time.
 pub(super) fn learn(type_id: TypeId, function: &'static coroutines::About) -> bool {
@@ -40,7 +40,7 @@ pub(super) fn ask(task: &TaskRef) {
 
 /// The first coroutine that is polled in the current task is its own, if it has the type of its own.
 fn note(type_id: TypeId, function: &'static coroutines::About) {
-    context::with_current_task(|task| {
+    current::with_task(|task| {
         if task.coroutine_type() == type_id {
             task.core().set_function(function);
         }

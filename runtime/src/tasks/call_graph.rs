@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
-use super::{AnyTask, Called, TaskRef, chain, repr};
-use crate::event_loop::context;
+use super::{AnyTask, Called, TaskRef, chain, current, repr};
 
 /// One function that a task is within.
 ///
@@ -210,7 +209,7 @@ fn stack(task: &TaskRef, here: Called) -> Vec<FrameCallGraphEntry> {
     }
     let core = task.core();
     let is_coroutine = core.function().is_some();
-    let is_current = context::with_current_task(|current| current.is(task)) == Some(true);
+    let is_current = current::with_task(|current| current.is(task)) == Some(true);
     let known = if is_current {
         chain::of_current(here, is_coroutine)
     } else {

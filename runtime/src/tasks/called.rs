@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::chain::Entered;
-use crate::event_loop::context;
+use super::current;
 
 /// The place of a call.
 pub(crate) type Called = &'static Location<'static>;
@@ -41,7 +41,7 @@ impl<F: Future> Future for In<F> {
             entered.leave(polled.is_pending());
         }
         if polled.is_pending() {
-            context::with_current_task(|task| {
+            current::with_task(|task| {
                 task.core().cancellation.stands_at(this.place);
             });
         }

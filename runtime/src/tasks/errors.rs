@@ -8,8 +8,7 @@
 use std::any::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::TaskCore;
-use crate::event_loop::context;
+use super::{TaskCore, current};
 use crate::exceptions::Panic;
 
 /// How to look at the values of one type of `Result`.
@@ -93,7 +92,7 @@ unsafe fn error_in<T, E>(value: *const ()) -> Option<*const ()> {
 /// exception.
 pub(crate) fn returned<T, E>(result: &Result<T, E>, describe: fn(&E) -> String) {
     if result.is_err() {
-        context::with_current_task(|task| task.core().learn(|| Errors::of::<T, E>(describe)));
+        current::with_task(|task| task.core().learn(|| Errors::of::<T, E>(describe)));
     }
 }
 

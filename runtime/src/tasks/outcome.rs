@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::AnyTask;
+use super::current::Entered;
 use super::flags;
 use super::header::TaskRef;
 use crate::diagnostics;
-use crate::event_loop::context::Entered;
 use crate::event_loop::{ExceptionContext, LoopState, tell};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
 use crate::futures::State;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::Wake;
 use super::cancellation::{self, Suspended};
+use super::{Wake, current};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::remote::Message;
 use crate::event_loop::timers::OwnTimer;
@@ -139,7 +139,7 @@ impl Sleep {
         });
         if let Some((timer, rest, address)) = started {
             // In a task, that is where this is about to be suspended, and leads to the loop.
-            self.state = match context::with_current_task(|task| task.event_loop() == address) {
+            self.state = match current::with_task(|task| task.event_loop() == address) {
                 Some(true) => State::Timer(timer, rest),
                 _ => State::Elsewhere(Box::new(Elsewhere::Callback(address, timer, rest))),
             };
@@ -218,7 +218,7 @@ impl Sleep {
     fn poll_turn(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
         match self.state {
             State::New(delay) if delay <= 0.0 => {
-                context::take_turn(cx.waker(), self.location)?;
+                current::take_turn(cx.waker(), self.location)?;
                 self.turn_to(State::Turned);
                 Some(Poll::Pending)
             }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use super::called::Called;
 use super::cancellation::{Cancellation, Leftover};
 use super::core::TaskCore;
+use super::current::Entered;
 use super::errors::Errors;
 use super::header::TaskRef;
 use super::outcome::Outcome;
@@ -18,7 +19,6 @@ use crate::contextvars;
 use crate::coroutines::asking;
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::LoopState;
-use crate::event_loop::context::Entered;
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::State;
 

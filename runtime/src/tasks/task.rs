@@ -11,7 +11,7 @@ use std::task::{self, Poll};
 use super::held::Held;
 use super::{AnyTask, TaskRef, cancellation, check_not_self, eager, repr};
 use crate::contextvars::{self, Context};
-use crate::event_loop::ready::Binding;
+use crate::event_loop::callback::Binding;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, result_ref};

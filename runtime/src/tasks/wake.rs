@@ -2,8 +2,8 @@
 
 use std::task::{Context, Waker};
 
-use super::TaskRef;
-use crate::event_loop::{context, wake};
+use super::{TaskRef, current};
+use crate::event_loop::wake;
 
 /// What was polled, and is to be polled again.
 ///
@@ -20,7 +20,7 @@ impl Wake {
     /// Who polls with `cx`.
     #[inline]
     pub(crate) fn of(cx: &Context<'_>) -> Self {
-        let task = context::with_current_task(|task| {
+        let task = current::with_task(|task| {
             let is_own = task.is_woken_by(cx.waker());
             is_own.then(|| task.clone())
         });

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::event_loop::ready::{Binding, Callback};
+use crate::event_loop::callback::{Binding, Callback};
 use crate::event_loop::{context, wake};
 use crate::exceptions::TimeoutError;
 use crate::futures::handle_of;

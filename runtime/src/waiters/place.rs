@@ -11,11 +11,10 @@ use pin_project_lite::pin_project;
 
 use super::waiter::{Stage, Waiter, end};
 use super::{Link, Waiters, at};
-use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 use crate::tasks::cancellation::{Suspension, forget_nothing};
-use crate::tasks::{Called, Suspended, TaskRef, chain, wake_known};
+use crate::tasks::{Called, Suspended, TaskRef, chain, current, wake_known};
 
 /// A waiter in a line, as the task knows it that is suspended there.
 #[derive(Clone, Copy)]
@@ -190,8 +189,7 @@ impl Place {
     ) -> bool {
         let node = self.as_ref().project_ref().node.get_ref();
         let begin = |task: &TaskRef| node.begin(task, cx, waiters, called, Suspension::wait_at);
-        context::with_current_task(begin) != Some(true)
-            && self.begin_beside_others(waiters, cx, called)
+        current::with_task(begin) != Some(true) && self.begin_beside_others(waiters, cx, called)
     }
 
     /// The same in a task that knows of more.
@@ -208,7 +206,7 @@ impl Place {
                 suspension.wait_beside_others(task, cx, waiting)
             })
         };
-        context::with_current_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
+        current::with_task(begin) != Some(true) && self.poll_any(waiters, cx, called)
     }
 
     /// Any other poll: true when it is woken, or has raised before. It is in no line then, and there is
@@ -222,7 +220,7 @@ impl Place {
     ) -> bool {
         let node = self.as_ref().project_ref().node.get_ref();
         let is_over = |task: &TaskRef| node.is_over(task, waiters);
-        context::with_current_task(is_over) == Some(true) || self.poll_any(waiters, cx, called)
+        current::with_task(is_over) == Some(true) || self.poll_any(waiters, cx, called)
     }
 
     #[cold]

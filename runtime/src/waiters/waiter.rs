@@ -10,7 +10,7 @@ use crate::event_loop::{context, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 use crate::tasks::cancellation::{self, Trouble, forget_nothing};
-use crate::tasks::{Suspended, TaskRef, Wake, wake_task};
+use crate::tasks::{Suspended, TaskRef, Wake, current, wake_task};
 
 /// The future that an operation of a lock, a queue or a `wait` is suspended at: CPython's
 /// `loop.create_future()` of such places, with one waiter and no value.
@@ -98,8 +98,7 @@ impl Waiter {
         location: Option<&'static Location<'static>>,
         begin: impl Fn() -> Target,
     ) -> Poll<()> {
-        let polled =
-            context::with_current_task(|task| self.poll_calm(task, cx, point, location, &begin));
+        let polled = current::with_task(|task| self.poll_calm(task, cx, point, location, &begin));
         match polled.flatten() {
             Some(polled) => polled,
             None => self.poll_any(cx, point, location, begin),

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, without_provenance_mut};
 use std::task::Context;
 
-use super::super::ready::Callback;
+use super::super::callback::Callback;
 use super::super::scheduled::Scheduled;
 use crate::tasks::{TaskRef, Wake};
 

@@ -7,11 +7,10 @@ use std::task::{Context, Poll};
 use super::Cancellation;
 use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
 use super::points::{Frame, Kind};
-use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::{Target, task_of};
 use crate::tasks::chain::Entered;
-use crate::tasks::{Called, Task, TaskRef};
+use crate::tasks::{Called, Task, TaskRef, current};
 
 /// A frame that catches what is raised beneath it.
 #[derive(Default)]
@@ -56,7 +55,7 @@ impl Catch {
         beneath: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<Result<T, CancelledError>> {
         let mut beneath = Some((awaited, beneath));
-        let polled = context::with_current_task(|task| {
+        let polled = current::with_task(|task| {
             let (awaited, beneath) = beneath.take()?;
             Some(self.poll_in(task, cx, awaited, beneath))
         });
@@ -160,7 +159,7 @@ impl Drop for Beneath<'_> {
 /// The innermost frame of the current task that is polled right now: what is cancelled within it is
 /// what runs here.
 pub(crate) fn current_frame() -> Option<Frame> {
-    context::with_current_task(|task| task.core().cancellation.peek()?.frame.get()).flatten()
+    current::with_task(|task| task.core().cancellation.peek()?.frame.get()).flatten()
 }
 
 /// Awaits `future`; gives an error when a cancellation was raised in it.

@@ -4,12 +4,12 @@ use std::num::NonZeroU64;
 use std::panic::{Location, panic_any};
 use std::task::{Context, Poll};
 
-use super::super::{TaskKey, TaskRef, chain};
+use super::super::{TaskKey, TaskRef, chain, current};
 use super::Cancellation;
 use super::points::{Kind, What};
+use crate::event_loop::Address;
 use crate::event_loop::remote::Message;
 use crate::event_loop::wake_by_ref;
-use crate::event_loop::{Address, context};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 
@@ -20,7 +20,7 @@ use crate::futures::Target;
 /// With the error where no task is running.
 pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
     let mut error = Some(error);
-    let has_other_waker = context::with_current_task(|task| {
+    let has_other_waker = current::with_task(|task| {
         let core = task.core();
         if let Some(error) = error.take() {
             core.cancellation.marks.raise(error);
@@ -36,10 +36,44 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
     }
 }
 
+impl CancelledError {
+    /// Raises it, as Python's `raise` in an `except CancelledError:` block does.
+    ///
+    /// The future it gives never ends: the awaits of the task are unwound to the next
+    /// [`catch_cancelled`](crate::catch_cancelled), or else the task is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// With the error itself where no task of an asyncio loop is running.
+    ///
+    /// ```
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(async {
+    ///     let slept = asyncio::catch_cancelled(asyncio::sleep(10)).await;
+    ///     if let Err(cancelled) = slept {
+    ///         // tidy up, then go on being cancelled
+    ///         cancelled.raise::<()>().await;
+    ///     }
+    /// });
+    /// asyncio::sleep(0).await;
+    /// task.cancel();
+    /// assert!(asyncio::catch_cancelled(task.clone()).await.is_err());
+    /// assert!(task.cancelled());
+    /// # });
+    /// ```
+    pub fn raise<T>(self) -> impl Future<Output = T> + Send {
+        let mut error = Some(self);
+        std::future::poll_fn(move |cx| match error.take() {
+            Some(error) => raise(cx, error),
+            None => Poll::Pending,
+        })
+    }
+}
+
 /// Whether a cancellation is on its way up through the current task.
 pub(crate) fn in_flight() -> bool {
     let is_in_flight = |task: &TaskRef| task.core().cancellation.is_in_flight();
-    context::with_current_task(is_in_flight) == Some(true)
+    current::with_task(is_in_flight) == Some(true)
 }
 
 /// Whether a cancellation is on its way up through the current task: then what is polled returns
@@ -72,7 +106,7 @@ pub(crate) enum Trouble {
 
 #[inline]
 pub(crate) fn trouble() -> Trouble {
-    match context::with_current_task(|task| task.core().is_calm()) {
+    match current::with_task(|task| task.core().is_calm()) {
         None => Trouble::NoTask,
         Some(true) => Trouble::None,
         Some(false) => Trouble::Some,
@@ -82,7 +116,7 @@ pub(crate) fn trouble() -> Trouble {
 #[cold]
 #[track_caller]
 fn is_troubled_held_back(cx: &Context<'_>) -> bool {
-    let foreign = context::with_current_task(|task| {
+    let foreign = current::with_task(|task| {
         let core = task.core();
         core.cancellation.is_in_flight().then(|| {
             let is_foreign = !task.is_woken_by(cx.waker());
@@ -110,7 +144,7 @@ fn is_troubled_held_back(cx: &Context<'_>) -> bool {
 
 /// A panic overtakes a cancellation that was raised beside it.
 pub(crate) fn overtaken_by_panic() {
-    context::with_current_task(|task| task.core().cancellation.take_in_flight());
+    current::with_task(|task| task.core().cancellation.take_in_flight());
 }
 
 /// Forgets what was replaced, which is known to be none: it spares the compiler to drop it.
@@ -128,6 +162,11 @@ pub(crate) fn forget_nothing<T>(none: Option<T>) {
 pub(crate) struct Suspended {
     registered: Option<(TaskKey, NonZeroU64)>,
 }
+
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Suspended>();
+};
 
 impl Suspended {
     pub(crate) const fn new() -> Self {
@@ -149,7 +188,7 @@ impl Suspended {
 
     #[cold]
     fn poll_troubled(&mut self, cx: &Context<'_>) -> Option<Poll<std::convert::Infallible>> {
-        let has_other_waker = context::with_current_task(|task| {
+        let has_other_waker = current::with_task(|task| {
             let cancellation = &task.core().cancellation;
             if !cancellation.is_to_raise(self.id()) {
                 return None;
@@ -229,7 +268,7 @@ impl Suspended {
         location: Option<&'static Location<'static>>,
         target: impl FnOnce() -> Option<Target>,
     ) {
-        context::with_current_task(|task| self.register_in(task, cx, kind, location, target));
+        current::with_task(|task| self.register_in(task, cx, kind, location, target));
     }
 
     #[inline]
@@ -310,7 +349,7 @@ impl Suspended {
         if self.registered.is_none() {
             return;
         }
-        context::with_current_task(|task| self.leave_here(task));
+        current::with_task(|task| self.leave_here(task));
         if self.registered.is_some() {
             self.leave_elsewhere();
         }

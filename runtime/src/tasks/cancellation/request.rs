@@ -3,9 +3,8 @@
 use std::panic::Location;
 
 use super::super::flags::{self, Bits};
-use super::super::{Called, TaskRef, repr};
+use super::super::{Called, TaskRef, current, repr};
 use super::{Cancelled, Frame, Onward};
-use crate::event_loop::context;
 use crate::exceptions::CancelledError;
 use crate::futures::{Awaited, Cancel, FutureCore};
 
@@ -92,7 +91,7 @@ impl TaskRef {
         self.event_loop().with_kept(|event_loop| {
             // It may not be the current one: an eager task's first step is inside of its maker's.
             let is_running = self.core().is_stepping()
-                || context::with_current_task(|current| current.is(self)) == Some(true);
+                || current::with_task(|current| current.is(self)) == Some(true);
             let cancellation = &self.core().cancellation;
             let cancelled = Cancelled { error, scope };
             cancellation.request(self, event_loop, cancelled, is_running, onward);
