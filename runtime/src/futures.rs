@@ -423,7 +423,8 @@ impl Awaiting {
     }
 
     fn leave(&mut self, core: &FutureCore) {
-        if let Some(id) = self.callback.take() {
+        // What is done has called them all.
+        if let Some(id) = self.callback.take().filter(|_| !core.is_done()) {
             core.remove_callback(id);
         }
         self.point.leave();
