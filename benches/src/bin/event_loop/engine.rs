@@ -41,6 +41,20 @@ pub(crate) trait Cancel: Engine {
     async fn cancel(tasks: Vec<Self::Task<()>>);
 }
 
+/// Awaits in other ways than one after the other.
+pub(crate) trait Combine: Engine {
+    /// Awaits something that goes on when who awaits it is cancelled.
+    async fn shield<T: 'static>(future: impl Future<Output = T> + 'static) -> T;
+
+    /// Runs all side by side, and adds up their values as they come.
+    async fn as_completed<F: Future<Output = u64> + 'static>(
+        futures: impl Iterator<Item = F>,
+    ) -> u64;
+
+    /// Awaits something for an hour at the most.
+    async fn timeout<T>(future: impl Future<Output = T>) -> T;
+}
+
 /// Has queues and locks, its own or those that its users take.
 pub(crate) trait Synchronise: Engine {
     /// A queue with room for one item.

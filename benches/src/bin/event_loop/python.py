@@ -68,6 +68,29 @@ async def gather(n):
         await asyncio.gather(*(once(i) for i in range(TURNING)))
 
 
+async def shield(n):
+    async def give(i):
+        return i
+
+    for i in range(n):
+        await asyncio.shield(give(i))
+
+
+async def as_completed(n):
+    async def give(i):
+        return i
+
+    for _ in range(n // TURNING):
+        for value in asyncio.as_completed([give(i) for i in range(TURNING)]):
+            await value
+
+
+async def timeout(n):
+    for _ in range(n):
+        async with asyncio.timeout(3600):
+            await asyncio.sleep(0)
+
+
 async def lock(n):
     lock = asyncio.Lock()
 
@@ -152,6 +175,9 @@ WORKLOADS = {
     "lock": lock,
     "cancel": cancel,
     "cancel_sleeping": cancel_sleeping,
+    "shield": shield,
+    "as_completed": as_completed,
+    "timeout": timeout,
     "timers_100k": timers,
     "timers_1m": timers,
     "idle": idle,

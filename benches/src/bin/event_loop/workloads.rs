@@ -5,7 +5,7 @@ use std::future::{Future, pending};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::engine::{Cancel, Channel, Echo, Engine, Lock, Sleep, Synchronise};
+use crate::engine::{Cancel, Channel, Combine, Echo, Engine, Lock, Sleep, Synchronise};
 use crate::measure::{Plan, Sample, Watch, heap_in_use, resident};
 
 /// How many trivial tasks are alive at once.
@@ -55,7 +55,7 @@ pub(crate) struct Workload {
 }
 
 /// All of them.
-pub(crate) const WORKLOADS: [Workload; 13] = [
+pub(crate) const WORKLOADS: [Workload; 16] = [
     Workload {
         name: "spawn_join",
         what: "spawn trivial tasks in batches of 10,000, await them in order",
@@ -108,6 +108,27 @@ pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload {
         name: "cancel_sleeping",
         what: "the same, of tasks in an hour's sleep",
+        figure: Figure::Nanos,
+        n: 200_000,
+        repeat: 5,
+    },
+    Workload {
+        name: "shield",
+        what: "await a trivial task that goes on when who awaits it is cancelled",
+        figure: Figure::Nanos,
+        n: 200_000,
+        repeat: 5,
+    },
+    Workload {
+        name: "as_completed",
+        what: "await 1,000 trivial tasks as they come",
+        figure: Figure::Nanos,
+        n: 200_000,
+        repeat: 5,
+    },
+    Workload {
+        name: "timeout",
+        what: "await something that gives up one turn, for an hour at the most",
         figure: Figure::Nanos,
         n: 200_000,
         repeat: 5,
@@ -179,6 +200,13 @@ impl Cases {
     /// With cancellation.
     pub(crate) fn cancel<E: Cancel>(self) -> Self {
         self.timed::<E, _>("cancel", |n| cancel::<E, _>(n, pending))
+    }
+
+    /// With what awaits in other ways.
+    pub(crate) fn combine<E: Combine>(self) -> Self {
+        self.timed::<E, _>("shield", shield::<E>)
+            .timed::<E, _>("as_completed", as_completed::<E>)
+            .timed::<E, _>("timeout", timeout::<E>)
     }
 
     /// With timers.
@@ -315,6 +343,29 @@ async fn gather<E: Engine>(n: u64) {
         }))
         .await;
         assert_eq!(values.last(), Some(&(TURNING - 1)));
+    }
+}
+
+async fn shield<E: Combine>(n: u64) {
+    for i in 0..n {
+        assert_eq!(E::shield(async move { i }).await, i);
+    }
+}
+
+async fn as_completed<E: Combine>(n: u64) {
+    for _ in 0..n / TURNING {
+        let sum = E::as_completed((0..TURNING).map(|i| async move { i })).await;
+        assert_eq!(sum, TURNING * (TURNING - 1) / 2);
+    }
+}
+
+async fn timeout<E: Combine>(n: u64) {
+    for i in 0..n {
+        let turn = async {
+            E::yield_now().await;
+            i
+        };
+        assert_eq!(E::timeout(turn).await, i);
     }
 }
 

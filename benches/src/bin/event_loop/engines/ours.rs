@@ -8,7 +8,7 @@ use asyncio::{
     start_server,
 };
 
-use crate::engine::{Cancel, Channel, Echo, Engine, Lock, MESSAGE, Sleep, Synchronise};
+use crate::engine::{Cancel, Channel, Combine, Echo, Engine, Lock, MESSAGE, Sleep, Synchronise};
 use crate::workloads::Cases;
 
 /// asyncio.
@@ -18,6 +18,7 @@ pub(crate) struct Ours;
 pub(crate) fn cases() -> Cases {
     Cases::of::<Ours>("asyncio")
         .synchronise::<Ours>()
+        .combine::<Ours>()
         .cancel::<Ours>()
         .sleep::<Ours>()
         .cancel_sleeping::<Ours>()
@@ -59,6 +60,27 @@ impl Cancel for Ours {
             let outcome = catch_cancelled(task).await;
             assert!(outcome.is_err());
         }
+    }
+}
+
+impl Combine for Ours {
+    async fn shield<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+        asyncio::shield(future).await
+    }
+
+    async fn as_completed<F: Future<Output = u64> + 'static>(
+        futures: impl Iterator<Item = F>,
+    ) -> u64 {
+        let mut sum = 0;
+        for value in asyncio::as_completed(futures) {
+            sum += value.await;
+        }
+        sum
+    }
+
+    async fn timeout<T>(future: impl Future<Output = T>) -> T {
+        let ended = asyncio::timeout(3600, async |_| future.await).await;
+        ended.expect("it ends in time")
     }
 }
 

@@ -5,13 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
 
-use crate::engine::{Cancel, Channel, Echo, Engine, Lock, MESSAGE, Sleep, Synchronise, join_all};
+use crate::engine::{
+    Cancel, Channel, Combine, Echo, Engine, Lock, MESSAGE, Sleep, Synchronise, join_all,
+};
 use crate::workloads::Cases;
 
 /// Tasks of a `LocalSet`.
@@ -25,9 +28,10 @@ struct Plain;
 
 /// What all can do.
 pub(crate) fn cases() -> [Cases; 3] {
-    fn all<E: Sleep + Echo + Cancel + Synchronise>(name: &'static str) -> Cases {
+    fn all<E: Sleep + Echo + Cancel + Combine + Synchronise>(name: &'static str) -> Cases {
         Cases::of::<E>(name)
             .synchronise::<E>()
+            .combine::<E>()
             .cancel::<E>()
             .sleep::<E>()
             .cancel_sleeping::<E>()
@@ -100,6 +104,27 @@ macro_rules! engine {
                 for task in tasks {
                     assert!(task.await.is_err());
                 }
+            }
+        }
+
+        impl Combine for $engine {
+            // Who awaits a task's handle may go, and the task goes on.
+            async fn shield<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+                Self::join(Self::spawn(future)).await
+            }
+
+            async fn as_completed<F: Future<Output = u64> + 'static>(
+                futures: impl Iterator<Item = F>,
+            ) -> u64 {
+                let tasks: FuturesUnordered<_> = futures
+                    .map(|future| Self::join(Self::spawn(future)))
+                    .collect();
+                tasks.fold(0, async |sum, value| sum + value).await
+            }
+
+            async fn timeout<T>(future: impl Future<Output = T>) -> T {
+                let ended = tokio::time::timeout(Duration::from_secs(3600), future).await;
+                ended.expect("it ends in time")
             }
         }
 
