@@ -1,9 +1,11 @@
 //! What timers do: a row of slots, of one word each.
 
+use std::alloc::Layout;
 use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, without_provenance_mut};
 use std::task::Context;
 
+use super::super::blocks;
 use super::super::callback::Callback;
 use super::super::scheduled::Scheduled;
 use crate::tasks::{TaskRef, Wake};
@@ -32,12 +34,15 @@ const BITS: usize = 7;
 /// To a [`Scheduled`]. It is never in the slot when it is due.
 const SCHEDULED: usize = NOTHING | DUE;
 
+/// In a block.
 #[repr(align(8))]
 struct Boxed {
     /// By which its key knows it; zero for one that has its slot for itself.
     number: u64,
     callback: Callback,
 }
+
+const LAYOUT: Layout = blocks::layout_for(Layout::new::<Boxed>());
 
 /// What becomes of a slot when its timer is done.
 enum After {
@@ -56,8 +61,10 @@ impl Stage {
     }
 
     pub(super) fn boxed(number: u64, callback: Callback) -> Self {
-        let boxed: *mut Boxed = Box::into_raw(Box::new(Boxed { number, callback }));
-        Self(boxed.cast::<()>().map_addr(|it| it | BOXED))
+        let block = blocks::take_here(LAYOUT);
+        // SAFETY: it was taken for this.
+        unsafe { block.cast::<Boxed>().write(Boxed { number, callback }) };
+        Self(block.as_ptr().cast::<()>().map_addr(|it| it | BOXED))
     }
 
     pub(super) fn scheduled(scheduled: Scheduled) -> Self {
@@ -143,7 +150,12 @@ impl Stage {
             }),
             BOXED => {
                 // SAFETY: as above, from `boxed`.
-                let boxed = *unsafe { Box::from_raw(this.pointer().cast::<Boxed>()) };
+                let boxed = unsafe {
+                    let block = NonNull::new_unchecked(this.pointer());
+                    let boxed = block.cast::<Boxed>().read();
+                    blocks::give_here(block.cast(), LAYOUT);
+                    boxed
+                };
                 let after = if boxed.number == 0 {
                     After::Kept
                 } else {
