@@ -3,9 +3,9 @@
 pub mod fidelity;
 pub mod paired;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 
 /// Runs `main` on a virtual clock.
 pub fn virtually<F: Future>(main: F) -> F::Output {
@@ -28,33 +28,42 @@ pub fn panics<T>(act: impl FnOnce() -> T) -> String {
     }
 }
 
-/// What is logged while `act` runs, by this thread.
-///
-/// # Panics
-/// When another logger is set.
-pub fn logged(act: impl FnOnce()) -> String {
-    thread_local! {
-        static LINES: Mutex<String> = const { Mutex::new(String::new()) };
-    }
-    struct Collect;
-    impl log::Log for Collect {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
-        }
+thread_local! {
+    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
-        fn log(&self, record: &log::Record<'_>) {
-            LINES.with(|lines| {
-                let mut lines = lines.lock().expect("one thread");
-                lines.push_str(&record.args().to_string());
-                lines.push('\n');
-            });
-        }
+/// The one logger of a process of tests, which run at the same time: each thread has its own lines.
+struct Logger;
 
-        fn flush(&self) {}
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target() == "asyncio"
     }
-    let _ = log::set_logger(&Collect);
-    log::set_max_level(log::LevelFilter::Warn);
-    LINES.with(|lines| lines.lock().expect("one thread").clear());
-    act();
-    LINES.with(|lines| lines.lock().expect("one thread").clone())
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let _ = LOGGED.try_with(|logged| logged.borrow_mut().push(record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// What `act` gives, and what asyncio logged on this thread meanwhile.
+pub fn logged<T>(act: impl FnOnce() -> T) -> (T, Vec<String>) {
+    // Another test may have set it, but not yet the level.
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(log::LevelFilter::Trace);
+    LOGGED.take();
+    let value = act();
+    (value, LOGGED.take())
+}
+
+/// What asyncio logs on this thread while `act` runs, in lines.
+pub fn log_of(act: impl FnOnce()) -> String {
+    let ((), messages) = logged(act);
+    messages
+        .iter()
+        .map(|message| format!("{message}\n"))
+        .collect()
 }

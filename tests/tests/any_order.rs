@@ -12,7 +12,8 @@ use asyncio::{
     AsyncGenerator, Barrier, Condition, Event, EventLoop, Future, Lock, Queue, Semaphore, Task,
     TaskGroup, create_task, new_event_loop, sleep,
 };
-use common::{Counter, Token, logged};
+use common::{Counter, Token};
+use tests::logged;
 
 /// Makes what is counted, and steals wakers.
 #[derive(Clone, Default)]

@@ -220,7 +220,7 @@ fn what_is_dropped_is_only_dropped_here_and_elsewhere() {
 #[test]
 fn a_loop_that_is_dropped_drops_its_tasks() {
     let ran = Ran::default();
-    let ((), messages) = common::logged(|| {
+    let ((), messages) = tests::logged(|| {
         let event_loop = asyncio::new_event_loop();
         event_loop.create_task(ran.clone().owned_work());
         event_loop.run_until_complete(sleep(0));

@@ -3,7 +3,8 @@
 mod common;
 
 use asyncio::{Context, ContextVar, create_task, get_running_loop, sleep};
-use common::{Counter, OnDrop, Token, Trace, logged, message_of, run};
+use common::{Counter, OnDrop, Token, Trace, message_of, run};
+use tests::logged;
 
 static NUMBER: ContextVar<u32> = ContextVar::with_default("number", || 0);
 static NAME: ContextVar<String> = ContextVar::new("name");

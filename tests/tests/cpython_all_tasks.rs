@@ -8,7 +8,7 @@ use asyncio::{
     current_task, ensure_future, gather, get_running_loop, shield, sleep, wait,
 };
 use futures::StreamExt;
-use tests::{logged, panics, virtually};
+use tests::{log_of, panics, virtually};
 
 async fn turns(count: u32) {
     for _ in 0..count {
@@ -563,7 +563,7 @@ fn a_shield_gives_what_is_beneath_it() {
 #[test]
 fn an_error_of_what_nobody_awaits_under_a_shield_any_more_is_logged() {
     let told = |is_cancelled: bool| {
-        logged(|| {
+        log_of(|| {
             virtually(async {
                 let failing: Future<()> = shield(async {
                     sleep(1).await;

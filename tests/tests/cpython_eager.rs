@@ -12,7 +12,8 @@ use asyncio::{
     AnyTask, Context, ContextVar, Future, TaskGroup, all_tasks, catch_cancelled, create_eager_task,
     create_task, current_task, eager_task_factory, gather, get_running_loop, sleep, wait_for,
 };
-use common::{Trace, logged, message_of};
+use common::{Trace, message_of};
+use tests::logged;
 
 /// Runs `main` in a loop whose tasks are eager.
 fn run<T>(main: impl Awaitable<Output = T>) -> T {

@@ -251,11 +251,11 @@ fn schedule_callbacks_list_mutation_2() {
 #[test]
 fn future_exception_never_retrieved() {
     let said = "Future exception was never retrieved\nfuture: <Future finished exception=\"no\">";
-    let never = tests::logged(|| {
+    let never = tests::log_of(|| {
         virtually(async { Future::<Result<(), &str>>::new().set_exception("no") });
     });
     assert!(never.starts_with(said), "{never}");
-    let awaited = tests::logged(|| {
+    let awaited = tests::log_of(|| {
         virtually(async {
             let future = Future::<Result<(), &str>>::new();
             future.set_exception("no");
@@ -273,14 +273,14 @@ fn future_exception_never_retrieved() {
 /// Mirrors `test_futures.BaseFutureTests.test_tb_logger_result_unretrieved`.
 #[test]
 fn tb_logger_result_unretrieved() {
-    let logged = tests::logged(|| virtually(async { Future::new().set_result(42) }));
+    let logged = tests::log_of(|| virtually(async { Future::new().set_result(42) }));
     assert_eq!(logged, "");
 }
 
 /// Mirrors `test_futures.BaseFutureTests.test_tb_logger_exception_unretrieved`.
 #[test]
 fn tb_logger_exception_unretrieved() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         virtually(async {
             drop(asyncio::create_task(async { panic!("nobody asks") }));
             sleep(1).await;
@@ -295,7 +295,7 @@ fn tb_logger_exception_unretrieved() {
 /// Mirrors `test_futures.BaseFutureTests.test_tb_logger_exception_retrieved`.
 #[test]
 fn tb_logger_exception_retrieved() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         virtually(async {
             let task = asyncio::create_task(async { panic!("somebody asks") });
             sleep(1).await;
@@ -365,7 +365,7 @@ fn call_later_negative_delays() {
 /// Mirrors `test_base_events.BaseEventLoopTests.test_default_exc_handler_callback`.
 #[test]
 fn default_exc_handler_callback() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         virtually(async {
             get_running_loop().call_soon(|| panic!("in a callback"));
             sleep(0).await;
@@ -389,7 +389,7 @@ fn log_slow_callbacks() {
             task.await;
         });
     };
-    let logged = tests::logged(slow);
+    let logged = tests::log_of(slow);
     assert!(
         logged.contains("Executing <Handle") && logged.contains("took 0.150 seconds"),
         "{logged}"

@@ -143,7 +143,7 @@ fn cancellation_broadcast() {
 /// Mirrors `test_tasks.CoroutineGatherTests.test_exception_marking`.
 #[test]
 fn exception_marking() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         virtually(async {
             async fn fail(delay: u32) {
                 sleep(delay).await;

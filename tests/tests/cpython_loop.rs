@@ -211,7 +211,7 @@ fn what_makes_tasks_outside_of_a_loop_takes_the_one_that_is_set() {
 #[test]
 fn what_takes_less_than_the_slow_callback_duration_is_not_slow() {
     let said = |limit: Option<f64>| {
-        tests::logged(|| {
+        tests::log_of(|| {
             virtually(async {
                 let event_loop = get_running_loop();
                 event_loop.set_debug(true);

@@ -7,9 +7,10 @@ use asyncio::{
     CancelledError, ContextVar, Future, Runner, catch_cancelled, create_task, current_task,
     finally, get_running_loop, sleep, wrap_future,
 };
-use common::{logged, message_of, run};
+use common::{message_of, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
+use tests::logged;
 
 // test_runners
 
@@ -50,7 +51,7 @@ fn asyncio_run_cancels_hanging_tasks() {
 /// Mirrors `test_runners.RunTests.test_asyncio_run_reports_hanging_tasks_errors`.
 #[test]
 fn asyncio_run_reports_hanging_tasks_errors() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         run(async {
             create_task(finally(sleep(100), async { panic!("while cleaning up") }));
             sleep(0).await;

@@ -332,7 +332,7 @@ fn task_repr_wait_for() {
 /// Mirrors `test_tasks.BaseTaskTests.test_log_destroyed_pending_task`.
 #[test]
 fn log_destroyed_pending_task() {
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         let event_loop = asyncio::new_event_loop();
         drop(event_loop.create_task(std::future::pending::<()>()));
         event_loop.run_until_complete(async {});

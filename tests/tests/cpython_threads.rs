@@ -83,7 +83,7 @@ fn to_thread_contextvars() {
 #[test]
 fn shutdown_default_executor_timeout() {
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let logged = tests::logged(|| {
+    let logged = tests::log_of(|| {
         run(async {
             let event_loop = asyncio::get_running_loop();
             event_loop.run_in_executor(None, move || released.recv());

@@ -5,7 +5,8 @@ mod common;
 use std::process::Command;
 
 use asyncio::{create_task, sleep};
-use common::{logged, run};
+use common::run;
+use tests::logged;
 
 /// The child's part is this test, too: it is told what to expect.
 #[test]

@@ -4,7 +4,8 @@
 mod common;
 
 use asyncio::{Event, EventLoop, Future, Lock, Queue, Task, new_event_loop};
-use common::{Counter, OnDrop, Token, logged};
+use common::{Counter, OnDrop, Token};
+use tests::logged;
 
 /// A loop that has run far enough for every task in it to be suspended.
 fn with_suspended<T>(make: impl FnOnce(&EventLoop) -> T) -> (EventLoop, T) {

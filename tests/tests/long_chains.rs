@@ -70,7 +70,7 @@ fn a_loop_is_dropped_with_a_long_chain_in_it() {
     for is_closed in [true, false] {
         let event_loop = asyncio::new_event_loop();
         event_loop.set_exception_handler(|_, _| ());
-        let (_, messages) = common::logged(|| {
+        let (_, messages) = tests::logged(|| {
             let tasks = event_loop
                 .run_until_complete(async { chain(LENGTH, &Future::new(), &counter).await });
             assert_eq!(counter.alive(), LENGTH);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use asyncio::{Future, KeyboardInterrupt, create_task, get_running_loop, new_event_loop, sleep};
-use common::{OnDrop, Trace, logged, message_of, run, text_of};
+use common::{OnDrop, Trace, message_of, run, text_of};
+use tests::logged;
 
 async fn settle() {
     for _ in 0..10 {

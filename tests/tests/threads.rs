@@ -128,7 +128,7 @@ fn waker_of_a_task(event_loop: &asyncio::EventLoop) -> (Waker, Arc<AtomicUsize>)
 #[test]
 fn a_waker_that_outlives_its_task_its_loop_and_its_thread_wakes_nobody() {
     let (sender, receiver) = channel();
-    let (waker, polls) = common::logged(|| {
+    let (waker, polls) = tests::logged(|| {
         thread::spawn(move || {
             let event_loop = new_event_loop();
             let (waker, polls) = waker_of_a_task(&event_loop);

@@ -3,7 +3,8 @@
 mod common;
 
 use asyncio::{Task, create_task, sleep};
-use common::{logged, run};
+use common::run;
+use tests::logged;
 
 #[derive(Debug)]
 struct Lost(#[allow(dead_code, reason = "shown")] u32);

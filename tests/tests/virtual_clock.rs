@@ -4,7 +4,8 @@ mod common;
 
 use asyncio::testing::{Clock, block};
 use asyncio::{Runner, create_task, get_running_loop, sleep};
-use common::{logged, run};
+use common::run;
+use tests::logged;
 
 fn now() -> f64 {
     get_running_loop().time()

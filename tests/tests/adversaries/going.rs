@@ -10,7 +10,8 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use asyncio::{AnyTask, Task, current_task, new_event_loop, sleep};
 
 use super::{fill_memory, poll_held, settle, waiting};
-use crate::common::{Counter, OnDrop, logged};
+use crate::common::{Counter, OnDrop};
+use tests::logged;
 
 /// How a task goes.
 #[derive(Clone, Copy, Debug)]

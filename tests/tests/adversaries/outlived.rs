@@ -11,7 +11,8 @@ use asyncio::{Lock, new_event_loop};
 use futures::FutureExt;
 
 use super::{await_held, fill_memory, poll_held, settle, waiting};
-use crate::common::{OnDrop, logged};
+use crate::common::OnDrop;
+use tests::logged;
 
 thread_local! {
     static FILLED: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };

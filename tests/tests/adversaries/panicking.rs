@@ -11,7 +11,8 @@ use asyncio::{Event, Lock, Queue, Semaphore, Task, new_event_loop};
 use futures::FutureExt;
 
 use super::{Held, await_held, fill_memory, held, poll_held, settle};
-use crate::common::{Counter, OnDrop, Token, logged, run, text_of};
+use crate::common::{Counter, OnDrop, Token, run, text_of};
+use tests::logged;
 
 /// Destructors of all kinds of things that a loop holds panic: everything else goes, and nothing is lost.
 #[test]

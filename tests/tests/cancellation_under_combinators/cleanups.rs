@@ -9,7 +9,8 @@ use asyncio::{Event, Queue, catch_cancelled, create_task, finally, sleep};
 use futures::FutureExt;
 
 use super::{cancel, settle};
-use crate::common::{Counter, OnDrop, Trace, logged, run};
+use crate::common::{Counter, OnDrop, Trace, run};
+use tests::logged;
 
 #[test]
 fn nested_cleanups_run_from_the_inside_out_each_to_its_end() {

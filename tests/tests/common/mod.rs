@@ -37,36 +37,6 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-thread_local! {
-    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-struct Logger;
-
-impl log::Log for Logger {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.target() == "asyncio" {
-            let _ = LOGGED.try_with(|logged| logged.borrow_mut().push(record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// What `f` gives, and what asyncio logged on this thread meanwhile.
-pub(crate) fn logged<T>(f: impl FnOnce() -> T) -> (T, Vec<String>) {
-    if log::set_logger(&Logger).is_ok() {
-        log::set_max_level(log::LevelFilter::Trace);
-    }
-    LOGGED.take();
-    let value = f();
-    (value, LOGGED.take())
-}
-
 /// Counts how many of its tokens are there.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(Rc<Cell<usize>>);
