@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 /// The folders that our tests are in: their files, and those of the tests that are several files.
-const FOLDERS: [&str; 4] = [
+const FOLDERS: [&str; 5] = [
     "tests",
     "tests/cpython_locks",
+    "tests/cpython_streams",
     "language/tests",
     "../runtime/tests",
 ];
