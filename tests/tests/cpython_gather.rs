@@ -5,7 +5,7 @@ use asyncio::{
     create_task, current_task, ensure_future, gather, get_running_loop, shield, sleep, try_gather,
     wait,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tests::{panics, virtually};
 
@@ -347,6 +347,36 @@ fn shield_cancel_inner() {
             sleep(0).await;
         }
         assert!(outer.cancelled());
+    });
+}
+
+/// As in CPython the callback fails, and the loop tells its handler.
+#[test]
+fn a_shield_that_somebody_else_ends_as_the_inner_one_does_keeps_that_result() {
+    virtually(async {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        get_running_loop().set_exception_handler({
+            let told = told.clone();
+            move |_, context| {
+                let exception = context.exception.as_ref().expect("it failed").message();
+                let said = format!("{}: {exception}", context.message);
+                told.borrow_mut().push(said);
+            }
+        });
+        let inner = create_task(async { 1 });
+        let outer = shield(&inner);
+        sleep(0).await;
+        assert!(inner.done() && !outer.done());
+        outer.set_result(5);
+        sleep(0).await;
+        assert_eq!((outer.await, inner.await), (5, 1));
+        let told = told.take();
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].starts_with("Exception in callback: invalid state"),
+            "{}",
+            told[0]
+        );
     });
 }
 
