@@ -43,10 +43,10 @@ async fn lines_go_there_and_back() {
 }
 
 #[asyncio::test]
-async fn hundreds_of_clients_are_served_at_once() {
+async fn many_clients_are_served_at_once() {
     let server = start_server(echo, HOST, 0).await.unwrap();
     let port = port(&server);
-    let clients = (0..200).map(move |n| async move {
+    let clients = (0..40).map(move |n| async move {
         let (reader, writer) = open_connection(HOST, port).await.unwrap();
         writer.write(format!("{n}\n"));
         assert_eq!(
@@ -253,8 +253,10 @@ async fn a_server_listens_where_it_is_told_to() {
 #[cfg(target_os = "linux")]
 #[asyncio::test]
 async fn a_burst_is_kept_until_it_is_accepted_as_far_as_the_backlog_goes() {
+    /// More than most keep by themselves, and no more than a process may have files open anywhere.
+    const BURST: usize = 130;
     async fn connected(port: u16) -> usize {
-        let clients: Vec<_> = (0..300)
+        let clients: Vec<_> = (0..BURST)
             .map(|_| create_task(async move { open_connection(HOST, port).await.unwrap() }))
             .collect();
         for _ in 0..2000 {
@@ -269,7 +271,7 @@ async fn a_burst_is_kept_until_it_is_accepted_as_far_as_the_backlog_goes() {
     }
     let listen = || start_server(|_, _| async {}, HOST, 0).start_serving(false);
     let server = listen().await.unwrap();
-    assert_eq!(connected(port(&server)).await, 300);
+    assert_eq!(connected(port(&server)).await, BURST);
     let server = listen().backlog(5).await.unwrap();
     // Linux keeps one more.
     assert_eq!(connected(port(&server)).await, 6);

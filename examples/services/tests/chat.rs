@@ -111,8 +111,9 @@ async fn the_same_is_heard_of_cpythons_server() {
 }
 
 #[asyncio::test]
-async fn hundreds_of_clients_hear_each_other() {
-    const CLIENTS: usize = 200;
+async fn dozens_of_clients_hear_each_other() {
+    // Both ends of each are files of this process, which may have 256 of them on some systems.
+    const CLIENTS: usize = 60;
     const LINES: usize = 3;
     let (room, server, port) = open(Options {
         backlog: CLIENTS * (LINES + 1),
