@@ -292,19 +292,21 @@ pub struct Panic {
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let message: Arc<str> = if let Some(text) = payload.downcast_ref::<&str>() {
-            (*text).into()
+        let shown;
+        let message: &str = if let Some(text) = payload.downcast_ref::<&str>() {
+            text
         } else if let Some(text) = payload.downcast_ref::<String>() {
-            text.as_str().into()
+            text
         } else if payload.is::<KeyboardInterrupt>() {
-            "KeyboardInterrupt".into()
+            "KeyboardInterrupt"
         } else if let Some(error) = payload.downcast_ref::<CancelledError>() {
-            format!("{error:?}").into()
+            shown = format!("{error:?}");
+            &shown
         } else {
-            "a panic with a payload that is no text".into()
+            "a panic with a payload that is no text"
         };
         Self {
-            message,
+            message: message.into(),
             payload: std::rc::Rc::new(RefCell::new(Some(payload))),
         }
     }
@@ -373,7 +375,7 @@ impl Panic {
     pub fn resume(&self) -> ! {
         let payload = self
             .take_payload()
-            .unwrap_or_else(|| Box::new(self.message.to_string()));
+            .unwrap_or_else(|| Box::new(String::from(&*self.message)));
         std::panic::resume_unwind(payload)
     }
 }

@@ -328,10 +328,16 @@ impl FutureCore {
     }
 
     /// What is pending is awaited on its own loop: no other one would end the wait.
+    #[inline]
     fn check_loop(&self, target: &dyn Fn() -> Target) {
-        if self.event_loop.is_running() {
-            return;
+        if !self.event_loop.is_running() {
+            self.refuse_loop(target);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_loop(&self, target: &dyn Fn() -> Target) {
         assert!(
             context::running().is_some(),
             "no running event loop: a task or future can only be awaited in one"

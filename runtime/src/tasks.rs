@@ -76,7 +76,6 @@ pub(crate) use self::step::{Body, Main};
 pub use self::task::Task;
 pub(crate) use self::wake::{Wake, wake_known, wake_task};
 use crate::event_loop::{context, get_event_loop};
-use crate::futures::current_loop;
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
 ///
@@ -134,16 +133,15 @@ where
         }
     }
     let created_at = Location::caller();
-    let spawned = context::with_running_handle(|event_loop| {
+    let Some(future) = future else {
+        unreachable!("only a task was taken");
+    };
+    let task = context::with_current_handle(|event_loop| {
         let is_eager = event_loop.eager_tasks.get();
-        let future = future.take()?;
-        Some(Task::spawn_at(event_loop, created_at, is_eager, future))
+        let is_open = !event_loop.is_closed();
+        is_open.then(|| Task::spawn_at(event_loop, created_at, is_eager, future))
     });
-    match (spawned.flatten(), future) {
-        (Some(task), _) => task,
-        (None, Some(future)) => Task::spawn(&current_loop(), future),
-        (None, None) => unreachable!("only a task was taken"),
-    }
+    task.expect("Event loop is closed")
 }
 
 /// The task that runs right now; none in a callback, or outside of a loop.

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{EventLoop, LoopState};
+use super::{EventLoop, LoopState, get_event_loop};
 
 /// What every step looks at. It has no destructor, so it is there to the very end of the thread, and
 /// an access is a plain load.
@@ -77,6 +77,20 @@ pub(crate) fn with_running_handle<R>(f: impl FnOnce(&Rc<LoopState>) -> R) -> Opt
     // is.
     let running = ManuallyDrop::new(unsafe { Rc::from_raw(running) });
     Some(f(&running))
+}
+
+/// The same with [`get_event_loop`]'s where none runs. There is one call of `f`, which may be large.
+#[inline]
+pub(crate) fn with_current_handle<R>(f: impl FnOnce(&Rc<LoopState>) -> R) -> R {
+    let mut current = LOCAL.with(|local| local.running.get());
+    let mut kept = None;
+    if current.is_null() {
+        current = Rc::as_ptr(kept.insert(get_event_loop().inner));
+    }
+    // SAFETY: the pointer is `Rc::as_ptr`'s, and `Running` or what is kept here keeps the loop alive; the
+    // count is left as it is.
+    let current = ManuallyDrop::new(unsafe { Rc::from_raw(current) });
+    f(&current)
 }
 
 /// A handle to a loop.

@@ -255,7 +255,7 @@ impl LoopState {
             self.report(ExceptionContext {
                 exception: Some(panic),
                 handle: Some(diagnostics::callback_repr()),
-                ..ExceptionContext::new("Exception in callback")
+                ..ExceptionContext::of("Exception in callback")
             });
         }
     }
@@ -266,7 +266,7 @@ impl LoopState {
         let took = self.time() - start;
         if took >= self.slow_callback_duration.get() {
             // By hand: all that formats floating-point numbers would come into every program.
-            let millis = (took * 1e3).round() as u64;
+            let millis = (took * 1e3 + 0.5) as u64;
             let (seconds, millis) = (millis / 1000, millis % 1000);
             diagnostics::warn(format_args!(
                 "Executing {} took {seconds}.{millis:03} seconds",

@@ -11,7 +11,7 @@ use super::handle::EventLoop;
 use super::state::LoopState;
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
-use crate::tasks::{AnyTask, TaskKey};
+use crate::tasks::{AnyTask, TaskKey, repr};
 
 pub(super) type ExceptionHandler = dyn Fn(&EventLoop, &ExceptionContext);
 
@@ -67,6 +67,13 @@ impl ExceptionContext {
             future: None,
             handle: None,
         }
+    }
+
+    /// [`new`](Self::new) for this library: one function.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of(message: &str) -> Self {
+        Self::new(message)
     }
 }
 
@@ -128,7 +135,7 @@ fn tell_of(payload: Box<dyn Any + Send>, message: &str) {
     }
     let context = ExceptionContext {
         exception: Some(panic),
-        ..ExceptionContext::new(message)
+        ..ExceptionContext::of(message)
     };
     tell(running.as_ref(), context);
 }
@@ -165,18 +172,21 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
 }
 
 pub(crate) fn default_exception_handler(context: &ExceptionContext) {
-    use std::fmt::Write as _;
     let mut text = context.message.clone();
     if let Some(handle) = &context.handle {
-        let _ = write!(text, "\nhandle: {handle}");
+        text.push_str("\nhandle: ");
+        text.push_str(handle);
     }
     if let Some(future) = &context.future {
-        let _ = write!(text, "\nfuture: {future}");
+        text.push_str("\nfuture: ");
+        text.push_str(future);
     } else if let Some(task) = &context.task {
-        let _ = write!(text, "\nfuture: {task:?}");
+        text.push_str("\nfuture: ");
+        text.push_str(&repr::task(&task.0));
     }
     if let Some(panic) = &context.exception {
-        let _ = write!(text, "\nexception: {}", panic.message());
+        text.push_str("\nexception: ");
+        text.push_str(panic.message());
     }
     diagnostics::error(format_args!("{text}"));
 }

@@ -75,7 +75,7 @@ impl EventLoop {
                 self.inner.report(ExceptionContext {
                     exception: Some(panic),
                     task: Some(task),
-                    ..ExceptionContext::new("unhandled exception during asyncio.run() shutdown")
+                    ..ExceptionContext::of("unhandled exception during asyncio.run() shutdown")
                 });
             }
         }

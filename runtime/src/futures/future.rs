@@ -472,7 +472,7 @@ impl<T> Promise<T> {
         let context = ExceptionContext {
             future: Some(format!("<Future finished exception={exception}>")),
             exception: Some(Panic::said(exception)),
-            ..ExceptionContext::new("Future exception was never retrieved")
+            ..ExceptionContext::of("Future exception was never retrieved")
         };
         tell(self.core.event_loop().upgrade().as_ref(), context);
     }

@@ -154,7 +154,7 @@ fn look_after<T: 'static>(
             event_loop.report(ExceptionContext {
                 exception: Some(failure),
                 task: Some(task.any()),
-                ..ExceptionContext::new("Unhandled exception in client_connected_cb")
+                ..ExceptionContext::of("Unhandled exception in client_connected_cb")
             });
         }
     });

@@ -189,7 +189,7 @@ impl TaskCore {
         let given = self.peek_extra().and_then(|it| it.name.borrow().clone());
         given.map_or_else(
             || format!("Task-{}", self.number()),
-            |name| name.to_string(),
+            |name| String::from(&*name),
         )
     }
 

@@ -1,7 +1,6 @@
 //! Python's reprs of tasks and futures.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 
 use super::{TaskRef, about};
 use crate::exceptions::Exception;
@@ -16,24 +15,28 @@ pub(crate) fn task(task: &TaskRef) -> String {
         State::Pending if core.cancellation.requested() > 0 => "cancelling",
         state => status(state),
     };
-    let mut text = format!("<Task {status} name={}", quoted(&core.name()));
     about::ask(task);
-    let name = task.coroutine_name();
     let (file, line) = core.comes_from();
-    let doing = if future.is_done() {
-        format!("done, defined at {file}:{line}")
+    let (doing, file, line) = if future.is_done() {
+        ("done, defined", file, line)
     } else {
         let stands_at = core.stands_at();
         let (file, line) = stands_at.map_or((file, line), |it| (it.file(), it.line()));
-        format!("running at {file}:{line}")
+        ("running", file, line)
     };
-    let _ = write!(text, " coro=<{name}() {doing}>");
+    let mut text = format!(
+        "<Task {status} name={} coro=<{}() {doing} at {file}:{line}>",
+        quoted(&core.name()),
+        task.coroutine_name()
+    );
     if let Some(target) = core.cancellation.waits_for() {
-        let _ = write!(text, " wait_for={target}");
+        text.push_str(" wait_for=");
+        text.push_str(&target);
     }
     match task.error().filter(|_| future.is_done()) {
         Some(error) => {
-            let _ = write!(text, " exception={error}");
+            text.push_str(" exception=");
+            text.push_str(&error);
             waiting(&mut text, future);
         }
         None => ending(&mut text, future, || task.repr_value()),
@@ -65,7 +68,7 @@ pub(super) fn nested(repr: impl FnOnce() -> Option<String>) -> Option<String> {
 /// `<Future finished result=42>`.
 #[cold]
 pub(crate) fn future(class: &str, core: &FutureCore, value: String) -> String {
-    let mut text = format!("<{class} {}", status(core.state()));
+    let mut text = ["<", class, " ", status(core.state())].concat();
     ending(&mut text, core, || value);
     text
 }
@@ -81,13 +84,15 @@ fn status(state: State) -> &'static str {
 fn ending(text: &mut String, core: &FutureCore, value: impl FnOnce() -> String) {
     match (core.state(), &core.peek_failure()) {
         (State::Finished, Some(failure)) => {
-            let _ = match failure {
-                Exception::Panic(panic) => write!(text, " exception={panic:?}"),
-                Exception::CancelledError(error) => write!(text, " exception={error:?}"),
-            };
+            text.push_str(" exception=");
+            text.push_str(&match failure {
+                Exception::Panic(panic) => format!("{panic:?}"),
+                Exception::CancelledError(error) => format!("{error:?}"),
+            });
         }
         (State::Finished, None) => {
-            let _ = write!(text, " result={}", value());
+            text.push_str(" result=");
+            text.push_str(&value());
         }
         _ => {}
     }
@@ -99,7 +104,7 @@ fn waiting(text: &mut String, core: &FutureCore) {
         0 => {}
         1 => text.push_str(" cb=[<1 callback>]"),
         more => {
-            let _ = write!(text, " cb=[<{more} callbacks>]");
+            *text += &format!(" cb=[<{more} callbacks>]");
         }
     }
     text.push('>');
@@ -172,19 +177,20 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
         name = argument_with_closure(inside);
     }
     let flat = without_generics(name);
-    let parts = || flat.split(|byte| *byte == b':').filter(|it| !it.is_empty());
+    let parts = flat.split(|byte| *byte == b':');
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
     let mut text = Vec::new();
-    match parts().position(|part| part == CLOSURE) {
-        Some(closure) if parts().next_back() == Some(CLOSURE) => {
+    match parts.iter().position(|part| *part == CLOSURE) {
+        Some(closure) if flat.ends_with(CLOSURE) => {
             // From the function that the first closure is in, or its type.
             let mut first = closure.saturating_sub(1);
-            let above = first.checked_sub(1).and_then(|above| parts().nth(above));
-            if above.is_some_and(|part| part[0].is_ascii_uppercase() || !part[0].is_ascii()) {
+            let above = first.checked_sub(1).map(|above| parts[above][0]);
+            if above.is_some_and(|begin| begin.is_ascii_uppercase() || !begin.is_ascii()) {
                 first -= 1;
             }
             let mut is_within = false;
-            for part in parts().skip(first) {
-                if part == CLOSURE {
+            for part in &parts[first..] {
+                if *part == CLOSURE {
                     is_within = true;
                     continue;
                 }
@@ -197,7 +203,7 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
                 text.extend_from_slice(part);
             }
         }
-        _ => text.extend_from_slice(parts().next_back().unwrap_or(b"future")),
+        _ => text.extend_from_slice(parts.last().copied().unwrap_or(b"future")),
     }
     String::from_utf8_lossy(&text).into_owned()
 }

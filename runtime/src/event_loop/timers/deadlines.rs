@@ -43,6 +43,7 @@ struct Pile {
 }
 
 impl Pile {
+    #[inline(never)]
     fn push(&mut self, deadline: Deadline) {
         self.len += 1;
         match self.pieces.last_mut() {
@@ -55,27 +56,28 @@ impl Pile {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Deadline> {
-        self.pieces.iter().flatten()
-    }
-
     /// When the later half of these begins, or about that; none if all are equal.
     fn middle(&self) -> Option<f64> {
         let every = self.len / SAMPLE + 1;
-        let whens = || self.iter().map(|deadline| deadline.when);
         // The heap finds the middle of some, for it is there.
         let mut some = Deadlines::default();
-        some.heap.extend(self.iter().step_by(every));
+        some.heap
+            .extend(self.pieces.iter().flatten().step_by(every));
         some.order();
         for _ in 0..some.heap.len() / 2 {
             some.pop();
         }
         let middle = some.heap.first()?.when;
-        if whens().any(|when| when < middle) {
-            return Some(middle);
+        let mut later = None;
+        for deadline in self.pieces.iter().flatten() {
+            if deadline.when < middle {
+                return Some(middle);
+            }
+            if deadline.when > middle && later.is_none_or(|later| deadline.when < later) {
+                later = Some(deadline.when);
+            }
         }
-        let later = whens().filter(|when| *when > middle);
-        later.min_by(f64::total_cmp)
+        later
     }
 }
 
@@ -85,22 +87,6 @@ impl From<Vec<Deadline>> for Pile {
             len: all.len(),
             pieces: vec![all],
         }
-    }
-}
-
-impl Extend<Deadline> for Pile {
-    fn extend<T: IntoIterator<Item = Deadline>>(&mut self, more: T) {
-        more.into_iter().for_each(|deadline| self.push(deadline));
-    }
-}
-
-impl IntoIterator for Pile {
-    type Item = Deadline;
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<Deadline>>>;
-
-    /// Each piece goes when it is done.
-    fn into_iter(self) -> Self::IntoIter {
-        self.pieces.into_iter().flatten()
     }
 }
 
@@ -200,8 +186,13 @@ impl Deadlines {
         self.order();
         self.piled = 0;
         for (_, pile) in &mut self.piles {
-            let all = std::mem::take(pile).into_iter();
-            pile.extend(all.filter(|deadline| is_wanted(deadline.slot)));
+            for piece in std::mem::take(pile).pieces {
+                for deadline in &piece {
+                    if is_wanted(deadline.slot) {
+                        pile.push(*deadline);
+                    }
+                }
+            }
             self.piled += pile.len;
         }
         self.piles.retain(|(_, pile)| pile.len > 0);
@@ -218,13 +209,22 @@ impl Deadlines {
                 self.equal = all.len;
                 break;
             };
-            let (before, after): (Pile, Pile) =
-                all.into_iter().partition(|deadline| deadline.when < from);
+            let (mut before, mut after) = (Pile::default(), Pile::default());
+            // Each piece goes when it is done.
+            for piece in all.pieces {
+                for deadline in &piece {
+                    let is_before = deadline.when < from;
+                    let pile = if is_before { &mut before } else { &mut after };
+                    pile.push(*deadline);
+                }
+            }
             self.piled += after.len;
             self.piles.push((from, after));
             all = before;
         }
-        self.heap.extend(all);
+        for piece in all.pieces {
+            self.heap.extend_from_slice(&piece);
+        }
         self.order();
     }
 
@@ -237,6 +237,7 @@ impl Deadlines {
         }
     }
 
+    #[inline(never)]
     fn sift_up(&mut self, mut place: usize) {
         let moving = self.heap[place];
         while place > 0 {
@@ -250,6 +251,7 @@ impl Deadlines {
         self.heap[place] = moving;
     }
 
+    #[inline(never)]
     fn sift_down(&mut self, mut place: usize) {
         let Some(moving) = self.heap.get(place).copied() else {
             return;

@@ -111,7 +111,7 @@ impl TaskRef {
                 repr::quoted(&name),
                 self.coroutine_name()
             )),
-            ..ExceptionContext::new("Task exception was never retrieved")
+            ..ExceptionContext::of("Task exception was never retrieved")
         };
         tell(future.event_loop().upgrade().as_ref(), context);
     }

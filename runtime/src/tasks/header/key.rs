@@ -81,7 +81,6 @@ impl TaskKey {
     }
 
     /// Wakes, if the waker is a task's; gives others back.
-    #[inline]
     pub(crate) fn try_wake(waker: Waker) -> Result<(), Waker> {
         if !std::ptr::eq(waker.vtable(), &raw const WAKER) {
             return Err(waker);
