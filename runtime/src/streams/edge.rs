@@ -125,7 +125,8 @@ impl Home {
     pub(crate) fn sleep(&self, timeout: Option<Duration>) {
         if self.0.bell.lie_down() {
             let timeout = timeout.map(timespec);
-            self.0.take_in(timeout.as_ref(), true);
+            // Whom it wakes rings on this thread too, and need not end a sleep for that.
+            self.0.take_in(timeout.as_ref(), || self.0.bell.get_up());
         }
     }
 }
@@ -217,17 +218,15 @@ impl Edge {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        self.take_in(Some(&now), false)
+        self.take_in(Some(&now), || ())
     }
 
-    /// The same of what comes before the time is over, if it ever is.
-    fn take_in(&self, timeout: Option<&Timespec>, is_asleep: bool) -> bool {
+    /// The same of what comes before the time is over, if it ever is; `waited` is called when that
+    /// was waited for, and nobody woken yet.
+    fn take_in(&self, timeout: Option<&Timespec>, waited: impl FnOnce()) -> bool {
         let mut room = [const { MaybeUninit::uninit() }; BATCH];
         let came = epoll::wait(&self.epoll, &mut room, timeout);
-        if is_asleep {
-            // Whom it wakes rings on this thread too, and need not end a sleep for that.
-            self.bell.get_up();
-        }
+        waited();
         // It fails only when it is interrupted.
         let Ok((events, _)) = came else {
             return false;

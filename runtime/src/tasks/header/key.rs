@@ -81,6 +81,7 @@ impl TaskKey {
     }
 
     /// Wakes, if the waker is a task's; gives others back.
+    #[inline]
     pub(crate) fn try_wake(waker: Waker) -> Result<(), Waker> {
         if !std::ptr::eq(waker.vtable(), &raw const WAKER) {
             return Err(waker);
@@ -138,6 +139,7 @@ impl TaskKey {
 }
 
 impl Drop for TaskKey {
+    #[inline]
     fn drop(&mut self) {
         let header = self.header();
         // One that was cloned elsewhere may be more than were counted here.
