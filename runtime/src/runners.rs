@@ -203,7 +203,7 @@ impl Runner {
         event_loop.cancel_all_tasks();
         // CPython now shuts down the async generators, then the executor, a task each: what was
         // spawned during the shutdown gets as many turns here.
-        event_loop.run_until_complete(std::future::ready(()));
+        event_loop.run_nothing();
         #[cfg(feature = "threads")]
         crate::threads::shutdown_default_executor(&event_loop);
     }

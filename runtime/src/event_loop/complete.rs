@@ -68,6 +68,18 @@ impl EventLoop {
         }
     }
 
+    /// Runs the loop for as long as it takes to run a coroutine that does nothing.
+    #[track_caller]
+    pub(crate) fn run_nothing(&self) {
+        self.check_runnable();
+        let nothing = std::future::ready(());
+        let called_at = Location::caller();
+        let ran = self.run_task(nothing, called_at, Interrupted::CancelsMain, &mut |_| ());
+        if let Err(cancelled) = ran {
+            cancelled.end_run();
+        }
+    }
+
     /// [`run_until_complete`](Self::run_until_complete) of a handle, but for what it gives.
     #[track_caller]
     pub(super) fn run_until_done(&self, handle: &AwaitedHandle<'_>) {

@@ -28,9 +28,10 @@ type Function = dyn FnMut(&mut Context<'_>) -> Poll<()>;
 #[derive(Default)]
 pub(super) struct Watches {
     all: RefCell<Slab<Watch>>,
-    /// Those that are known by what they are called for.
+    /// Those that are known by what they are called for; made when there is one, as a map asks the system for
+    /// a number that nobody can guess.
     #[cfg(unix)]
-    named: RefCell<HashMap<Watched, WatchKey>>,
+    named: RefCell<Option<HashMap<Watched, WatchKey>>>,
 }
 
 struct Watch {
@@ -83,11 +84,12 @@ impl Wake for WatchWaker {
 impl Watches {
     /// Gives back the one that had the name.
     pub(super) fn rename(&self, watched: Watched, key: WatchKey) -> Option<WatchKey> {
-        self.named.borrow_mut().insert(watched, key)
+        let mut named = self.named.borrow_mut();
+        named.get_or_insert_default().insert(watched, key)
     }
 
     pub(super) fn unname(&self, watched: Watched) -> Option<WatchKey> {
-        self.named.borrow_mut().remove(&watched)
+        self.named.borrow_mut().as_mut()?.remove(&watched)
     }
 }
 

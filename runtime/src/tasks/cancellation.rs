@@ -444,15 +444,17 @@ impl Cancellation {
         if !task.is_owned() {
             return;
         }
-        for wish in [passed_on.or(raised), marked].into_iter().flatten() {
-            if is_stepping {
-                self.wish(wish);
-            } else {
+        let raise = |wish: Option<Wish>| match wish {
+            None => {}
+            Some(wish) if is_stepping => self.wish(wish),
+            Some(wish) => {
                 self.raise_later(wish);
                 // By who polls it the task may not have been woken.
                 wake_task(task.clone());
             }
-        }
+        };
+        raise(passed_on.or(raised));
+        raise(marked);
     }
 
     /// What a cancellation was passed on to from this point has ended otherwise: nobody is to raise it.

@@ -71,12 +71,18 @@ impl TaskKey {
     /// Has the task step in its loop's next iteration.
     #[inline]
     fn wake(self) {
-        let header = self.header();
-        if header.address().is_home() {
-            self.wake_at_home();
-        } else if header.travelling.queue() {
+        let this = ManuallyDrop::new(self);
+        let home = this.address();
+        if home.is_home() {
+            this.wake_at_home();
+            // SAFETY: it is not used any more.
+            unsafe { this.let_go() };
+        } else if this.header().travelling.queue() {
             // A closed loop has no use for it.
-            let _ = header.address().send(Message::Wake(self));
+            let _ = home.send(Message::Wake(ManuallyDrop::into_inner(this)));
+        } else {
+            // SAFETY: as above.
+            unsafe { this.let_go() };
         }
     }
 
@@ -130,7 +136,7 @@ impl Clone for TaskKey {
 
 impl TaskKey {
     #[cold]
-    fn drop_elsewhere(&mut self) {
+    fn let_go_elsewhere(&self) {
         if self.header().travelling.remove() {
             // SAFETY: it was the last reference.
             unsafe { free(self.0) };
@@ -138,9 +144,14 @@ impl TaskKey {
     }
 }
 
-impl Drop for TaskKey {
+impl TaskKey {
+    /// What dropping it does, in line.
+    ///
+    /// # Safety
+    ///
+    /// It is neither used nor dropped after this.
     #[inline]
-    fn drop(&mut self) {
+    unsafe fn let_go(&self) {
         let header = self.header();
         // One that was cloned elsewhere may be more than were counted here.
         if header.address().is_home()
@@ -149,8 +160,18 @@ impl Drop for TaskKey {
         {
             header.wakers().set(header.wakers().get() - 1);
         } else {
-            self.drop_elsewhere();
+            self.let_go_elsewhere();
         }
+    }
+}
+
+impl Drop for TaskKey {
+    /// There are very many places where one may be dropped, and few where one often is: those let it go
+    /// themselves.
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: it is gone after this.
+        unsafe { self.let_go() };
     }
 }
 
@@ -165,7 +186,8 @@ pub(super) static WAKER: RawWakerVTable = RawWakerVTable::new(
     |data| raw_waker((*lent(data)).clone().into_raw()),
     |data| ManuallyDrop::into_inner(lent(data)).wake(),
     |data| lent(data).wake_by_ref(),
-    |data| drop(ManuallyDrop::into_inner(lent(data))),
+    // SAFETY: the waker is gone after this, and it was lent.
+    |data| unsafe { lent(data).let_go() },
 );
 
 impl TaskKey {
