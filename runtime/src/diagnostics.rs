@@ -34,6 +34,14 @@ fn say(level: Level, message: fmt::Arguments<'_>) {
     }
 }
 
+/// Appends a value that is text, with what is before it.
+#[cold]
+#[inline(never)]
+pub(crate) fn add(text: &mut String, before: &str, value: &str) {
+    text.push_str(before);
+    text.push_str(value);
+}
+
 thread_local! {
     /// Where the callback was handed over that ran last.
     static CALLBACK_OF: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };

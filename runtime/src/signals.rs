@@ -191,11 +191,7 @@ fn listen() -> io::Result<()> {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     #[cfg(target_os = "linux")]
-    // SAFETY: as a handler must, it keeps to atomic accesses and to system calls that may be made in one:
-    // it allocates nothing, takes no lock and does not panic.
-    unsafe {
-        low_level::register(libc::SIGINT, on_ctrl_c)?;
-    }
+    has_come::handle()?;
     #[cfg(not(target_os = "linux"))]
     {
         let (mut arrivals, pipe) = std::os::unix::net::UnixStream::pair()?;
@@ -389,7 +385,10 @@ fn is_heard() -> bool {
 /// How a loop comes to know of it without a thread.
 #[cfg(target_os = "linux")]
 pub(crate) mod has_come {
-    use super::{AtomicBool, AtomicU64, OnceLock, Ordering};
+    use std::io;
+    use std::mem::MaybeUninit;
+
+    use super::{AtomicBool, AtomicU64, OnceLock, Ordering, on_ctrl_c};
     use crate::event_loop::Address;
     use crate::streams::edge::Doorbell;
 
@@ -401,6 +400,32 @@ pub(crate) mod has_come {
 
     /// What ends a sleep on the main thread. It is never closed, since the handler may be about to ring.
     static DOORBELL: OnceLock<Doorbell> = OnceLock::new();
+
+    /// Has the system call [`on_ctrl_c`] for each.
+    ///
+    /// Not by signal-hook: most programs need nothing else of that. Where one is registered for Ctrl-C later,
+    /// signal-hook goes on calling what was there before.
+    pub(super) fn handle() -> io::Result<()> {
+        // SAFETY: all of it is numbers, of which zero says nothing.
+        let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+        action.sa_sigaction = on_signal as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        // SAFETY: the action is there for the call. As a handler must, it keeps to atomic accesses and to system
+        // calls that may be made in one: it allocates nothing, takes no lock and does not panic.
+        if unsafe { libc::sigaction(libc::SIGINT, &raw const action, std::ptr::null_mut()) } == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    extern "C" fn on_signal(_: libc::c_int) {
+        // SAFETY: it is the thread's own, which is stopped meanwhile.
+        let errno = unsafe { &mut *libc::__errno_location() };
+        let of_the_thread = *errno;
+        on_ctrl_c();
+        *errno = of_the_thread;
+    }
 
     /// Whether it can be told to a loop of this thread, which is the main one.
     pub(super) fn is_heard() -> bool {

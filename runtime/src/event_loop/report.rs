@@ -174,19 +174,15 @@ pub(crate) fn wake_by_ref(waker: &Waker) {
 pub(crate) fn default_exception_handler(context: &ExceptionContext) {
     let mut text = context.message.clone();
     if let Some(handle) = &context.handle {
-        text.push_str("\nhandle: ");
-        text.push_str(handle);
+        diagnostics::add(&mut text, "\nhandle: ", handle);
     }
     if let Some(future) = &context.future {
-        text.push_str("\nfuture: ");
-        text.push_str(future);
+        diagnostics::add(&mut text, "\nfuture: ", future);
     } else if let Some(task) = &context.task {
-        text.push_str("\nfuture: ");
-        text.push_str(&repr::task(&task.0));
+        diagnostics::add(&mut text, "\nfuture: ", &repr::task(&task.0));
     }
     if let Some(panic) = &context.exception {
-        text.push_str("\nexception: ");
-        text.push_str(panic.message());
+        diagnostics::add(&mut text, "\nexception: ", panic.message());
     }
     diagnostics::error(format_args!("{text}"));
 }

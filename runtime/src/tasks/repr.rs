@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::{TaskRef, about};
+use crate::diagnostics;
 use crate::exceptions::Exception;
 use crate::futures::{FutureCore, State};
 
@@ -30,13 +31,11 @@ pub(crate) fn task(task: &TaskRef) -> String {
         task.coroutine_name()
     );
     if let Some(target) = core.cancellation.waits_for() {
-        text.push_str(" wait_for=");
-        text.push_str(&target);
+        diagnostics::add(&mut text, " wait_for=", &target);
     }
     match task.error().filter(|_| future.is_done()) {
         Some(error) => {
-            text.push_str(" exception=");
-            text.push_str(&error);
+            diagnostics::add(&mut text, " exception=", &error);
             waiting(&mut text, future);
         }
         None => ending(&mut text, future, || task.repr_value()),
@@ -84,15 +83,14 @@ fn status(state: State) -> &'static str {
 fn ending(text: &mut String, core: &FutureCore, value: impl FnOnce() -> String) {
     match (core.state(), &core.peek_failure()) {
         (State::Finished, Some(failure)) => {
-            text.push_str(" exception=");
-            text.push_str(&match failure {
+            let shown = match failure {
                 Exception::Panic(panic) => format!("{panic:?}"),
                 Exception::CancelledError(error) => format!("{error:?}"),
-            });
+            };
+            diagnostics::add(text, " exception=", &shown);
         }
         (State::Finished, None) => {
-            text.push_str(" result=");
-            text.push_str(&value());
+            diagnostics::add(text, " result=", &value());
         }
         _ => {}
     }
@@ -148,17 +146,20 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
 #[cold]
 pub(super) fn quoted(text: &str) -> String {
     let has = |quote: u8| text.bytes().any(|byte| byte == quote);
-    let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
-    let mut shown = String::with_capacity(text.len() + 2);
-    shown.push(quote);
-    for character in text.chars() {
-        if character == quote || character == '\\' {
-            shown.push('\\');
+    let quote = if has(b'\'') && !has(b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
+    let mut shown = vec![quote];
+    for byte in text.bytes() {
+        if byte == quote || byte == b'\\' {
+            shown.push(b'\\');
         }
-        shown.push(character);
+        shown.push(byte);
     }
     shown.push(quote);
-    shown
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// The last part of the name of a coroutine's type, as of any closure's.
