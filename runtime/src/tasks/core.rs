@@ -185,6 +185,8 @@ impl TaskCore {
     }
 
     /// `Task-1` unless it was given one.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn name(&self) -> String {
         let given = self.peek_extra().and_then(|it| it.name.borrow().clone());
         given.map_or_else(

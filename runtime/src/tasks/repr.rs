@@ -67,7 +67,9 @@ pub(super) fn nested(repr: impl FnOnce() -> Option<String>) -> Option<String> {
 /// `<Future finished result=42>`.
 #[cold]
 pub(crate) fn future(class: &str, core: &FutureCore, value: String) -> String {
-    let mut text = ["<", class, " ", status(core.state())].concat();
+    let mut text = String::from("<");
+    diagnostics::add(&mut text, class, " ");
+    text.push_str(status(core.state()));
     ending(&mut text, core, || value);
     text
 }
@@ -144,6 +146,7 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
 
 /// As Python's `repr` of a `str`, near enough.
 #[cold]
+#[inline(never)]
 pub(super) fn quoted(text: &str) -> String {
     let has = |quote: u8| text.bytes().any(|byte| byte == quote);
     let quote = if has(b'\'') && !has(b'"') {
