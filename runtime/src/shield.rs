@@ -94,12 +94,7 @@ impl<T: 'static> Shield<T> {
             // The inner failure has been seen as much as anybody wants to.
             return inner.core().see();
         }
-        let taken = inner.take();
-        if outer.done() {
-            return self.is_too_late();
-        }
-        match taken {
-            Ok(value) => outer.set_result(value),
+        match inner.take() {
             Err(Exception::CancelledError(error)) if inner.core().is_cancelled() => {
                 let error = if is_late {
                     error.without_message()
@@ -108,6 +103,8 @@ impl<T: 'static> Shield<T> {
                 };
                 outer.promise().cancel(&error);
             }
+            _ if outer.done() => self.is_too_late(),
+            Ok(value) => outer.set_result(value),
             Err(failure) => outer.fail(failure),
         }
     }

@@ -363,15 +363,21 @@ fn a_shield_that_somebody_else_ends_as_the_inner_one_does_keeps_that_result() {
                 told.borrow_mut().push(said);
             }
         });
-        let inner = create_task(async { 1 });
-        let outer = shield(&inner);
-        sleep(0).await;
-        assert!(inner.done() && !outer.done());
-        outer.set_result(5);
-        sleep(0).await;
-        assert_eq!((outer.await, inner.await), (5, 1));
+        // To be cancelled is no failure then.
+        for (cancels, failures) in [(true, 0), (false, 1)] {
+            let inner = create_task(async { 1 });
+            let outer = shield(&inner);
+            if cancels {
+                inner.cancel();
+            }
+            sleep(0).await;
+            assert!(inner.done() && !outer.done());
+            outer.set_result(5);
+            sleep(0).await;
+            assert_eq!((outer.await, inner.cancelled()), (5, cancels));
+            assert_eq!(told.borrow().len(), failures);
+        }
         let told = told.take();
-        assert_eq!(told.len(), 1);
         assert!(
             told[0].starts_with("Exception in callback: invalid state"),
             "{}",
