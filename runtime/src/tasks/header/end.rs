@@ -97,20 +97,15 @@ impl TaskRef {
     #[cold]
     fn report_unseen(&self) {
         let future = self.future();
-        let (shown, panic) = match (future.failure(), self.error()) {
-            (Some(Exception::Panic(panic)), _) => (format!("{panic:?}"), panic),
-            (None, Some(error)) => (error.clone(), Panic::said(error)),
+        let panic = match (future.failure(), self.error()) {
+            (Some(Exception::Panic(panic)), _) => panic,
+            (None, Some(error)) => Panic::said(error),
             _ => return,
         };
-        let name = self.core().name();
-        let (file, line) = self.core().comes_from();
         let context = ExceptionContext {
             exception: Some(panic),
-            future: Some(format!(
-                "<Task finished name={} coro=<{}() done, defined at {file}:{line}> exception={shown}>",
-                repr::quoted(&name),
-                self.coroutine_name()
-            )),
+            // It has begun, and ended: nothing in there takes a handle to it.
+            future: Some(repr::task(self)),
             ..ExceptionContext::of("Task exception was never retrieved")
         };
         tell(future.event_loop().upgrade().as_ref(), context);
