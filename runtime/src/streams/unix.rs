@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::io::IoSliceMut;
 use std::net::{Shutdown, SocketAddr};
 #[cfg(target_os = "linux")]
 use std::os::unix::ffi::OsStrExt;
@@ -13,14 +15,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 #[cfg(target_os = "linux")]
-use rustix::net::{AddressFamily, SocketAddrUnix};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SocketAddrUnix, recvmsg,
+};
 
 use super::client::{ClientOptions, client_methods};
-#[cfg(target_os = "linux")]
-use super::edge;
 use super::serve::{HandlerOutput, ServeOptions, server_methods};
 use super::server::{Listen, Listener, Listening, Server};
 use super::socket::Socket;
+#[cfg(target_os = "linux")]
+use super::{Came, edge};
 use super::{Connected, StreamReader, StreamWriter, bound, connection, context};
 use crate::futures::current_loop;
 use crate::tasks::outside::outside_future;
@@ -28,6 +32,24 @@ use crate::tasks::outside::outside_future;
 impl Connected for UnixStream {
     fn end(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    /// A read ends at what was sent with a descriptor, or is told with its sender, whatever comes after
+    /// it. For neither there is room here, which the kernel says.
+    #[cfg(target_os = "linux")]
+    fn receive(&self, into: &mut [u8]) -> io::Result<Came> {
+        let room = into.len();
+        let came = recvmsg(
+            self,
+            &mut [IoSliceMut::new(into)],
+            &mut RecvAncillaryBuffer::default(),
+            RecvFlags::empty(),
+        )?;
+        let n = came.bytes;
+        Ok(Came {
+            n,
+            is_all: 0 < n && n < room && !came.flags.contains(ReturnFlags::CTRUNC),
+        })
     }
 }
 

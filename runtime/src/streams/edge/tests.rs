@@ -1,8 +1,11 @@
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicUsize;
 
 use std::task::{Context, Poll, Wake};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use super::watched::{INPUT, bits};
 use super::*;
@@ -107,6 +110,31 @@ fn an_end_that_comes_with_the_last_bytes_is_not_lost() {
     for _ in 0..2 {
         assert_eq!(poll_read(&watched, waker), Poll::Ready(Vec::new()));
     }
+}
+
+/// A read ends at what was sent with a descriptor, whatever room there is and whatever comes after it.
+#[test]
+fn what_comes_after_a_descriptor_that_was_sent_along_is_not_lost() {
+    let (watched, theirs) = pair();
+    let along = [theirs.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&along)));
+    let first = [IoSlice::new(b"first")];
+    let sent = sendmsg(&theirs, &first, &mut control, SendFlags::empty());
+    assert_eq!(sent.expect("sent"), 5);
+    (&theirs).write_all(b"second").expect("written");
+    while poll_here() {}
+    for expected in ["first", "second"] {
+        let mut room = [0; 64];
+        let read = watched.poll_read(&mut Context::from_waker(Waker::noop()), &mut room);
+        let Poll::Ready(Ok(n)) = read else {
+            panic!("{expected} is there, and was not read")
+        };
+        assert_eq!(room[..n], *expected.as_bytes());
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(watched.poll_read(&mut cx, &mut [0; 64]).is_pending());
 }
 
 #[test]

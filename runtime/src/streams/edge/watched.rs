@@ -10,10 +10,9 @@ use std::task::{Context, Poll, Waker, ready};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
-};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, socket_with};
 
+use super::super::Connected;
 use super::elsewhere::Elsewhere;
 use super::{Edge, lock};
 use crate::event_loop::{context, wake};
@@ -277,22 +276,22 @@ impl<T: AsFd> Watched<T> {
         }
     }
 
-    /// Reads from a stream, which a read that is shorter than its room has emptied.
-    ///
-    /// It and [`poll_write`](Self::poll_write) ask the kernel themselves: what libc does around such a
-    /// call takes as long as all that is done here.
+    /// Reads from a stream.
     #[inline]
     pub(in crate::streams) fn poll_read(
         &self,
         cx: &mut Context<'_>,
         into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let room = into.len();
-        let receive = |io: &T| Ok(recv(io, &mut *into, RecvFlags::empty())?.0);
-        self.poll(Direction::Read, cx, receive, |&n| n == room || n == 0)
+    ) -> Poll<io::Result<usize>>
+    where
+        T: Connected,
+    {
+        let receive = |io: &T| io.receive(into);
+        self.poll(Direction::Read, cx, receive, |came| !came.is_all)
+            .map_ok(|came| came.n)
     }
 
-    /// Writes to a stream.
+    /// Writes to a stream, as [`Connected::receive`] reads.
     #[inline]
     pub(in crate::streams) fn poll_write(
         &self,
