@@ -232,3 +232,24 @@ fn processes_work_on_other_executors_and_are_send() {
         assert_eq!(stdout, b"hello");
     }));
 }
+
+/// All that wait for a process are woken by the thread that waits for it.
+#[asyncio::test]
+async fn a_waker_that_panics_keeps_nobody_else_waiting() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("as it is woken")
+        }
+    }
+    let process = cat().await;
+    let mut first = Box::pin(process.wait());
+    let waker = Waker::from(Arc::new(Panics));
+    let mut cx = Context::from_waker(&waker);
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    let second = process.clone();
+    let second = create_task(async move { second.wait().await });
+    sleep(0).await;
+    process.kill().unwrap();
+    assert_eq!(second.await.unwrap(), -SIGKILL);
+}

@@ -30,6 +30,7 @@ use slab::Slab;
 
 use super::server::Attached;
 use super::transport::{Sink, Source};
+use crate::event_loop::wake;
 use closing::Failure;
 use reading::Reader;
 use received::Received;
@@ -174,9 +175,7 @@ impl Connection {
         drop(state);
         drop(to_drop);
         drop(detached);
-        for waker in to_wake {
-            waker.wake();
-        }
+        to_wake.into_iter().for_each(wake);
     }
 
     pub(super) fn attach(self: &Arc<Self>, attached: Attached) {

@@ -19,6 +19,7 @@ use slab::Slab;
 use super::resolve::resolve;
 use super::socket::Socket;
 use super::{context, joined};
+use crate::event_loop::wake;
 use crate::tasks::called;
 use crate::tasks::outside::outside;
 
@@ -235,9 +236,7 @@ impl Wake for Crowd {
             .iter()
             .map(|(_, waker)| waker.clone())
             .collect();
-        for waker in all {
-            waker.wake();
-        }
+        all.into_iter().for_each(wake);
     }
 }
 

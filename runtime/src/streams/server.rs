@@ -16,9 +16,9 @@ use super::connection::Connection;
 use super::serve::Serve;
 use super::socket::{Io, Socket};
 use super::{Connected, connection};
-use crate::event_loop::LoopState;
 use crate::event_loop::callback::Callback;
 use crate::event_loop::watches::WatchKey;
+use crate::event_loop::{LoopState, wake};
 use crate::tasks::outside::outside;
 use crate::tasks::{Wake, called};
 use crate::{AsyncExit, EventLoop, Future as AsyncioFuture, catch_cancelled, diagnostics};
@@ -152,9 +152,7 @@ impl Clients {
             let waiters = open.waiters.iter();
             waiters.map(|(_, waker)| waker.clone()).collect()
         };
-        for waiter in waiters {
-            waiter.wake();
-        }
+        waiters.into_iter().for_each(wake);
     }
 
     /// Waits until the server is closed and all connections are.

@@ -18,6 +18,7 @@ use slab::Slab;
 
 use super::no_such_process;
 use crate::Signal;
+use crate::event_loop::wake;
 use crate::streams::socket::Socket;
 
 pub(super) use std::process::Command;
@@ -180,7 +181,7 @@ impl Waited {
             .map(|(_, waker)| waker.clone())
             .collect();
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_iter().for_each(wake);
     }
 }
 
