@@ -211,7 +211,7 @@ impl FutureCore {
     fn complete_awaited(&self, state: State, failure: Option<Exception>) {
         if let Some(notice) = self.standing.take_notice() {
             self.standing.end(state, failure);
-            return self.queue(Ready::Notice(notice));
+            return self.queue(notice);
         }
         let rest = self.standing.take();
         self.standing.end(state, failure);
@@ -248,12 +248,12 @@ impl FutureCore {
     }
 
     #[inline]
-    fn queue(&self, callback: Ready) {
+    fn queue(&self, callback: impl Into<Ready>) {
         let refused = self.event_loop.with(|event_loop| {
             if event_loop.is_closed() {
                 return Some(callback);
             }
-            event_loop.push(callback);
+            event_loop.push(callback.into());
             None
         });
         drop(refused);

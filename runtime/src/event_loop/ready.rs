@@ -26,6 +26,13 @@ pub(crate) enum Ready {
     Notice(Notice),
 }
 
+impl From<Notice> for Ready {
+    #[inline]
+    fn from(notice: Notice) -> Self {
+        Ready::Notice(notice)
+    }
+}
+
 /// An entry as the queue keeps it, in one word: a pointer, and in its lowest bits what that is.
 struct Packed(*mut ());
 

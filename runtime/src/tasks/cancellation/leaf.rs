@@ -290,7 +290,7 @@ impl Suspended {
         self.register_first(task, cx, kind, What { location, target })
     }
 
-    #[inline(never)]
+    #[inline]
     fn register_first(
         &mut self,
         task: &TaskRef,
