@@ -237,7 +237,6 @@ impl Deadlines {
         }
     }
 
-    #[inline(never)]
     fn sift_up(&mut self, mut place: usize) {
         let moving = self.heap[place];
         while place > 0 {

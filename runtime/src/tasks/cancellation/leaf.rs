@@ -287,17 +287,7 @@ impl Suspended {
         }
         // A task whose loop is gone hears no more of what goes: it may know of nothing that can.
         let target = if task.is_owned() { target() } else { None };
-        self.register_first(task, cx, kind, What { location, target })
-    }
-
-    #[inline]
-    fn register_first(
-        &mut self,
-        task: &TaskRef,
-        cx: &Context<'_>,
-        kind: Kind,
-        what: What,
-    ) -> NonZeroU64 {
+        let what = What { location, target };
         let id = task.core().cancellation.add(task, cx, kind, what);
         self.registered = Some((task.key(), id));
         id
