@@ -1,6 +1,9 @@
 //! What the functions that take several awaitables, or a block, ask of them: names for bounds that the
 //! compiler can explain in our words.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use crate::children::Child;
 use crate::tasks::{Task, ensure_future};
 
@@ -76,7 +79,63 @@ where
     note = "`asyncio::timeout(delay, async |cm| {{ .. }})`, `asyncio::TaskGroup::run(async |tg| {{ .. }})`",
     note = "to await in time what is there already: `asyncio::wait_for(awaitable, delay)`"
 )]
-pub trait AsyncBlock<A, T>: AsyncFnOnce(A) -> T {}
+pub trait AsyncBlock<A, T>: AsyncFnOnce(A) -> T {
+    /// What the closure gives.
+    type Running: Future<Output = T>;
+
+    #[doc(hidden)]
+    fn begin(self, argument: A) -> Self::Running;
+}
 
 #[diagnostic::do_not_recommend]
-impl<A, T, F: AsyncFnOnce(A) -> T> AsyncBlock<A, T> for F {}
+impl<A, T, F, R> AsyncBlock<A, T> for F
+where
+    F: AsyncFnOnce(A) -> T + FnOnce(A) -> R,
+    R: Future<Output = T>,
+{
+    type Running = R;
+
+    #[inline]
+    fn begin(self, argument: A) -> R {
+        self(argument)
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A block whose closure is called when this is first polled.
+    #[project = BlockProjected]
+    pub(crate) enum Block<A, B, R> {
+        Waiting { block: Option<(B, A)> },
+        Running { #[pin] running: R },
+    }
+}
+
+impl<A, B, R> Block<A, B, R> {
+    pub(crate) fn new(block: B, argument: A) -> Self {
+        Self::Waiting {
+            block: Some((block, argument)),
+        }
+    }
+}
+
+impl<A, B, R> Future for Block<A, B, R>
+where
+    B: AsyncBlock<A, R::Output, Running = R>,
+    R: Future,
+{
+    type Output = R::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Output> {
+        loop {
+            let running = match self.as_mut().project() {
+                BlockProjected::Running { running } => return running.poll(cx),
+                BlockProjected::Waiting { block } => match block.take() {
+                    Some((block, argument)) => block.begin(argument),
+                    None => panic!("a block whose closure panicked was polled again"),
+                },
+            };
+            self.set(Self::Running { running });
+        }
+    }
+}

@@ -438,6 +438,8 @@ impl<O> fmt::Debug for Gather<O> {
 /// # Cancellation
 ///
 /// Cancels every child, and raises when they have all ended; see [`Gather`].
+#[doc(alias = "join")]
+#[doc(alias = "join_all")]
 #[track_caller]
 pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
     let tasks = awaitables.into_children();

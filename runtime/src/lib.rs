@@ -177,7 +177,7 @@ pub use streams::{StartTls, TlsInfo};
 #[cfg(feature = "processes")]
 pub use subprocess::{CreateSubprocess, Process, create_subprocess_exec, create_subprocess_shell};
 pub use taskgroups::{ExceptionGroup, Results, TaskGroup, Values};
-pub use tasks::cancellation::{catch_cancelled, finally};
+pub use tasks::cancellation::{CatchCancelled, Finally, catch_cancelled, finally};
 pub use tasks::{
     AnyTask, AnyTaskWait, FrameCallGraphEntry, FutureCallGraph, Sleep, Task, all_tasks,
     capture_call_graph, create_eager_task, create_task, current_task, eager_task_factory,
@@ -187,7 +187,7 @@ pub use tasks::{
 pub use threads::{
     ConcurrentFuture, ThreadPoolExecutor, run_coroutine_threadsafe, to_thread, wrap_future,
 };
-pub use timeouts::{Timeout, timeout, timeout_at, wait_for};
+pub use timeouts::{InTime, Timeout, WaitFor, timeout, timeout_at, wait_for};
 pub use wait::{
     ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, Waitable, Waited, wait,
 };

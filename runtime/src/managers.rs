@@ -40,6 +40,7 @@ use crate::tasks::cancellation::{self, Catch};
     message = "`{Self}` is no async context manager",
     label = "this has no `aexit`",
     note = "`#[async_with]` takes what implements `asyncio::AsyncExit`: `impl AsyncExit for {Self} {{ async fn aexit(&mut self) {{ .. }} }}`",
+    note = "a time-out and a group are functions that take the block: `asyncio::timeout(1, async |cm| {{ .. }})`, `asyncio::TaskGroup::run(async |tg| {{ .. }})`",
     note = "a lock needs none, its guard lets go of it at the end of the block: `let guard = await_!(lock.acquire());`"
 )]
 pub trait AsyncExit {

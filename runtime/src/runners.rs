@@ -35,6 +35,7 @@ use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
 /// assert_eq!(answer, 42);
 /// ```
 #[track_caller]
+#[doc(alias = "block_on")]
 pub fn run<F: IntoFuture>(main: F) -> F::Output
 where
     // So that the compiler tells once, and not twice, of what is no future.
@@ -64,6 +65,7 @@ fn run_at<F: Future>(main: F, called_at: &'static Location<'static>) -> F::Outpu
 /// assert_eq!(runner.run(async { n + 1 }), 2);
 /// ```
 #[derive(Default)]
+#[doc(alias = "Runtime")]
 pub struct Runner {
     debug: Option<bool>,
     clock: Option<Clock>,

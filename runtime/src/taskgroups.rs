@@ -58,6 +58,8 @@ pub struct Results<E>(PhantomData<fn() -> E>);
 /// assert_eq!(sum, 3);
 /// # });
 /// ```
+#[doc(alias = "JoinSet")]
+#[doc(alias = "nursery")]
 pub struct TaskGroup<C = Values> {
     state: Rc<GroupState>,
     children: PhantomData<C>,

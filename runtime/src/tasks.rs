@@ -91,6 +91,8 @@ use crate::event_loop::{context, get_event_loop};
 /// assert_eq!(task.get_name(), "nap");
 /// # });
 /// ```
+#[doc(alias = "spawn")]
+#[doc(alias = "spawn_local")]
 #[track_caller]
 pub fn create_task<F: IntoFuture>(future: F) -> Task<F::Output>
 where

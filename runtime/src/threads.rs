@@ -57,6 +57,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// # });
 /// ```
 #[track_caller]
+#[doc(alias = "spawn_blocking")]
 pub fn to_thread<F, T>(function: F) -> impl Future<Output = T> + Send
 where
     F: FnOnce() -> T + Send + 'static,

@@ -7,7 +7,7 @@
 //! What is held across an await is [`Send`]: tasks and timers are known by their keys. Off
 //! asyncio's loop there is no task to cancel; what runs out of time is dropped there.
 
-mod without_time;
+mod wait_for;
 
 use std::fmt;
 use std::panic::Location;
@@ -15,8 +15,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use self::without_time::without_time;
-use crate::awaitables::AsyncBlock;
+use crate::awaitables::{AsyncBlock, Block};
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::callback::Callback;
 use crate::event_loop::timers::TimerKey;
@@ -24,6 +23,8 @@ use crate::event_loop::{Clock, LoopState, context, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::cancellation::{self, Catch, Frame};
 use crate::tasks::{Called, Sleep, TaskKey, current, sleep};
+
+pub use wait_for::{WaitFor, wait_for};
 
 /// A time-out that a block runs under: what [`timeout`] hands to its closure.
 ///
@@ -434,7 +435,7 @@ impl<F: Future> Future for Under<F> {
     }
 }
 
-fn under<F: Future>(timeout: Timeout, deadline: Deadline, future: F, called: Called) -> Under<F> {
+fn under<F>(timeout: Timeout, deadline: Deadline, future: F, called: Called) -> Under<F> {
     Under {
         timeout,
         deadline,
@@ -472,12 +473,19 @@ fn under<F: Future>(timeout: Timeout, deadline: Deadline, future: F, called: Cal
 /// # });
 /// ```
 #[track_caller]
-pub fn timeout<T>(
+pub fn timeout<T, B: AsyncBlock<Timeout, T>>(
     delay: impl TimeoutDelay,
-    block: impl AsyncBlock<Timeout, T>,
-) -> impl Future<Output = Result<T, TimeoutError>> {
-    let called = Location::caller();
-    async move { until(Deadline::after(delay.as_timeout()), block, called).await }
+    block: B,
+) -> InTime<B, B::Running>
+where
+    // So that the compiler tells once, and not twice, of what is no block.
+    B::Running: Sized,
+{
+    InTime::new(
+        Deadline::after(delay.as_timeout()),
+        block,
+        Location::caller(),
+    )
 }
 
 /// As [`timeout()`], until the loop's clock says `when`.
@@ -500,69 +508,50 @@ pub fn timeout<T>(
 /// # });
 /// ```
 #[track_caller]
-pub fn timeout_at<T>(
+pub fn timeout_at<T, B: AsyncBlock<Timeout, T>>(
     when: impl Into<Option<f64>>,
-    block: impl AsyncBlock<Timeout, T>,
-) -> impl Future<Output = Result<T, TimeoutError>> {
+    block: B,
+) -> InTime<B, B::Running>
+where
+    // So that the compiler tells once, and not twice, of what is no block.
+    B::Running: Sized,
+{
     let deadline = when.into().map_or(Deadline::Never, Deadline::At);
-    until(deadline, block, Location::caller())
+    InTime::new(deadline, block, Location::caller())
 }
 
-async fn until<T>(
-    deadline: Deadline,
-    block: impl AsyncBlock<Timeout, T>,
-    called: Called,
-) -> Result<T, TimeoutError> {
-    let timeout = Timeout::new();
-    let block = {
-        let timeout = timeout.clone();
-        async move { block(timeout).await }
-    };
-    under(timeout, deadline, block, called).await
+pin_project_lite::pin_project! {
+    /// The future that [`timeout`] and [`timeout_at`] give.
+    #[must_use = "the block does not run until this is awaited"]
+    pub struct InTime<B, R> {
+        #[pin]
+        under: Under<Block<Timeout, B, R>>,
+    }
 }
 
-/// Awaits `awaitable` in place, for `timeout` at the longest; `None` never ends it.
-///
-/// When the time is over `awaitable` is cancelled, and its cleanup awaited; if it suppresses the
-/// cancellation and gives a value, that is the result. With no time at all, what is done already
-/// gives its result, and a coroutine is not even begun. A [`Task`](crate::Task) that runs out of time is
-/// cancelled. Mirrors `asyncio.wait_for` since Python 3.12.
-///
-/// It is [`Send`] when `awaitable` is, and works on other executors too, as [`timeout()`] does.
-///
-/// # Panics
-///
-/// `Timeout should be used inside a task`, in a callback of a loop.
-///
-/// # Cancellation
-///
-/// Cancels `awaitable`, awaits its cleanup, and raises.
-///
-/// ```
-/// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
-/// let answer = asyncio::wait_for(async { 42 }, 1).await;
-/// assert_eq!(answer, Ok(42));
-/// assert!(asyncio::wait_for(asyncio::sleep(2), 1).await.is_err());
-/// # });
-/// ```
-#[track_caller]
-pub fn wait_for<F: IntoFuture>(
-    awaitable: F,
-    timeout: impl TimeoutDelay,
-) -> impl Future<Output = Result<F::Output, TimeoutError>> {
-    wait_for_at(awaitable, timeout, Location::caller())
+impl<B, R> InTime<B, R> {
+    fn new(deadline: Deadline, block: B, called: Called) -> Self {
+        let timeout = Timeout::new();
+        let block = Block::new(block, timeout.clone());
+        let under = under(timeout, deadline, block, called);
+        InTime { under }
+    }
 }
 
-async fn wait_for_at<F: IntoFuture>(
-    awaitable: F,
-    timeout: impl TimeoutDelay,
-    called: Called,
-) -> Result<F::Output, TimeoutError> {
-    let future = awaitable.into_future();
-    let timeout = timeout.as_timeout();
-    match timeout {
-        Some(seconds) if seconds <= 0.0 => without_time(future, called).await,
-        None => Ok(future.await),
-        Some(seconds) => under(Timeout::new(), Deadline::After(seconds), future, called).await,
+impl<B, R> Future for InTime<B, R>
+where
+    B: AsyncBlock<Timeout, R::Output, Running = R>,
+    R: Future,
+{
+    type Output = Result<R::Output, TimeoutError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().under.poll(cx)
+    }
+}
+
+impl<B, R> fmt::Debug for InTime<B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.under.timeout.fmt(f)
     }
 }

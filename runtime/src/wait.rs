@@ -176,11 +176,14 @@ impl Waitable for &AnyTask {
 /// assert_eq!((done.len(), pending.len()), (1, 1));
 /// # });
 /// ```
+#[doc(alias = "select")]
 #[track_caller]
 pub fn wait<I>(tasks: I) -> Wait<<I::Item as Waitable>::Task>
 where
     I: IntoIterator,
     I::Item: Waitable,
+    // So that the compiler tells once, and not twice, of what is no task.
+    <I::Item as Waitable>::Task: Sized,
 {
     let tasks = tasks.into_iter().map(Waitable::handle).collect();
     let distinct = distinct(tasks, |task: &<I::Item as Waitable>::Task| task.untyped().0);
@@ -192,12 +195,14 @@ where
         begun: None,
         point: Suspended::default(),
         location: Location::caller(),
+        poll: Wait::poll_tasks,
     }
 }
 
 /// The future that [`wait`] gives.
+// It is a future whatever `W` is, so that what is no task is told of once, where it was passed: hence the functions that are kept.
 #[must_use = "a wait does nothing until it is awaited"]
-pub struct Wait<W: Waited> {
+pub struct Wait<W> {
     /// Until it is begun.
     tasks: Vec<W>,
     timeout: Option<f64>,
@@ -205,13 +210,18 @@ pub struct Wait<W: Waited> {
     begun: Option<Begun<W>>,
     point: Suspended,
     location: &'static Location<'static>,
+    poll: fn(&mut Self, &mut Context<'_>) -> Poll<DoneAndPending<W>>,
 }
 
+/// The tasks that are done, and those that are not.
+type DoneAndPending<W> = (Vec<W>, Vec<W>);
+
 /// A wait that was begun: what it left with the tasks and the loop is taken back when this is dropped.
-struct Begun<W: Waited> {
+struct Begun<W> {
     state: Rc<WaitState<W>>,
     /// One for each task.
     callbacks: Vec<CallbackId>,
+    take_back: fn(&Self),
 }
 
 /// What the tasks and the timer tell that they are done, each by its number.
@@ -300,12 +310,14 @@ impl<W: Waited> Begun<W> {
             .zip(0..TIME_OUT)
             .map(add)
             .collect();
-        Self { state, callbacks }
+        Self {
+            state,
+            callbacks,
+            take_back: Self::take_back,
+        }
     }
-}
 
-impl<W: Waited> Drop for Begun<W> {
-    fn drop(&mut self) {
+    fn take_back(&self) {
         self.state.cancel_timer();
         let tasks = self.state.tasks.borrow();
         for (task, id) in tasks.iter().zip(&self.callbacks) {
@@ -314,7 +326,13 @@ impl<W: Waited> Drop for Begun<W> {
     }
 }
 
-impl<W: Waited> Wait<W> {
+impl<W> Drop for Begun<W> {
+    fn drop(&mut self) {
+        (self.take_back)(self);
+    }
+}
+
+impl<W> Wait<W> {
     /// Ends after `timeout` at the latest: Python's `timeout=`.
     ///
     /// ```
@@ -346,44 +364,50 @@ impl<W: Waited> Wait<W> {
     }
 }
 
-impl<W: Waited> Future for Wait<W> {
-    type Output = (Vec<W>, Vec<W>);
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
+impl<W: Waited> Wait<W> {
+    fn poll_tasks(&mut self, cx: &mut Context<'_>) -> Poll<DoneAndPending<W>> {
         if cancellation::is_held_back(cx) {
             return Poll::Pending;
         }
         loop {
-            let begun = this.begun.get_or_insert_with(|| {
+            let begun = self.begun.get_or_insert_with(|| {
                 Begun::new(
-                    std::mem::take(&mut this.tasks),
-                    this.timeout,
-                    this.ends_with,
+                    std::mem::take(&mut self.tasks),
+                    self.timeout,
+                    self.ends_with,
                 )
             });
             let state = begun.state.clone();
             let target = || Target::Other(state.clone());
             let polled = state
                 .waiter
-                .poll(cx, &mut this.point, Some(this.location), target);
+                .poll(cx, &mut self.point, Some(self.location), target);
             if polled.is_pending() {
                 return Poll::Pending;
             }
-            this.begun = None;
+            self.begun = None;
             let tasks = state.tasks.take();
             if state.waiter.was_woken() {
                 return Poll::Ready(tasks.into_iter().partition(|task| task.untyped().done()));
             }
             // It has raised, and is asked again: it begins anew.
-            this.tasks = tasks;
+            self.tasks = tasks;
         }
     }
 }
 
-impl<W: Waited> Unpin for Wait<W> {}
+impl<W> Future for Wait<W> {
+    type Output = (Vec<W>, Vec<W>);
 
-impl<W: Waited> fmt::Debug for Wait<W> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        (this.poll)(this, cx)
+    }
+}
+
+impl<W> Unpin for Wait<W> {}
+
+impl<W> fmt::Debug for Wait<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let begun = self.begun.as_ref();
         let waiting = begun.map_or(0, |begun| begun.callbacks.len());

@@ -31,9 +31,11 @@
 //! - [`suspension`]: all of that, of a task of which there is little to be known;
 //! - [`onward`]: how a cancellation goes from task to task;
 //! - [`leaf`]: how what is suspended raises;
-//! - [`catch`]: how what is raised is caught.
+//! - [`catch`]: how what is raised is caught;
+//! - [`finally`](mod@finally): how what awaits cleans up on every way out.
 
 mod catch;
+mod finally;
 mod leaf;
 mod marks;
 mod onward;
@@ -45,8 +47,10 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::task::{Context, Waker};
 
-pub(crate) use self::catch::{Catch, catch_cancelled_at, catch_panic, current_frame};
-pub use self::catch::{catch_cancelled, finally};
+pub(crate) use self::catch::{Catch, catch_cancelled_at, current_frame};
+pub use self::catch::{CatchCancelled, catch_cancelled};
+pub(crate) use self::finally::catch_panic;
+pub use self::finally::{Finally, finally};
 pub(super) use self::leaf::is_in_trouble;
 pub(crate) use self::leaf::{
     Suspended, Trouble, forget_nothing, in_flight, is_held_back, overtaken_by_panic, raise, trouble,

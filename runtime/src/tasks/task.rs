@@ -41,6 +41,7 @@ use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, result_ref};
 /// assert_eq!(task.await, 42);
 /// # });
 /// ```
+#[doc(alias = "JoinHandle")]
 pub struct Task<T> {
     /// The task; and more, of a handle that waits, or whose await clones the value.
     held: Held<More<T>>,
@@ -343,6 +344,7 @@ impl<T> Task<T> {
     /// # });
     /// ```
     #[track_caller]
+    #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         self.task().cancel_plain()
     }

@@ -43,9 +43,9 @@ const TOLD_SEVERAL_TIMES: [(&str, usize); 10] = [
     // too.
     ("yield-in-a-macro-that-wraps-in-a-closure", 2),
     ("yield-in-a-macro-that-makes-a-function", 3),
-    // What is no block is told at the argument, and again of the future that comes of it.
-    ("block-in-time-that-is-no-closure", 2),
+    // What is no block or no task is told at the argument, and again of the future that comes of it.
     ("task-group-without-a-closure", 2),
+    ("wait-of-coroutines", 2),
     // One argument too many is told for itself.
     ("gather-of-awaitables-one-by-one", 2),
 ];

@@ -1,11 +1,12 @@
-//! The frames that catch: `catch_cancelled`, and `finally` on top of it.
+//! The frames that catch, and `catch_cancelled`.
 
-use std::panic::{Location, resume_unwind};
+use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Cancellation;
-use super::leaf::{Suspended, is_held_back, overtaken_by_panic};
+use super::leaf::{Suspended, is_held_back};
 use super::points::{Frame, Kind};
 use crate::exceptions::CancelledError;
 use crate::futures::{Target, task_of};
@@ -187,10 +188,40 @@ pub(crate) fn current_frame() -> Option<Frame> {
 /// # });
 /// ```
 #[track_caller]
-pub fn catch_cancelled<F: IntoFuture>(
-    future: F,
-) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F> {
-    catch_cancelled_at(Location::caller(), || None, future)
+pub fn catch_cancelled<F: IntoFuture>(future: F) -> CatchCancelled<F::IntoFuture>
+where
+    // So that the compiler tells once, and not twice, of what is no future.
+    F::IntoFuture: Sized,
+{
+    CatchCancelled {
+        caught: catch_cancelled_at(Location::caller(), NAMES_NOTHING, future),
+    }
+}
+
+pub(super) const NAMES_NOTHING: NamesNothing = || None;
+pub(super) type NamesNothing = fn() -> Option<Target>;
+
+pin_project_lite::pin_project! {
+    /// The future that [`catch_cancelled`] gives.
+    #[must_use = "nothing is awaited until this is"]
+    pub struct CatchCancelled<F> {
+        #[pin]
+        caught: Caught<F, NamesNothing>,
+    }
+}
+
+impl<F: Future> Future for CatchCancelled<F> {
+    type Output = Result<F::Output, CancelledError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().caught.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for CatchCancelled<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatchCancelled").finish_non_exhaustive()
+    }
 }
 
 /// As [`catch_cancelled`], for what is called at that place, and waits for the tasks that `awaited`
@@ -199,8 +230,8 @@ pub(crate) fn catch_cancelled_at<F: IntoFuture, A: FnMut() -> Option<Target>>(
     called: Called,
     awaited: A,
     future: F,
-) -> impl Future<Output = Result<F::Output, CancelledError>> + use<F, A> {
-    CatchCancelled {
+) -> Caught<F::IntoFuture, A> {
+    Caught {
         catch: Catch::at(called),
         awaited,
         future: Some(future.into_future()),
@@ -208,7 +239,8 @@ pub(crate) fn catch_cancelled_at<F: IntoFuture, A: FnMut() -> Option<Target>>(
 }
 
 pin_project_lite::pin_project! {
-    struct CatchCancelled<F, A> {
+    /// The future that [`catch_cancelled_at`] gives.
+    pub(crate) struct Caught<F, A> {
         catch: Catch,
         awaited: A,
         #[pin]
@@ -216,7 +248,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F: Future, A: FnMut() -> Option<Target>> Future for CatchCancelled<F, A> {
+impl<F: Future, A: FnMut() -> Option<Target>> Future for Caught<F, A> {
     type Output = Result<F::Output, CancelledError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -239,82 +271,4 @@ impl<F: Future, A: FnMut() -> Option<Target>> Future for CatchCancelled<F, A> {
         }
         polled
     }
-}
-
-/// Awaits `future`, then `cleanup`, on every way out: a value, a panic or a cancellation; then
-/// goes on with that value, panic or cancellation.
-///
-/// This is Python's `try: ... finally:` with awaits in the second block. The cleanup can itself be
-/// cancelled, by another `cancel()`, and its panic replaces the first, as in Python. It awaits in
-/// place, so both may borrow.
-///
-/// # Cancellation
-///
-/// Runs `cleanup`, then goes on raising. If this is *dropped*, by a `select!` or on another
-/// executor, both are dropped and `cleanup` does not run.
-///
-/// ```
-/// # use std::cell::Cell;
-/// # asyncio::run(async {
-/// let closed = std::rc::Rc::new(Cell::new(false));
-/// let task = asyncio::create_task(asyncio::finally(asyncio::sleep(10), {
-///     let closed = closed.clone();
-///     async move {
-///         asyncio::sleep(0).await;
-///         closed.set(true);
-///     }
-/// }));
-/// asyncio::sleep(0).await;
-/// task.cancel();
-/// assert!(asyncio::catch_cancelled(task).await.is_err());
-/// assert!(closed.get());
-/// # });
-/// ```
-#[track_caller]
-pub fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
-    future: F,
-    cleanup: C,
-) -> impl Future<Output = F::Output> {
-    finally_at(Location::caller(), future, cleanup)
-}
-
-async fn finally_at<F: IntoFuture, C: IntoFuture<Output = ()>>(
-    called: Called,
-    future: F,
-    cleanup: C,
-) -> F::Output {
-    let guarded = catch_panic(catch_cancelled_at(called, || None, future)).await;
-    cleanup.await;
-    match guarded {
-        Ok(Ok(value)) => value,
-        Ok(Err(cancelled)) => cancelled.raise().await,
-        Err(payload) => resume_unwind(payload),
-    }
-}
-
-/// Awaits `future`; gives the payload when it panics.
-pub(crate) async fn catch_panic<F: Future>(future: F) -> std::thread::Result<F::Output> {
-    let mut future = Some(Box::pin(future));
-    std::future::poll_fn(move |cx| {
-        use std::panic::{AssertUnwindSafe, catch_unwind};
-        let Some(inner) = &mut future else {
-            return Poll::Pending;
-        };
-        let polled = catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => {
-                let future = future.take();
-                Poll::Ready(catch_unwind(AssertUnwindSafe(|| drop(future))).map(|()| value))
-            }
-            Err(payload) => {
-                overtaken_by_panic();
-                let future = future.take();
-                // A second panic, of a destructor, is not worth more than the first.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
-                Poll::Ready(Err(payload))
-            }
-        }
-    })
-    .await
 }

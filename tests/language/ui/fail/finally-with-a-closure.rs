@@ -1,0 +1,6 @@
+#[asyncio::coroutine]
+async fn work() {
+    await_!(asyncio::finally(asyncio::sleep(1), || println!("bye")));
+}
+
+fn main() {}
