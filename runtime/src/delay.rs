@@ -59,11 +59,13 @@ numbers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64);
 )]
 pub trait Timeout {
     /// The time-out in seconds; `None` never ends.
+    #[track_caller]
     fn as_timeout(&self) -> Option<f64>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<D: Delay> Timeout for D {
+    #[track_caller]
     fn as_timeout(&self) -> Option<f64> {
         Some(seconds(self))
     }
@@ -71,8 +73,9 @@ impl<D: Delay> Timeout for D {
 
 #[diagnostic::do_not_recommend]
 impl<D: Delay> Timeout for Option<D> {
+    #[track_caller]
     fn as_timeout(&self) -> Option<f64> {
-        self.as_ref().map(seconds)
+        Some(seconds(self.as_ref()?))
     }
 }
 

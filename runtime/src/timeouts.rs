@@ -457,7 +457,8 @@ fn under<F>(timeout: Timeout, deadline: Deadline, future: F, called: Called) -> 
 ///
 /// # Panics
 ///
-/// `Timeout should be used inside a task`, in a callback of a loop.
+/// `Invalid delay: NaN (not a number)`, when it is called; `Timeout should be used inside a task`, when it is awaited
+/// in a callback of a loop.
 ///
 /// # Cancellation
 ///

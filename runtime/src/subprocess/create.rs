@@ -13,6 +13,9 @@ use crate::streams::{DEFAULT_LIMIT, check_limit};
 
 /// What [`create_subprocess_exec`] and [`create_subprocess_shell`] give: it is told more about the
 /// process, and awaited.
+///
+/// [`create_subprocess_exec`]: crate::create_subprocess_exec
+/// [`create_subprocess_shell`]: crate::create_subprocess_shell
 #[derive(Debug)]
 #[must_use = "the process is started when this is awaited"]
 pub struct CreateSubprocess {

@@ -26,7 +26,8 @@ use crate::tasks::{Called, Suspended};
 ///
 /// # Panics
 ///
-/// `Timeout should be used inside a task`, in a callback of a loop.
+/// `Invalid delay: NaN (not a number)`, when it is called; `Timeout should be used inside a task`, when it is awaited
+/// in a callback of a loop.
 ///
 /// # Cancellation
 ///
