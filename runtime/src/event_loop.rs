@@ -58,6 +58,8 @@ pub use handle::{EventLoop, get_event_loop, get_running_loop, new_event_loop, se
 pub use handles::{Handle, TimerHandle};
 pub use remote::{LoopClosed, RemoteLoop};
 pub use report::ExceptionContext;
+#[cfg(feature = "threads")]
+pub(crate) use report::IN_DESTRUCTOR;
 pub(crate) use report::{guarded, tell, wake, wake_by_ref};
 pub(crate) use state::LoopState;
 

@@ -1,8 +1,10 @@
 //! Threads: what they give, what they raise, and what becomes of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Wake, Waker};
 
 use asyncio::{
     Future, ThreadPoolExecutor, catch_cancelled, create_task, get_running_loop,
@@ -141,6 +143,39 @@ fn a_pool_has_no_more_threads_than_it_may_and_as_many_as_it_needs() {
     for future in futures {
         assert_eq!(future.result(None::<f64>), Ok(()));
     }
+}
+
+/// As in CPython: what fails in what is called at the end is logged, and no more.
+#[test]
+fn what_panics_as_a_work_ends_keeps_nothing_else_waiting() {
+    struct PanicsAsItIsWoken;
+    impl Wake for PanicsAsItIsWoken {
+        fn wake(self: Arc<Self>) {
+            panic!("as it is woken")
+        }
+    }
+    struct PanicsAsItGoes;
+    impl Drop for PanicsAsItGoes {
+        fn drop(&mut self) {
+            panic!("as it goes")
+        }
+    }
+    let pool = ThreadPoolExecutor::new(1);
+    let (release, released) = mpsc::channel::<()>();
+    let mut first = pool.submit(move || released.recv());
+    let waker = Waker::from(Arc::new(PanicsAsItIsWoken));
+    let polled = Pin::new(&mut first).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let (call, called) = mpsc::channel();
+    first.add_done_callback(|| panic!("in a callback"));
+    first.add_done_callback(move || call.send(()).expect("the test waits"));
+    // Nobody takes what this gives.
+    drop(pool.submit(|| PanicsAsItGoes));
+    let last = pool.submit(|| 42);
+    release.send(()).expect("the function waits");
+    assert_eq!(called.recv(), Ok(()));
+    assert_eq!(last.result(60), Ok(42));
+    first.add_done_callback(|| panic!("at once"));
 }
 
 #[test]

@@ -149,7 +149,7 @@ pub(crate) fn tell(event_loop: Option<&Rc<LoopState>>, context: ExceptionContext
     }
 }
 
-pub(super) const IN_DESTRUCTOR: &str = "Exception ignored in a destructor";
+pub(crate) const IN_DESTRUCTOR: &str = "Exception ignored in a destructor";
 
 /// Drops something of the user's; its panic must keep nothing else from being dropped.
 pub(crate) fn dropped<T>(what: T) {

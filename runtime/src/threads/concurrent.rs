@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::lock;
 use crate::delay::{Timeout, duration};
-use crate::event_loop::context;
+use crate::event_loop::{context, guarded, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::outside::poll_outside;
 use crate::tasks::{Suspended, cancellation};
@@ -40,6 +40,9 @@ pub struct ConcurrentFuture<T> {
     /// in a loop is suspended once.
     has_waited: bool,
 }
+
+/// What CPython logs: a callback that fails keeps no other from being called.
+const IN_CALLBACK: &str = "exception calling callback";
 
 struct Shared<T> {
     slot: Mutex<Slot<T>>,
@@ -90,10 +93,10 @@ impl<T> Shared<T> {
         drop(slot);
         self.done.notify_all();
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         for callback in callbacks {
-            callback();
+            guarded(IN_CALLBACK, callback);
         }
     }
 
@@ -214,6 +217,7 @@ impl<T> ConcurrentFuture<T> {
     }
 
     /// Has `callback` called when it is done, on the thread that ends it; at once if it is done.
+    /// Its panic is logged, `exception calling callback`, and goes no further.
     ///
     /// Mirrors `Future.add_done_callback`.
     ///
@@ -228,7 +232,7 @@ impl<T> ConcurrentFuture<T> {
         let mut slot = lock(&self.shared.slot);
         if slot.stage.is_done() {
             drop(slot);
-            callback();
+            guarded(IN_CALLBACK, callback);
         } else {
             slot.callbacks.push(Box::new(callback));
         }
@@ -296,16 +300,18 @@ impl<T> Future for ConcurrentFuture<T> {
         let shared = &this.shared;
         let may_take = std::mem::replace(&mut this.has_waited, true) || !context::is_running();
         let polled = poll_outside(&mut this.point, cx, |cx| {
+            // Before the lock is taken: a waker may be anybody's.
+            let waker = cx.waker().clone();
             let mut slot = lock(&shared.slot);
             if !may_take && slot.stage.is_done() {
                 drop(slot);
-                cx.waker().wake_by_ref();
+                waker.wake();
                 return Poll::Pending;
             }
             if let Some(outcome) = Shared::take(&mut slot) {
                 return Poll::Ready(outcome);
             }
-            let old = slot.waker.replace(cx.waker().clone());
+            let old = slot.waker.replace(waker);
             drop(slot);
             drop(old);
             Poll::Pending

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use super::concurrent::ConcurrentFuture;
 use super::lock;
+use crate::event_loop::{IN_DESTRUCTOR, guarded};
 
 /// `ThreadPoolExecutor`'s default: for work that waits more than it computes.
 fn default_workers() -> usize {
@@ -216,7 +217,9 @@ impl Pool {
         loop {
             if let Some(job) = work.jobs.pop_front() {
                 drop(work);
-                job();
+                // Of what is its user's, a destructor may still panic: of the function, or of a value
+                // that nobody takes.
+                guarded(IN_DESTRUCTOR, job);
                 work = lock(&self.work);
             } else if work.is_shut_down {
                 return;
