@@ -248,11 +248,13 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn leave(&mut self, waker: &Waker) {
+        // Before the lock is taken: a waker may be anybody's.
+        let waker = waker.clone();
         let mut all = lock(&self.crowd.0);
         let old = match self.key {
-            Some(key) => Some(std::mem::replace(&mut all[key], waker.clone())),
+            Some(key) => Some(std::mem::replace(&mut all[key], waker)),
             None => {
-                self.key = Some(all.insert(waker.clone()));
+                self.key = Some(all.insert(waker));
                 None
             }
         };

@@ -168,11 +168,12 @@ impl Clients {
         }
         let mut place = Place(self, None);
         outside(|cx| {
+            // Before the lock is taken: a waker may be anybody's.
+            let waker = cx.waker().clone();
             let mut open = self.lock();
             if open.is_closed && open.connections.is_empty() {
                 return Poll::Ready(());
             }
-            let waker = cx.waker().clone();
             let old = match place.1 {
                 Some(key) => Some(std::mem::replace(&mut open.waiters[key], waker)),
                 None => {

@@ -20,6 +20,7 @@ use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use super::connection::{Connection, Place};
 use super::transport::{Sink, Source};
 use super::{StreamWriter, context};
+use crate::event_loop::wake;
 use crate::tasks::outside::outside;
 
 /// CPython's `SSL_HANDSHAKE_TIMEOUT`, in seconds.
@@ -229,7 +230,7 @@ impl Wake for Both {
         for place in [&self.reader, &self.writer] {
             let waker = lock(place).take();
             if let Some(waker) = waker {
-                waker.wake();
+                wake(waker);
             }
         }
     }

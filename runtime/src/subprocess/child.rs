@@ -175,13 +175,9 @@ impl Waited {
         let mut state = self.state();
         let status = state.process.wait();
         state.status = Some(status.map_err(|error| error.kind()));
-        let waiting: Vec<_> = state
-            .waiting
-            .iter()
-            .map(|(_, waker)| waker.clone())
-            .collect();
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        waiting.into_iter().for_each(wake);
+        waiting.into_iter().for_each(|(_, waker)| wake(waker));
     }
 }
 
@@ -211,11 +207,12 @@ fn send(pid: u32, signal: Signal) -> io::Result<()> {
 
 impl Place {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        // Before the lock is taken: a waker may be anybody's.
+        let waker = cx.waker().clone();
         let mut state = self.waited.state();
         if let Some(status) = state.status {
             return Poll::Ready(status.map_err(io::Error::from));
         }
-        let waker = cx.waker().clone();
         let old = match self.key {
             Some(key) => Some(std::mem::replace(&mut state.waiting[key], waker)),
             None => {
@@ -232,7 +229,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            let waker = self.waited.state().waiting.remove(key);
+            // None is there when it was woken.
+            let waker = self.waited.state().waiting.try_remove(key);
             drop(waker);
         }
     }
