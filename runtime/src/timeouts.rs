@@ -522,7 +522,14 @@ where
 }
 
 pin_project_lite::pin_project! {
-    /// The future that [`timeout`] and [`timeout_at`] give.
+    /// The future that [`timeout`] and [`timeout_at`] give: what the block gives, or a [`TimeoutError`] when its time
+    /// was over.
+    ///
+    /// The block begins when this is first polled. It cannot be moved from then on, and is dropped with this.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`timeout`].
     #[must_use = "the block does not run until this is awaited"]
     pub struct InTime<B, R> {
         #[pin]

@@ -60,7 +60,24 @@ where
 }
 
 pin_project_lite::pin_project! {
-    /// The future that [`wait_for`] gives.
+    /// The future that [`wait_for`] gives: what the awaitable gives, or a [`TimeoutError`] when its time was over.
+    ///
+    /// The awaitable is a part of it, and is dropped with it.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`wait_for`].
+    ///
+    /// ```
+    /// # use asyncio::{Sleep, TimeoutError, WaitFor, sleep, wait_for};
+    /// fn nap() -> WaitFor<Sleep> {
+    ///     wait_for(sleep(2), 1)
+    /// }
+    ///
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// assert_eq!(nap().await, Err(TimeoutError));
+    /// # });
+    /// ```
     #[must_use = "nothing is awaited until this is"]
     pub struct WaitFor<F> {
         #[pin]

@@ -202,7 +202,26 @@ pub(super) const NAMES_NOTHING: NamesNothing = || None;
 pub(super) type NamesNothing = fn() -> Option<Target>;
 
 pin_project_lite::pin_project! {
-    /// The future that [`catch_cancelled`] gives.
+    /// The future that [`catch_cancelled`] gives: what the one in it gives, or the [`CancelledError`] that was
+    /// raised in that.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`catch_cancelled`].
+    ///
+    /// ```
+    /// # use asyncio::{CatchCancelled, Sleep, catch_cancelled, sleep};
+    /// fn nap() -> CatchCancelled<Sleep> {
+    ///     catch_cancelled(sleep(10))
+    /// }
+    ///
+    /// # asyncio::run(async {
+    /// let task = asyncio::create_task(nap());
+    /// sleep(0).await;
+    /// task.cancel();
+    /// assert!(task.await.is_err());
+    /// # });
+    /// ```
     #[must_use = "nothing is awaited until this is"]
     pub struct CatchCancelled<F> {
         #[pin]

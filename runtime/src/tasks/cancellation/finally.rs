@@ -47,22 +47,38 @@ pub fn finally<F: IntoFuture, C: IntoFuture<Output = ()>>(
     let guarded = catch_cancelled_at(Location::caller(), NAMES_NOTHING, future);
     Finally {
         guarded: catch_panic(guarded),
-        ended: None,
         cleanup: Some(cleanup.into_future()),
+        ended: None,
         poll_cleanup: C::IntoFuture::poll,
     }
 }
 
 pin_project_lite::pin_project! {
-    /// The future that [`finally`] gives.
+    /// The future that [`finally`] gives: what the one in it gives, after the cleanup.
+    ///
+    /// # Cancellation
+    ///
+    /// As of [`finally`].
+    ///
+    /// ```
+    /// # use asyncio::{Finally, Sleep, finally, sleep};
+    /// fn two_naps() -> Finally<Sleep, Sleep> {
+    ///     finally(sleep(1), sleep(2))
+    /// }
+    ///
+    /// # asyncio::Runner::new().clock(asyncio::testing::Clock::virtual_clock()).run(async {
+    /// two_naps().await;
+    /// assert_eq!(asyncio::get_running_loop().time(), 3.0);
+    /// # });
+    /// ```
     #[must_use = "nothing is awaited until this is"]
     pub struct Finally<F: Future, C> {
         guarded: CatchPanic<Caught<F, NamesNothing>>,
-        // How the future ended, while the cleanup runs.
-        ended: Option<Ended<F::Output>>,
-        // Until it is done.
+        // Until it is done. It is dropped before what is kept for after it.
         #[pin]
         cleanup: Option<C>,
+        // How the future ended, while the cleanup runs.
+        ended: Option<Ended<F::Output>>,
         // Kept, so that this is a future whatever `C` is: what is no cleanup is told of where it was passed, and not here again.
         poll_cleanup: fn(Pin<&mut C>, &mut Context<'_>) -> Poll<()>,
     }
