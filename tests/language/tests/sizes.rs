@@ -11,9 +11,8 @@ const WORD: usize = size_of::<usize>();
 /// What a generator adds: its state, and whether it has moved into its box.
 const GENERATOR: usize = 2 * WORD;
 
-/// What an async generator adds, beside the value on its way: its stage, the address of the slot in its body, and whether the
-/// `yield_!` that it stands at was polled.
-const ASYNC_GENERATOR: usize = 3 * WORD;
+/// What an async generator adds, beside the value on its way: its stage, and the address of the slot in its body.
+const ASYNC_GENERATOR: usize = 2 * WORD;
 
 /// An argument, and a variable that is kept over a suspension.
 mod buffer {
@@ -60,7 +59,7 @@ mod buffer {
     }
 
     #[test]
-    fn an_async_generator_holds_the_value_on_its_way_and_three_words() {
+    fn an_async_generator_holds_the_value_on_its_way_and_two_words() {
         let size = size_of_val(&async_generator(1));
         let most = size_of_val(&plain(1)) + size_of::<u64>() + ASYNC_GENERATOR;
         assert!(size <= most, "{size}");
