@@ -60,7 +60,8 @@ where
 /// A block that is run with an `A` and gives a `T`, written as an async closure: what
 /// [`timeout`](crate::timeout()) and [`TaskGroup::run`](crate::TaskGroup::run) take.
 ///
-/// Whatever is `AsyncFnOnce(A) -> T` is this; nothing else can be.
+/// Every closure and function that is `AsyncFnOnce(A) -> T` is this; nothing else can be. What takes a block to pass it
+/// on asks for this, and not for an `AsyncFnOnce`, whose future has no name:
 ///
 /// ```
 /// use asyncio::{AsyncBlock, Timeout, TimeoutError};
