@@ -188,8 +188,7 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
         Some(closure) if flat.ends_with(CLOSURE) => {
             // From the function that the first closure is in, or its type.
             let mut first = closure.saturating_sub(1);
-            let above = first.checked_sub(1).map(|above| parts[above][0]);
-            if above.is_some_and(|begin| begin.is_ascii_uppercase() || !begin.is_ascii()) {
+            if first > 0 && is_type(parts[first - 1]) {
                 first -= 1;
             }
             let mut is_within = false;
@@ -214,6 +213,12 @@ pub(crate) fn qualified_name(type_name: &str) -> String {
 
 fn place_of(byte: u8, text: &[u8]) -> Option<usize> {
     text.iter().position(|it| *it == byte)
+}
+
+/// Whether a name is that of a type, and not of a module.
+fn is_type(name: &[u8]) -> bool {
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    name.starts_with(char::is_uppercase)
 }
 
 #[inline(never)]
@@ -252,20 +257,20 @@ fn argument_with_closure(list: &[u8]) -> &[u8] {
 
 fn without_generics(name: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(name.len());
-    let mut rest = name;
-    // `<app::Crawler>::work` and `<app::Crawler as Work>::work` keep the type.
-    if let Some(inside) = name.strip_prefix(b"<") {
-        let is_end = |byte: &u8| matches!(byte, b' ' | b'>');
-        let end = inside.iter().position(is_end).unwrap_or(inside.len());
-        text.extend_from_slice(&inside[..end]);
-        rest = place_of(b'>', inside).map_or(&[], |close| &inside[close + 1..]);
-    }
+    // Of `<app::Crawler>::work` and `<app::Crawler as Work>::work` the type is kept, which is one level deep.
+    let mut kept = usize::from(name.starts_with(b"<"));
     let mut depth = 0_usize;
-    for byte in rest {
+    for byte in name {
         match byte {
             b'<' => depth += 1,
-            b'>' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => text.push(*byte),
+            b'>' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    kept = 0;
+                }
+            }
+            b' ' if (depth, kept) == (1, 1) => kept = 0,
+            _ if depth == kept => text.push(*byte),
             _ => {}
         }
     }
@@ -274,7 +279,9 @@ fn without_generics(name: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::qualified_name;
+    use std::any::type_name_of_val;
+
+    use super::{qualified_name, quoted};
 
     #[test]
     fn names_come_from_types_as_python_writes_them() {
@@ -307,8 +314,50 @@ mod tests {
                 "core::pin::Pin<alloc::boxed::Box<app::work::{{closure}}>>",
                 "work",
             ),
+            (
+                "<app::Stack<u8> as app::Work<u16>>::work::{{closure}}",
+                "Stack.work",
+            ),
+            (
+                "asyncio::coroutines::Coroutine<<app::Stack<alloc::vec::Vec<u8>>>::push::{{closure}}>",
+                "Stack.push",
+            ),
+            ("app::größe::wähle::{{closure}}", "wähle"),
+            ("app::élan::work::{{closure}}", "work"),
+            ("app::Élan::work::{{closure}}", "Élan.work"),
         ] {
             assert_eq!(qualified_name(type_name), expected, "{type_name}");
+        }
+    }
+
+    #[test]
+    fn a_method_of_a_trait_has_the_name_of_the_type_whatever_that_is_made_of() {
+        trait Work<T> {
+            async fn work(&self);
+        }
+        struct Stack<T>(T);
+        impl<T> Work<Option<T>> for Stack<Vec<T>> {
+            async fn work(&self) {
+                let _ = &self.0;
+            }
+        }
+        let stack = Stack(vec![1]);
+        assert_eq!(
+            qualified_name(type_name_of_val(&stack.work())),
+            "Stack.work"
+        );
+    }
+
+    #[test]
+    fn a_text_is_quoted_as_python_does() {
+        for (text, expected) in [
+            ("", "''"),
+            ("naïve 日本", "'naïve 日本'"),
+            ("it's", "\"it's\""),
+            ("it's \"so\"", r#"'it\'s "so"'"#),
+            (r"it's \ so", r#""it's \\ so""#),
+        ] {
+            assert_eq!(quoted(text), expected);
         }
     }
 }
