@@ -116,7 +116,7 @@ impl<T: 'static> Shield<T> {
         if let Some(event_loop) = self.outer.core().event_loop().upgrade() {
             event_loop.report(ExceptionContext {
                 exception: Some(Panic::said(said)),
-                ..ExceptionContext::new("Exception in callback")
+                ..ExceptionContext::of("Exception in callback")
             });
         }
     }
@@ -145,5 +145,32 @@ impl<T: 'static> Shielded for Shield<T> {
             AnyChild::Task(task) => Some(task).filter(TaskRef::is_owned),
             AnyChild::Other(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in CPython, which removes the callback: one future may be shielded as often as one likes.
+    #[test]
+    fn a_future_and_its_loop_keep_nothing_of_a_shield_that_was_cancelled() {
+        crate::run(async {
+            let inner = Future::<()>::new();
+            let event_loop = current_loop();
+            for _ in 0..3 {
+                let outer = shield(&inner);
+                assert_eq!(event_loop.count_held(), 1);
+                assert_eq!(inner.core().is_waited_for(), 1);
+                outer.cancel();
+                crate::sleep(0).await;
+                assert_eq!(event_loop.count_held(), 0);
+                assert_eq!(inner.core().is_waited_for(), 0);
+            }
+            let outer = shield(&inner);
+            inner.set_result(());
+            outer.await;
+            assert_eq!(event_loop.count_held(), 0);
+        });
     }
 }

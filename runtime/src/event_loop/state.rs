@@ -1,6 +1,7 @@
 //! What a loop is: its queues, its tasks, its timers, and what it knows of the world.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -224,20 +225,27 @@ impl LoopState {
     /// sent there and back, the key stands for it. While it is kept, a virtual clock does not jump.
     pub(crate) fn park(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
         self.add_outside_wait();
-        ParkedKey {
-            is_outside: true,
-            ..self.hold(callback)
-        }
+        self.keep(callback, true)
     }
 
     /// Holds a callback that something of the loop is to call, and that must be gone with the loop: what
     /// is waited for and who waits would hold each other.
-    pub(crate) fn hold(&self, callback: Box<dyn FnOnce()>) -> ParkedKey {
+    pub(crate) fn hold(&self, callback: Box<dyn FnOnce()>) -> Held {
+        Held(self.keep(callback, false))
+    }
+
+    fn keep(&self, callback: Box<dyn FnOnce()>, is_outside: bool) -> ParkedKey {
         ParkedKey {
             address: self.address(),
             slot: self.parked_callbacks.borrow_mut().insert(callback),
-            is_outside: false,
+            is_outside,
         }
+    }
+
+    /// How many callbacks it holds, for whomever.
+    #[cfg(test)]
+    pub(crate) fn count_held(&self) -> usize {
+        self.parked_callbacks.borrow().len()
     }
 
     /// Something outside of the loop is waited for that is no task's to say.
@@ -370,6 +378,26 @@ impl ParkedKey {
         if let Some(event_loop) = self.address.upgrade() {
             event_loop.unpark_callback(self);
         }
+    }
+}
+
+/// A callback that the loop holds until it is called, or this is dropped: on the loop's thread.
+pub(crate) struct Held(ParkedKey);
+
+impl Held {
+    /// Calls it, unless the loop is closed.
+    pub(crate) fn call(self) {
+        ManuallyDrop::new(self).0.call();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let callback = self.0.address.upgrade().and_then(|event_loop| {
+            let mut held = event_loop.parked_callbacks.borrow_mut();
+            held.try_remove(self.0.slot)
+        });
+        drop(callback);
     }
 }
 
