@@ -420,11 +420,14 @@ pub(crate) mod has_come {
     }
 
     extern "C" fn on_signal(_: libc::c_int) {
-        // SAFETY: it is the thread's own, which is stopped meanwhile.
-        let errno = unsafe { &mut *libc::__errno_location() };
-        let of_the_thread = *errno;
-        on_ctrl_c();
-        *errno = of_the_thread;
+        // SAFETY: it is the thread's own, which is stopped meanwhile. There is no reference to it, as system calls
+        // write there.
+        unsafe {
+            let errno = libc::__errno_location();
+            let of_the_thread = *errno;
+            on_ctrl_c();
+            *errno = of_the_thread;
+        }
     }
 
     /// Whether it can be told to a loop of this thread, which is the main one.

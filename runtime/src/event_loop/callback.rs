@@ -17,8 +17,8 @@ pub(crate) enum Callback {
     Notify(Rc<dyn Notified>, u32),
 }
 
-/// What waits for many things, and is told of each by its number, in a turn of its own. It runs
-/// nothing of the user's.
+/// What waits for other things, and is told of each by its number, in a turn of its own. Of the user's it
+/// runs destructors and the exception handler at most, and nothing as a callback.
 pub(crate) trait Notified {
     fn notified(&self, number: u32);
 }

@@ -100,7 +100,7 @@ impl TaskRef {
         if !self.flags().has(flags::MAIN) {
             let context = ExceptionContext {
                 task: Some(AnyTask(self.clone())),
-                ..ExceptionContext::new("Task was destroyed but it is pending!")
+                ..ExceptionContext::of("Task was destroyed but it is pending!")
             };
             tell(None, context);
         }

@@ -142,9 +142,7 @@ impl TaskKey {
             unsafe { free(self.0) };
         }
     }
-}
 
-impl TaskKey {
     /// What dropping it does, in line.
     ///
     /// # Safety
