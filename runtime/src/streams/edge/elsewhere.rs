@@ -123,25 +123,23 @@ impl Elsewhere {
     /// # Errors
     ///
     /// When there is no epoll or no thread to be had.
-    pub(super) fn get() -> io::Result<Arc<Self>> {
-        static ONE: Mutex<Option<Arc<Elsewhere>>> = Mutex::new(None);
-        let mut one = lock(&ONE);
-        if let Some(elsewhere) = &*one {
-            return Ok(elsewhere.clone());
+    pub(super) fn get() -> io::Result<&'static Self> {
+        /// And whether its thread looks.
+        static ONE: Mutex<(Option<&Elsewhere>, bool)> = Mutex::new((None, false));
+        let (one, is_looked_at) = &mut *lock(&ONE);
+        let elsewhere = match *one {
+            Some(elsewhere) => elsewhere,
+            // Its thread never ends, and where there is none it is kept for the next who asks.
+            None => one.insert(Box::leak(Box::new(Self {
+                edge: Edge::new()?,
+                timers: Mutex::new(Timers::new(Instant::now())),
+            }))),
+        };
+        if !*is_looked_at {
+            let thread = thread::Builder::new().name("asyncio".into());
+            thread.spawn(|| elsewhere.look())?;
+            *is_looked_at = true;
         }
-        let elsewhere = Self::start()?;
-        *one = Some(elsewhere.clone());
-        Ok(elsewhere)
-    }
-
-    fn start() -> io::Result<Arc<Self>> {
-        let elsewhere = Arc::new(Self {
-            edge: Edge::new()?,
-            timers: Mutex::new(Timers::new(Instant::now())),
-        });
-        let looking = elsewhere.clone();
-        let thread = thread::Builder::new().name("asyncio".into());
-        thread.spawn(move || looking.look())?;
         Ok(elsewhere)
     }
 
