@@ -101,7 +101,7 @@ impl Timers {
             return None;
         };
         self.given_up += 1;
-        // Now and then, so that each costs little; and never are there more of those than of others.
+        // Now and then, so that each costs little; once one was given up, no more of those are left than of others.
         if self.given_up > self.deadlines.len() / 2 {
             let slots = &mut self.slots;
             self.deadlines.retain(&mut |slot| {
