@@ -41,6 +41,7 @@ for binary in $binaries; do
     folder=tests
     [ -e "runtime/tests/$name.rs" ] && folder=runtime
     [ -e "tests/language/tests/$name.rs" ] && folder=tests/language
+    [ -d "tests/language/tests/$name" ] && folder=tests/language
     # The assembly that encrypts: memcheck takes the tags that it makes for bytes that were never written.
     undefined=yes
     [ "$name" = tls ] && undefined=no
