@@ -1,34 +1,12 @@
 //! A coroutine that is dropped without having been awaited is reported, with Python's words; one that was closed on purpose is not.
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
-
 use asyncio::{catch_cancelled, create_task, run, sleep};
+use tests::logged;
 
-thread_local!(static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
-
-struct Logger;
-
-impl log::Log for Logger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target() == "asyncio"
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            LOGGED.with_borrow_mut(|logged| logged.push(record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-fn logged(f: impl FnOnce()) -> Vec<String> {
-    let _ = log::set_logger(&Logger);
-    log::set_max_level(log::LevelFilter::Warn);
-    LOGGED.take();
-    f();
-    LOGGED.take()
+/// What is logged while `f` runs.
+fn lines(f: impl FnOnce()) -> Vec<String> {
+    logged(f).1
 }
 
 #[asyncio::coroutine]
@@ -40,23 +18,23 @@ async fn work() -> u32 {
 #[test]
 fn a_coroutine_that_was_never_awaited_is_reported() {
     assert_eq!(
-        logged(|| drop(work())),
+        lines(|| drop(work())),
         ["coroutine 'work' was never awaited"]
     );
     assert_eq!(
-        logged(|| drop(work().boxed())),
+        lines(|| drop(work().boxed())),
         ["coroutine 'work' was never awaited"]
     );
 }
 
 #[test]
 fn one_that_was_awaited_is_not() {
-    assert!(logged(|| assert_eq!(run(work()), 1)).is_empty());
+    assert!(lines(|| assert_eq!(run(work()), 1)).is_empty());
 }
 
 #[test]
 fn one_that_was_begun_and_dropped_is_not() {
-    let lines = logged(|| {
+    let lines = lines(|| {
         run(async {
             let waited = asyncio::wait_for(
                 async {
@@ -74,12 +52,12 @@ fn one_that_was_begun_and_dropped_is_not() {
 
 #[test]
 fn one_that_was_closed_is_not() {
-    assert!(logged(|| work().close()).is_empty());
+    assert!(lines(|| work().close()).is_empty());
 }
 
 #[test]
 fn one_whose_task_was_cancelled_before_it_began_is_not() {
-    let lines = logged(|| {
+    let lines = lines(|| {
         run(async {
             let task = create_task(work());
             task.cancel();
@@ -95,5 +73,5 @@ fn a_generator_that_was_never_asked_is_not() {
     fn numbers() -> asyncio::Generator<u32> {
         yield_!(1);
     }
-    assert!(logged(|| drop(numbers())).is_empty());
+    assert!(lines(|| drop(numbers())).is_empty());
 }
