@@ -22,53 +22,17 @@ pub struct Child<T>(Kind<T>);
 enum Kind<T> {
     Task(Task<T>),
     /// By what it can do, and not by its type: a program that gathers nothing but tasks has nothing of it.
-    Other(Box<dyn Other<T>>),
+    Other(Box<dyn NoTask<T>>),
 }
 
-/// A future or a gather.
-trait Other<T> {
+/// What is no task: a future or a gather.
+pub(crate) trait NoTask<T> {
     fn core(&self) -> &FutureCore;
     fn awaited(&self) -> Rc<dyn Awaited>;
     /// What it gives, now that it is done and has not failed.
     fn read_value(&self) -> T;
     /// Whether it is done, and gave what `is_error` says is one.
     fn gave_error(&self, is_error: fn(&T) -> bool) -> bool;
-}
-
-impl<T: 'static> Other<T> for Future<T> {
-    fn core(&self) -> &FutureCore {
-        self.core()
-    }
-
-    fn awaited(&self) -> Rc<dyn Awaited> {
-        self.awaited()
-    }
-
-    fn read_value(&self) -> T {
-        self.read_value()
-    }
-
-    fn gave_error(&self, is_error: fn(&T) -> bool) -> bool {
-        self.peek(is_error) == Some(true)
-    }
-}
-
-impl<T: 'static> Other<T> for Gather<T> {
-    fn core(&self) -> &FutureCore {
-        self.core()
-    }
-
-    fn awaited(&self) -> Rc<dyn Awaited> {
-        self.awaited()
-    }
-
-    fn read_value(&self) -> T {
-        self.read_value()
-    }
-
-    fn gave_error(&self, _: fn(&T) -> bool) -> bool {
-        self.gave_error()
-    }
 }
 
 /// A child of which the type is not known.

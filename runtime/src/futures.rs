@@ -13,6 +13,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::children::NoTask as _;
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::{Address, LoopState, context, get_event_loop};

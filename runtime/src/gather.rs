@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 pub use self::tuples::{TryTuple, Tuple};
 use crate::awaitables::Awaitables;
-use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP};
+use crate::children::{AnyChild, Child, NoTask, OF_ANOTHER_LOOP};
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
@@ -344,23 +344,24 @@ impl<O> Gather<O> {
     pub fn cancelled(&self) -> bool {
         self.state.future.is_cancelled()
     }
+}
 
-    pub(crate) fn core(&self) -> &FutureCore {
+impl<O> NoTask<O> for Gather<O> {
+    fn core(&self) -> &FutureCore {
         &self.state.future
     }
 
-    /// What it gives, now that it is done and has not failed.
-    pub(crate) fn read_value(&self) -> O {
+    fn awaited(&self) -> Rc<dyn Awaited> {
+        self.state.awaited()
+    }
+
+    fn read_value(&self) -> O {
         (self.collect)()
     }
 
-    /// Whether what it gives is the `Err` of a child.
-    pub(crate) fn gave_error(&self) -> bool {
+    /// Of a child, which is what it gives.
+    fn gave_error(&self, _: fn(&O) -> bool) -> bool {
         self.state.first_error.get().is_some()
-    }
-
-    pub(crate) fn awaited(&self) -> Rc<dyn Awaited> {
-        self.state.awaited()
     }
 }
 

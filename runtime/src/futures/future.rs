@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use super::{
     Awaited, Awaiting, Cancel, FutureCore, Read, State, Target, function_type, result_ref,
 };
+use crate::children::NoTask;
 use crate::event_loop::callback::{Binding, Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext, get_event_loop, tell};
 use crate::exceptions::{CancelledError, Exception, Panic};
@@ -101,26 +102,6 @@ impl<T> Future<T> {
 
     pub(crate) fn promise(&self) -> &Promise<T> {
         &self.promise
-    }
-
-    pub(crate) fn core(&self) -> &FutureCore {
-        &self.promise.core
-    }
-
-    pub(crate) fn awaited(&self) -> Rc<dyn Awaited>
-    where
-        T: 'static,
-    {
-        self.promise.clone()
-    }
-
-    pub(crate) fn read_value(&self) -> T {
-        self.read.value(Some(&self.promise.value))
-    }
-
-    pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.promise.core.see();
-        self.promise.value.borrow().as_ref().map(look)
     }
 
     /// This one stands before something else.
@@ -348,6 +329,25 @@ impl<T> Cancel for Promise<T> {
 impl<T> Awaited for Promise<T> {
     fn future_core(&self) -> &FutureCore {
         &self.core
+    }
+}
+
+impl<T: 'static> NoTask<T> for Future<T> {
+    fn core(&self) -> &FutureCore {
+        &self.promise.core
+    }
+
+    fn awaited(&self) -> Rc<dyn Awaited> {
+        self.promise.clone()
+    }
+
+    fn read_value(&self) -> T {
+        self.read.value(Some(&self.promise.value))
+    }
+
+    fn gave_error(&self, is_error: fn(&T) -> bool) -> bool {
+        self.promise.core.see();
+        self.promise.value.borrow().as_ref().is_some_and(is_error)
     }
 }
 
