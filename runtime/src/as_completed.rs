@@ -13,7 +13,7 @@ use crate::awaitables::Awaitables;
 use crate::children::OF_ANOTHER_LOOP;
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::callback::Notified;
-use crate::event_loop::{TimerHandle, context};
+use crate::event_loop::{TimerHandle, this_thread};
 use crate::exceptions::{CancelledError, Exception, TimeoutError};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::queues::Queue;
@@ -204,7 +204,7 @@ impl<T: 'static> Arrivals<T> {
     #[track_caller]
     fn new(tasks: Vec<Task<T>>) -> Self {
         let tasks = distinct(tasks, Task::erased);
-        if let Some(event_loop) = context::running() {
+        if let Some(event_loop) = this_thread::running() {
             let is_of_it = |task: &Task<T>| task.core().event_loop().is_of(&event_loop);
             assert!(tasks.iter().all(is_of_it), "{OF_ANOTHER_LOOP}");
         }

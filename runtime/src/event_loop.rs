@@ -14,7 +14,7 @@
 //! - [`address`]: where a loop is found, from any thread;
 //! - [`blocks`]: memory for its tasks;
 //! - [`remote`]: the way in from other threads, and [`mailbox`], what lies in it;
-//! - [`context`]: what the thread knows of its loops;
+//! - [`this_thread`]: what the thread knows of its loops;
 //! - [`watches`]: what it waits for without a task;
 //! - [`input`]: callbacks for input and signals, on it;
 //! - [`patience`]: how long a virtual clock stands still for what nobody knows;
@@ -26,7 +26,6 @@ pub(crate) mod blocks;
 pub(crate) mod callback;
 mod clock;
 mod complete;
-pub(crate) mod context;
 pub(crate) mod driver;
 mod handle;
 mod handles;
@@ -42,6 +41,7 @@ mod report;
 mod scheduled;
 mod shutdown;
 mod state;
+pub(crate) mod this_thread;
 pub(crate) mod timers;
 pub(crate) mod watches;
 

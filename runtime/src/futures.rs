@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use crate::children::NoTask as _;
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::ready::Ready;
-use crate::event_loop::{Address, LoopState, context, get_event_loop};
+use crate::event_loop::{Address, LoopState, get_event_loop, this_thread};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{self, Suspended, Task, TaskRef, Wake, cancellation};
@@ -340,7 +340,7 @@ impl FutureCore {
     #[inline(never)]
     fn refuse_loop(&self, target: &dyn Fn() -> Target) {
         assert!(
-            context::running().is_some(),
+            this_thread::running().is_some(),
             "no running event loop: a task or future can only be awaited in one"
         );
         let task = tasks::current_task().map(|task| format!("{task:?}"));
@@ -596,5 +596,5 @@ pub(crate) fn function_type<F: 'static>(_: F) -> TypeId {
 
 /// The loop that something made now belongs to.
 pub(crate) fn current_loop() -> Rc<LoopState> {
-    context::running().unwrap_or_else(|| get_event_loop().inner)
+    this_thread::running().unwrap_or_else(|| get_event_loop().inner)
 }

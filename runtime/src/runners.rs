@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::contextvars::Context;
-use crate::event_loop::{Clock, EventLoop, context, set_event_loop};
+use crate::event_loop::{Clock, EventLoop, set_event_loop, this_thread};
 
 /// Runs `main` in a new event loop, and gives what it gives.
 ///
@@ -47,7 +47,7 @@ where
 #[track_caller]
 fn run_at<F: Future>(main: F, called_at: &'static Location<'static>) -> F::Output {
     assert!(
-        context::running().is_none(),
+        this_thread::running().is_none(),
         "asyncio.run() cannot be called from a running event loop"
     );
     Runner::new().run_at(main, called_at)
@@ -166,7 +166,7 @@ impl Runner {
     #[track_caller]
     pub fn run<F: IntoFuture>(&self, main: F) -> F::Output {
         assert!(
-            context::running().is_none(),
+            this_thread::running().is_none(),
             "Runner.run() cannot be called from a running event loop"
         );
         self.run_at(main.into_future(), Location::caller())

@@ -75,7 +75,7 @@ pub(crate) use self::sleep::turn;
 pub(crate) use self::step::{Body, Main};
 pub use self::task::Task;
 pub(crate) use self::wake::{Wake, wake_known, wake_task};
-use crate::event_loop::{context, get_event_loop};
+use crate::event_loop::{get_event_loop, this_thread};
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
 ///
@@ -100,7 +100,7 @@ where
     F::Output: 'static,
 {
     let created_at = Location::caller();
-    let task = context::with_running_handle(|event_loop| {
+    let task = this_thread::with_running_handle(|event_loop| {
         let is_eager = event_loop.eager_tasks.get();
         Task::spawn_at(event_loop, created_at, is_eager, future.into_future())
     });
@@ -138,7 +138,7 @@ where
     let Some(future) = future else {
         unreachable!("only a task was taken");
     };
-    let task = context::with_current_handle(|event_loop| {
+    let task = this_thread::with_current_handle(|event_loop| {
         let is_eager = event_loop.eager_tasks.get();
         let is_open = !event_loop.is_closed();
         is_open.then(|| Task::spawn_at(event_loop, created_at, is_eager, future))

@@ -2,7 +2,7 @@
 
 use crate::delay::{Delay, duration, seconds};
 pub use crate::event_loop::Clock;
-use crate::event_loop::context;
+use crate::event_loop::this_thread;
 
 /// Stands for blocking work of `delay`: sleeps on the real clock, and moves a virtual one on.
 ///
@@ -16,9 +16,9 @@ use crate::event_loop::context;
 /// ```
 #[track_caller]
 pub fn block(delay: impl Delay) {
-    let clock = context::running()
+    let clock = this_thread::running()
         .map(|event_loop| event_loop.clock.clone())
-        .or_else(|| context::set().map(|event_loop| event_loop.clock()))
+        .or_else(|| this_thread::set().map(|event_loop| event_loop.clock()))
         .unwrap_or_else(Clock::of_new_loops);
     if clock.is_virtual() {
         clock.advance(delay);

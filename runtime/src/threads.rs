@@ -20,7 +20,7 @@ pub use self::pool::ThreadPoolExecutor;
 use crate::contextvars;
 use crate::delay::Timeout;
 use crate::event_loop::remote::Message;
-use crate::event_loop::{EventLoop, LoopClosed, RemoteLoop, context};
+use crate::event_loop::{EventLoop, LoopClosed, RemoteLoop, this_thread};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::futures::{Future as AsyncioFuture, current_loop};
 use crate::tasks::{Task, TaskKey, called};
@@ -89,7 +89,7 @@ where
     T: Send + 'static,
 {
     static ELSEWHERE: OnceLock<ThreadPoolExecutor> = OnceLock::new();
-    let executor = match context::running() {
+    let executor = match this_thread::running() {
         Some(event_loop) => event_loop.default_executor(),
         None => ELSEWHERE.get_or_init(ThreadPoolExecutor::default).clone(),
     };
@@ -186,7 +186,7 @@ where
         if promise.is_cancelled() {
             return;
         }
-        let Some(event_loop) = context::running() else {
+        let Some(event_loop) = this_thread::running() else {
             return;
         };
         let task = Task::spawn(&event_loop, coroutine.into_future());

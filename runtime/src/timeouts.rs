@@ -19,7 +19,7 @@ use crate::awaitables::{AsyncBlock, Block};
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::callback::Callback;
 use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{Clock, LoopState, context, wake};
+use crate::event_loop::{Clock, LoopState, this_thread, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::cancellation::{self, Catch, Frame};
 use crate::tasks::{Called, Sleep, TaskKey, current, sleep};
@@ -102,7 +102,7 @@ impl Deadline {
 
 /// The time that time-outs go by: of the running loop, or else the real one.
 fn now() -> f64 {
-    context::with_running(LoopState::time).unwrap_or_else(|| Clock::real().time())
+    this_thread::with_running(LoopState::time).unwrap_or_else(|| Clock::real().time())
 }
 
 impl Timeout {
@@ -226,7 +226,7 @@ impl Timeout {
             frame: cancellation::current_frame(),
             alarm: None,
         });
-        let is_elsewhere = !context::is_running();
+        let is_elsewhere = !this_thread::is_running();
         let place = match in_task {
             _ if is_elsewhere => Place::Elsewhere(cx.waker().clone()),
             Some(in_task) => in_task,

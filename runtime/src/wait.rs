@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use crate::delay::Timeout;
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::timers::TimerKey;
-use crate::event_loop::{Address, context};
+use crate::event_loop::{Address, this_thread};
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{CallbackId, Cancel, Target};
 use crate::tasks::cancellation::{self, Onward};
@@ -282,7 +282,7 @@ impl<W: Waited> Cancel for WaitState<W> {
 
 impl<W: Waited> Begun<W> {
     fn new(tasks: Vec<W>, timeout: Option<f64>, ends_with: fn(&W) -> bool) -> Self {
-        let event_loop = match context::running() {
+        let event_loop = match this_thread::running() {
             Some(event_loop) => event_loop,
             None => panic!("no running event loop"),
         };

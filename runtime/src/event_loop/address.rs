@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::LoopState;
-use super::context;
 use super::mailbox::Mailbox;
 use super::remote::Message;
 use super::report::dropped;
+use super::this_thread;
 
 /// What a loop leaves to the next one.
 #[derive(Default)]
@@ -110,14 +110,15 @@ impl Address {
         let home = self.home();
         // The number is of a loop that is alive and of this thread: only this thread takes it away.
         home.tenant.load(Ordering::Acquire) == self.0
-            && home.thread.load(Ordering::Relaxed) == context::thread_number()
+            && home.thread.load(Ordering::Relaxed) == this_thread::number()
     }
 
     /// The loop, on its own thread, until it is dropped.
     pub(crate) fn upgrade(&self) -> Option<Rc<LoopState>> {
         // SAFETY: the pointer is `Rc::as_ptr`'s, of a loop that is not dropped yet: its `drop` moves out
         // before it runs anything of anybody's.
-        self.state().map(|state| unsafe { context::kept(state) })
+        self.state()
+            .map(|state| unsafe { this_thread::kept(state) })
     }
 
     /// Looks at the loop, on its own thread, while it is there. `f` must not drop it.
@@ -130,7 +131,7 @@ impl Address {
 
     #[inline]
     fn state(&self) -> Option<*const LoopState> {
-        match context::running_if(self.0) {
+        match this_thread::running_if(self.0) {
             Some(running) => Some(running),
             None => self.state_here(),
         }
@@ -156,7 +157,7 @@ impl Address {
     /// Whether this is the running loop of this thread.
     #[inline]
     pub(crate) fn is_running(&self) -> bool {
-        context::running_if(self.0).is_some()
+        this_thread::running_if(self.0).is_some()
     }
 
     /// The loop's.
@@ -200,8 +201,7 @@ impl Tenancy {
     pub(super) fn move_in(&self, state: *const LoopState) {
         let home = self.address.home();
         home.state.store(state.cast_mut(), Ordering::Relaxed);
-        home.thread
-            .store(context::thread_number(), Ordering::Relaxed);
+        home.thread.store(this_thread::number(), Ordering::Relaxed);
         home.tenant.store(self.address.0, Ordering::Release);
     }
 

@@ -11,7 +11,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use super::context;
+use super::this_thread;
 
 /// The sizes that are kept are a multiple of this and half of it: so much does the usual allocator take with
 /// eight bytes of its own, and wastes nothing.
@@ -128,7 +128,7 @@ impl Blocks {
 /// A block of a layout that [`layout_for`] gave, from the running loop if there is one.
 #[inline]
 pub(crate) fn take_here(layout: Layout) -> NonNull<u8> {
-    let taken = context::with_running(|running| running.blocks.take(layout));
+    let taken = this_thread::with_running(|running| running.blocks.take(layout));
     taken.unwrap_or_else(|| Blocks::allocate(layout))
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn take_here(layout: Layout) -> NonNull<u8> {
 #[inline]
 pub(crate) unsafe fn give_here(block: NonNull<u8>, layout: Layout) {
     // SAFETY: as the caller promises.
-    let kept = context::with_running(|running| unsafe { running.blocks.give(block, layout) });
+    let kept = this_thread::with_running(|running| unsafe { running.blocks.give(block, layout) });
     if kept.is_none() {
         // SAFETY: as the caller promises.
         unsafe { free(block, layout) };

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::callback::Callback;
-use super::context;
 use super::handle::EventLoop;
 use super::shutdown::Interrupted;
+use super::this_thread;
 use crate::contextvars;
 use crate::exceptions::{CancelledError, Exception};
 use crate::futures::{AwaitedHandle, handle_of};
@@ -176,7 +176,7 @@ impl EventLoop {
     #[track_caller]
     pub(super) fn check_runnable(&self) {
         self.inner.check_open();
-        match context::running() {
+        match this_thread::running() {
             Some(running) if Rc::ptr_eq(&running, &self.inner) => {
                 panic!("This event loop is already running")
             }

@@ -5,13 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use super::clock::Clock;
-use super::context;
 use super::handles::{Handle, TimerHandle};
 use super::ready::Ready;
 use super::remote::RemoteLoop;
 use super::report::{ExceptionContext, default_exception_handler, dropped};
 use super::scheduled::Scheduled;
 use super::state::LoopState;
+use super::this_thread;
 use crate::contextvars;
 use crate::delay::{Delay, seconds};
 use crate::futures::Future as AsyncioFuture;
@@ -95,7 +95,7 @@ impl EventLoop {
     /// # });
     /// ```
     pub fn is_running(&self) -> bool {
-        context::running().is_some_and(|running| Rc::ptr_eq(&running, &self.inner))
+        this_thread::running().is_some_and(|running| Rc::ptr_eq(&running, &self.inner))
     }
 
     /// Ends the loop for good: what was ready and the timers are dropped. Twice is once.
@@ -518,7 +518,7 @@ impl fmt::Debug for EventLoop {
 /// ```
 #[track_caller]
 pub fn get_running_loop() -> EventLoop {
-    match context::running() {
+    match this_thread::running() {
         Some(inner) => EventLoop { inner },
         None => panic!("no running event loop"),
     }
@@ -535,12 +535,12 @@ pub fn get_running_loop() -> EventLoop {
 /// event_loop.close();
 /// ```
 pub fn get_event_loop() -> EventLoop {
-    if let Some(inner) = context::running() {
+    if let Some(inner) = this_thread::running() {
         return EventLoop { inner };
     }
-    context::set().unwrap_or_else(|| {
+    this_thread::set().unwrap_or_else(|| {
         let event_loop = new_event_loop();
-        context::replace_set(Some(event_loop.clone()));
+        this_thread::replace_set(Some(event_loop.clone()));
         event_loop
     })
 }
@@ -569,5 +569,5 @@ pub fn new_event_loop() -> EventLoop {
 /// asyncio::set_event_loop(None);
 /// ```
 pub fn set_event_loop(event_loop: Option<&EventLoop>) {
-    context::replace_set(event_loop.cloned());
+    this_thread::replace_set(event_loop.cloned());
 }

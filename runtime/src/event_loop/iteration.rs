@@ -13,7 +13,7 @@ use super::remote::Message;
 use super::report::{ExceptionContext, IN_DESTRUCTOR, dropped, guarded};
 use super::scheduled::Scheduled;
 use super::state::LoopState;
-use super::{context, driver};
+use super::{driver, this_thread};
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
 use crate::tasks::{AnyTask, Main, TaskRef, current};
@@ -24,7 +24,7 @@ const CLOCK_RESOLUTION: f64 = 1e-9;
 impl LoopState {
     /// Runs until it is stopped. `main` is the task that lives on the caller's stack, if any.
     pub(super) fn run(self: &Rc<Self>, main: Option<&mut Main<'_>>) {
-        let _running = context::Running::enter(self);
+        let _running = this_thread::Running::enter(self);
         // A task of another loop may be the current one, whose destructor runs this.
         let _no_task = current::Entered::task(None);
         let _unpark = Unparking(self);

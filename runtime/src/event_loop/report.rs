@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 
-use super::context;
 use super::handle::EventLoop;
 use super::state::LoopState;
+use super::this_thread;
 use crate::diagnostics;
 use crate::exceptions::{KeyboardInterrupt, Panic};
 use crate::tasks::{AnyTask, TaskKey, repr};
@@ -129,7 +129,7 @@ pub(crate) fn guarded(message: &str, run: impl FnOnce()) {
 #[inline(never)]
 fn tell_of(payload: Box<dyn Any + Send>, message: &str) {
     let panic = Panic::new(payload);
-    let running = context::running();
+    let running = this_thread::running();
     if let (Some(event_loop), true) = (&running, panic.is::<KeyboardInterrupt>()) {
         return event_loop.interrupt(panic);
     }

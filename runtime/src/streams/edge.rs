@@ -38,7 +38,7 @@ use rustix::event::{Timespec, epoll};
 use slab::Slab;
 
 use super::bell::Bell;
-use crate::event_loop::{context, wake};
+use crate::event_loop::{this_thread, wake};
 use watched::Readiness;
 
 pub(crate) use elsewhere::Timer;
@@ -178,7 +178,7 @@ impl Edge {
 
     /// The loop that runs here looks at it.
     fn is_home(&self) -> bool {
-        context::is_running() && context::thread_number() == self.thread
+        this_thread::is_running() && this_thread::number() == self.thread
     }
 
     /// This thread's.
@@ -208,7 +208,7 @@ impl Edge {
             bell,
             watched: Mutex::default(),
             count: AtomicUsize::new(0),
-            thread: context::thread_number(),
+            thread: this_thread::number(),
         }))
     }
 

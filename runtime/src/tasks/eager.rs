@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{Task, TaskRef};
 use crate::event_loop::ready::Ready;
-use crate::event_loop::{EventLoop, LoopState, context};
+use crate::event_loop::{EventLoop, LoopState, this_thread};
 
 /// Makes a task of a future, and runs it at once, here, to its first suspension.
 ///
@@ -38,7 +38,7 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    match context::running() {
+    match this_thread::running() {
         Some(event_loop) => Task::spawn_with(&event_loop, true, future.into_future()),
         None => panic!("no running event loop"),
     }

@@ -10,7 +10,7 @@ use super::{Wake, current};
 use crate::delay::{Delay, duration, seconds};
 use crate::event_loop::remote::Message;
 use crate::event_loop::timers::OwnTimer;
-use crate::event_loop::{Address, Clock, LoopState, context, driver};
+use crate::event_loop::{Address, Clock, LoopState, driver, this_thread};
 
 /// Suspends for `delay`; a zero or negative one gives up exactly one turn of the loop.
 ///
@@ -103,7 +103,7 @@ impl OwnTimer {
 
     /// Pending while it waits, if its loop runs here.
     fn poll(&self, address: Address, cx: &Context<'_>) -> Option<Poll<()>> {
-        let is_waiting = context::with_running(|running| {
+        let is_waiting = this_thread::with_running(|running| {
             let is_here = address.is_of(running);
             is_here.then(|| running.waits_for_timer(self, cx))
         });
@@ -133,7 +133,7 @@ impl Sleep {
             self.state = State::Turned;
             return Poll::Pending;
         }
-        let started = context::with_running(|event_loop| {
+        let started = this_thread::with_running(|event_loop| {
             let (timer, rest) = OwnTimer::start(event_loop, delay, cx);
             (timer, rest, event_loop.address())
         });
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_sleep_goes_on_wherever_it_is_polled() {
         let clock = crate::testing::Clock::virtual_clock;
-        let timers = || context::with_running(|it| it.timer_slots());
+        let timers = || this_thread::with_running(|it| it.timer_slots());
         crate::Runner::new().clock(clock()).run(async {
             let event_loop = crate::get_running_loop();
             let mut sleep = crate::sleep(10);

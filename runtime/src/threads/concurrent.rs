@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::lock;
 use crate::delay::{Timeout, duration};
-use crate::event_loop::{context, guarded, wake};
+use crate::event_loop::{guarded, this_thread, wake};
 use crate::exceptions::{CancelledError, TimeoutError};
 use crate::tasks::outside::poll_outside;
 use crate::tasks::{Suspended, cancellation};
@@ -298,7 +298,7 @@ impl<T> Future for ConcurrentFuture<T> {
         let this = self.get_mut();
         let is_suspended = this.point.is_suspended();
         let shared = &this.shared;
-        let may_take = std::mem::replace(&mut this.has_waited, true) || !context::is_running();
+        let may_take = std::mem::replace(&mut this.has_waited, true) || !this_thread::is_running();
         let polled = poll_outside(&mut this.point, cx, |cx| {
             // Before the lock is taken: a waker may be anybody's.
             let waker = cx.waker().clone();

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::{Deadline, Timeout, Under, under};
 use crate::delay::Timeout as TimeoutDelay;
 use crate::event_loop::callback::{Binding, Callback};
-use crate::event_loop::{context, wake};
+use crate::event_loop::{this_thread, wake};
 use crate::exceptions::TimeoutError;
 use crate::futures::handle_of;
 use crate::tasks::cancellation;
@@ -219,7 +219,7 @@ fn raises_cancellation<F: Future>(future: &F) -> bool {
 /// may borrow cannot be a task; another one takes its turns. On another executor nobody counts
 /// turns.
 fn stand_in(called: Called) -> Option<Released> {
-    let task = crate::Task::stand_in(&context::running()?);
+    let task = crate::Task::stand_in(&this_thread::running()?);
     let released = Released::new(called);
     task.core().add_callback(released.callback());
     task.cancel();

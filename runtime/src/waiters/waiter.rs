@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use super::at;
-use crate::event_loop::{context, wake};
+use crate::event_loop::{this_thread, wake};
 use crate::exceptions::CancelledError;
 use crate::futures::Target;
 use crate::tasks::cancellation::{self, Trouble, forget_nothing};
@@ -192,7 +192,7 @@ impl Waiter {
             return Poll::Ready(());
         }
         assert!(
-            trouble != Trouble::NoTask || context::is_running(),
+            trouble != Trouble::NoTask || this_thread::is_running(),
             "no running event loop: locks, queues and what waits for tasks need one"
         );
         self.set_wake(cx);

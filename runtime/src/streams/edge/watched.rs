@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, se
 use super::super::Connected;
 use super::elsewhere::Elsewhere;
 use super::{Edge, lock};
-use crate::event_loop::{context, wake};
+use crate::event_loop::{this_thread, wake};
 
 /// The direction of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl<T: AsFd> Watched<T> {
 
     /// With this thread's epoll, if it runs a loop.
     fn register(io: T, known: u8, asked: epoll::EventFlags) -> io::Result<Self> {
-        if context::is_running() {
+        if this_thread::is_running() {
             return Self::register_with(Edge::here()?, io, known, asked);
         }
         let edge = Elsewhere::get()?.edge.clone();

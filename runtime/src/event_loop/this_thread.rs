@@ -13,7 +13,7 @@ use super::{EventLoop, LoopState, get_event_loop};
 /// What every step looks at. It has no destructor, so it is there to the very end of the thread, and
 /// an access is a plain load.
 struct Local {
-    /// See [`thread_number`].
+    /// See [`number`].
     thread: Cell<u64>,
     /// The number of the running loop; zero when there is none.
     running_id: Cell<u64>,
@@ -36,7 +36,7 @@ thread_local! {
 /// A number for the current thread that no other one ever has: with it what travels between threads
 /// knows whether it is at home.
 #[inline]
-pub(crate) fn thread_number() -> u64 {
+pub(crate) fn number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     LOCAL.with(|local| {
         if local.thread.get() == 0 {
