@@ -17,9 +17,12 @@ pub use crate::async_generators::{
 pub use crate::async_generators::{Erased as AsyncErased, ErasedSend as AsyncErasedSend};
 pub use crate::coroutines::About;
 pub use crate::fallible::{Output, OutputOther, OutputResult, fallible};
+pub use crate::generators::erased::Boxed;
 pub use crate::generators::frame::{Frame, Named};
 pub use crate::generators::places::Body;
-pub use crate::generators::words::{Current, Delegate, Exchange, ExchangeAny, From};
+pub use crate::generators::words::{
+    Current, Delegate, Exchange, ExchangeAny, From, Nothing, Something, Words,
+};
 pub use crate::generators::{Erased, ErasedSend};
 pub use crate::managers::{AsyncExit, Ended, Leave, guard};
 
