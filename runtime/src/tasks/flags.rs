@@ -1,6 +1,6 @@
 //! What a task knows of itself in one bit each, all in one word: most steps ask for several at once.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 /// Some of the bits.
 pub(crate) type Bits = u16;
@@ -39,46 +39,48 @@ pub(super) const HAS_ERRORS: Bits = 1 << 14;
 /// It stands in a row of tasks, which is being looked through for those that stand there twice.
 pub(super) const IN_ROW: Bits = 1 << 15;
 
-pub(super) struct Flags(Cell<Bits>);
+/// It stays on one thread. An atomic it is for its width: of a `Cell` the compiler would write the one byte that
+/// a bit is in, and the processor waits long where both are read right after that.
+pub(super) struct Flags(AtomicU16);
 
 impl Flags {
     #[inline]
     pub(super) fn new(bits: Bits) -> Self {
-        Self(Cell::new(bits))
+        Self(AtomicU16::new(bits))
     }
 
     #[inline]
     pub(super) fn get(&self) -> Bits {
-        self.0.get()
+        self.0.load(Relaxed)
     }
 
     /// All at once.
     #[inline]
     pub(super) fn put(&self, bits: Bits) {
-        self.0.set(bits);
+        self.0.store(bits, Relaxed);
     }
 
     /// Whether there is any of these.
     #[inline]
     pub(super) fn has(&self, any: Bits) -> bool {
-        self.0.get() & any != 0
+        self.get() & any != 0
     }
 
     #[inline]
     pub(super) fn set(&self, all: Bits) {
-        self.0.set(self.0.get() | all);
+        self.put(self.get() | all);
     }
 
     #[inline]
     pub(super) fn clear(&self, all: Bits) {
-        self.0.set(self.0.get() & !all);
+        self.put(self.get() & !all);
     }
 
     /// Clears them; whether there was any.
     #[inline]
     pub(super) fn take(&self, all: Bits) -> bool {
-        let had = self.has(all);
-        self.clear(all);
-        had
+        let bits = self.get();
+        self.put(bits & !all);
+        bits & all != 0
     }
 }
