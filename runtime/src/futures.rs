@@ -19,7 +19,7 @@ use crate::event_loop::ready::Ready;
 use crate::event_loop::{Address, LoopState, get_event_loop, this_thread};
 use crate::exceptions::{CancelledError, Exception, Panic};
 use crate::tasks::cancellation::Onward;
-use crate::tasks::{self, Suspended, Task, TaskRef, Wake, cancellation};
+use crate::tasks::{self, Called, Suspended, Task, TaskRef, Wake, cancellation};
 use crate::waiters::Waiting;
 
 pub use self::future::Future;
@@ -206,6 +206,16 @@ impl FutureCore {
         }
     }
 
+    /// The same with a value or, if it was cancelled without a message, with the place of that.
+    #[inline]
+    pub(crate) fn complete_plain(&self, cancelled_at: Option<Called>) {
+        debug_assert!(!self.is_done());
+        if !self.standing.has_no_rest() || !self.standing.end_plain(cancelled_at) {
+            let (state, failure) = plain_end(cancelled_at);
+            self.complete_awaited(state, failure);
+        }
+    }
+
     /// [`complete`](Self::complete) where something waits. There is one of it, not one for each who ends a
     /// future.
     #[inline(never)]
@@ -363,6 +373,17 @@ impl FutureCore {
     pub(crate) fn drop_callbacks(&self) {
         if !self.is_done() {
             self.empty();
+        }
+    }
+}
+
+/// An end with a value or, if there is one, with a cancellation of that place.
+pub(crate) fn plain_end(cancelled_at: Option<Called>) -> (State, Option<Exception>) {
+    match cancelled_at {
+        None => (State::Finished, None),
+        Some(place) => {
+            let error = CancelledError::raised_at(place, None);
+            (State::Cancelled, Some(Exception::CancelledError(error)))
         }
     }
 }
@@ -567,10 +588,17 @@ impl<T> Read<T> {
 
     #[track_caller]
     pub(crate) fn value(self, value: Option<&RefCell<Option<T>>>) -> T {
-        match value.and_then(self.0) {
-            Some(value) => value,
-            None => panic!("{TAKEN}"),
-        }
+        taken(value.and_then(self.0))
+    }
+}
+
+/// The value of what is done, which may have been taken before.
+#[track_caller]
+#[inline]
+pub(crate) fn taken<T>(value: Option<T>) -> T {
+    match value {
+        Some(value) => value,
+        None => panic!("{TAKEN}"),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event_loop::blocks;
 use crate::event_loop::callback::{Callback, Notified};
 use crate::exceptions::{CancelledError, Exception};
 use crate::sequence::Sequence;
-use crate::tasks::{TaskRef, Wake};
+use crate::tasks::{Called, TaskRef, Wake};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -264,6 +264,22 @@ impl Standing {
             }
             self.put_failure(failure);
         }
+    }
+
+    /// The same with a value, or with a cancellation of that place; false where a pointer has no room for its
+    /// state.
+    #[inline(always)]
+    pub(super) fn end_plain(&self, cancelled_at: Option<Called>) -> bool {
+        if cancelled_at.is_some() && !PLACE_HAS_ROOM {
+            return false;
+        }
+        let (state, place) = match cancelled_at {
+            None => (FINISHED, std::ptr::null()),
+            Some(place) => (CANCELLED, std::ptr::from_ref(place)),
+        };
+        let place = place.cast_mut().cast::<()>();
+        self.0.set(place.map_addr(|it| it | state));
+        true
     }
 
     #[inline]

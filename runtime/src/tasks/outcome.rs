@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use super::AnyTask;
 use super::current::Entered;
 use super::flags;
 use super::header::TaskRef;
+use super::{AnyTask, Called};
 use crate::diagnostics;
 use crate::event_loop::{ExceptionContext, LoopState, tell};
 use crate::exceptions::{CancelledError, Exception, KeyboardInterrupt, Panic};
-use crate::futures::State;
+use crate::futures::{State, plain_end};
 
 /// How a step left the coroutine.
 pub(super) enum Outcome {
@@ -50,24 +50,21 @@ impl TaskRef {
         }
     }
 
+    /// It ends with its value or, if it was cancelled without a message, with the place of that.
     #[inline(always)]
-    pub(super) fn finish(
-        &self,
-        event_loop: &Rc<LoopState>,
-        state: State,
-        failure: Option<Exception>,
-    ) {
+    pub(super) fn finish(&self, event_loop: &Rc<LoopState>, cancelled_at: Option<Called>) {
         let core = self.core();
         let bits = core.flags.get();
         if bits & (flags::OWNED | flags::LINKED | flags::HAS_ERRORS) != flags::OWNED {
+            let (state, failure) = plain_end(cancelled_at);
             return self.finish_any(event_loop, state, failure);
         }
         // Where its links were is its value: what is left is the loop's reference.
         core.clear();
-        core.flags.clear(flags::OWNED);
+        core.flags.put(bits & !flags::OWNED);
         // SAFETY: the loop owned it by this reference, which is given up.
         let owned = unsafe { TaskRef::from_raw(self.raw()) };
-        self.future().complete(state, failure);
+        self.future().complete_plain(cancelled_at);
         self.give_back(owned);
     }
 

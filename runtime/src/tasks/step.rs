@@ -19,8 +19,7 @@ use crate::contextvars;
 use crate::coroutines::asking;
 use crate::coroutines::quiet::quietly;
 use crate::event_loop::LoopState;
-use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::futures::State;
+use crate::exceptions::{CancelledError, Panic};
 
 /// The coroutine of a task that lives elsewhere: on the stack of `run_until_complete`.
 pub(crate) trait Body {
@@ -108,13 +107,9 @@ impl TaskRef {
                 }
             }
             (Ok(Poll::Ready(())), None) if is_calm => {
-                self.finish(event_loop, State::Finished, None);
+                self.finish(event_loop, None);
             }
-            (_, Some(Ok(place))) => {
-                let error = CancelledError::raised_at(place, None);
-                let failure = Some(Exception::CancelledError(error));
-                self.finish(event_loop, State::Cancelled, failure);
-            }
+            (_, Some(Ok(place))) => self.finish(event_loop, Some(place)),
             (_, Some(Err(payload))) => {
                 self.has_ended(event_loop, Outcome::Panicked(Panic::new(payload)));
             }
