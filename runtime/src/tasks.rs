@@ -67,6 +67,7 @@ pub(crate) use self::cancellation::Suspended;
 pub(crate) use self::core::{TaskCore, Waits};
 pub(crate) use self::distinct::distinct;
 pub use self::eager::{create_eager_task, eager_task_factory};
+use self::header::Begins;
 pub(crate) use self::header::{TaskKey, TaskRef};
 pub(crate) use self::owned::Owned;
 pub use self::sleep::Sleep;
@@ -93,6 +94,7 @@ use crate::event_loop::{get_event_loop, this_thread};
 /// ```
 #[doc(alias = "spawn")]
 #[doc(alias = "spawn_local")]
+#[inline]
 #[track_caller]
 pub fn create_task<F: IntoFuture>(future: F) -> Task<F::Output>
 where
@@ -101,8 +103,8 @@ where
 {
     let created_at = Location::caller();
     let task = this_thread::with_running_handle(|event_loop| {
-        let is_eager = event_loop.eager_tasks.get();
-        Task::spawn_at(event_loop, created_at, is_eager, future.into_future())
+        let begins = Begins::of(event_loop);
+        Task::spawn_at(event_loop, created_at, begins, future.into_future())
     });
     match task {
         Some(task) => task,
@@ -139,9 +141,9 @@ where
         unreachable!("only a task was taken");
     };
     let task = this_thread::with_current_handle(|event_loop| {
-        let is_eager = event_loop.eager_tasks.get();
+        let begins = Begins::of(event_loop);
         let is_open = !event_loop.is_closed();
-        is_open.then(|| Task::spawn_at(event_loop, created_at, is_eager, future))
+        is_open.then(|| Task::spawn_at(event_loop, created_at, begins, future))
     });
     task.expect("Event loop is closed")
 }

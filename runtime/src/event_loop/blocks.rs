@@ -108,20 +108,21 @@ impl Blocks {
     ///
     /// It is of this layout, from [`take`](Self::take), of whichever loop, and nobody uses it any more.
     #[inline]
-    unsafe fn give(&self, block: NonNull<u8>, layout: Layout) {
-        let room = self.room.get();
-        match list_of(layout) {
-            Some(class) if room >= layout.size() => {
-                let list = &self.free[class];
-                let block = block.cast::<Free>();
-                // SAFETY: it is the caller's, large enough for a pointer and aligned for one.
-                unsafe { block.write(Free { next: list.get() }) };
-                list.set(Some(block));
-                self.room.set(room - layout.size());
-            }
-            // SAFETY: as the caller promises.
-            _ => unsafe { free(block, layout) },
-        }
+    #[must_use]
+    unsafe fn keep(&self, block: NonNull<u8>, layout: Layout) -> bool {
+        let Some(room) = self.room.get().checked_sub(layout.size()) else {
+            return false;
+        };
+        let Some(class) = list_of(layout) else {
+            return false;
+        };
+        let list = &self.free[class];
+        let block = block.cast::<Free>();
+        // SAFETY: it is the caller's, large enough for a pointer and aligned for one.
+        unsafe { block.write(Free { next: list.get() }) };
+        list.set(Some(block));
+        self.room.set(room);
+        true
     }
 }
 
@@ -136,12 +137,12 @@ pub(crate) fn take_here(layout: Layout) -> NonNull<u8> {
 ///
 /// # Safety
 ///
-/// As for [`Blocks::give`].
+/// As for [`Blocks::keep`].
 #[inline]
 pub(crate) unsafe fn give_here(block: NonNull<u8>, layout: Layout) {
     // SAFETY: as the caller promises.
-    let kept = this_thread::with_running(|running| unsafe { running.blocks.give(block, layout) });
-    if kept.is_none() {
+    let kept = this_thread::with_running(|running| unsafe { running.blocks.keep(block, layout) });
+    if kept != Some(true) {
         // SAFETY: as the caller promises.
         unsafe { free(block, layout) };
     }
@@ -151,7 +152,7 @@ pub(crate) unsafe fn give_here(block: NonNull<u8>, layout: Layout) {
 ///
 /// # Safety
 ///
-/// As for [`Blocks::give`].
+/// As for [`Blocks::keep`].
 #[cold]
 unsafe fn free(block: NonNull<u8>, layout: Layout) {
     // SAFETY: `Blocks::allocate` made it, with this layout.
@@ -205,7 +206,7 @@ mod tests {
         let (small, large) = (layout(100, 8), layout(200, 8));
         let first = blocks.take(small);
         // SAFETY: it was just taken.
-        unsafe { blocks.give(first, small) };
+        assert!(unsafe { blocks.keep(first, small) });
         let other = blocks.take(large);
         assert_ne!(other, first);
         let again = blocks.take(small);
@@ -213,7 +214,7 @@ mod tests {
         // SAFETY: they were taken, and are of this loop or of none.
         unsafe {
             free(again, small);
-            blocks.give(other, large);
+            assert!(blocks.keep(other, large));
         }
     }
 
@@ -223,9 +224,15 @@ mod tests {
         blocks.room.set(300);
         let layout = layout(100, 8);
         let taken: Vec<_> = (0..5).map(|_| blocks.take(layout)).collect();
-        for block in taken {
+        for (count, block) in taken.into_iter().enumerate() {
             // SAFETY: it was just taken.
-            unsafe { blocks.give(block, layout) };
+            unsafe {
+                let is_kept = blocks.keep(block, layout);
+                assert_eq!(is_kept, count < 2);
+                if !is_kept {
+                    free(block, layout);
+                }
+            }
         }
         assert_eq!(blocks.room.get(), 300 - 2 * layout.size());
     }

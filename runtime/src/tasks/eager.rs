@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use super::header::Begins;
 use super::{Task, TaskRef};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::{EventLoop, LoopState, this_thread};
@@ -39,7 +40,7 @@ where
     F::Output: 'static,
 {
     match this_thread::running() {
-        Some(event_loop) => Task::spawn_with(&event_loop, true, future.into_future()),
+        Some(event_loop) => Task::spawn_with(&event_loop, Begins::Eagerly, future.into_future()),
         None => panic!("no running event loop"),
     }
 }
@@ -83,19 +84,10 @@ impl EventLoop {
     }
 }
 
-/// A new task's first step: queued, or taken now if it is eager and the loop runs.
-#[inline(always)]
-pub(super) fn begin(task: &TaskRef, event_loop: &Rc<LoopState>, is_eager: bool) {
-    if is_eager && event_loop.address().is_running() {
-        begin_now(task, event_loop);
-    } else {
-        event_loop.schedule_first(task.clone());
-    }
-}
-
-/// Not in who creates a task: there is one of those for each type of coroutine.
+/// Has a new task take its first step.
+#[cold]
 #[inline(never)]
-fn begin_now(task: &TaskRef, event_loop: &Rc<LoopState>) {
+pub(super) fn begin_now(task: &TaskRef, event_loop: &Rc<LoopState>) {
     task.step_apart(event_loop, None);
     if task.takes_turns() {
         event_loop.push(Ready::Task(task.clone()));

@@ -12,7 +12,7 @@
 //! When the last handle goes, everything in the allocation is dropped, at home; what other threads
 //! can still reach is the count and the address of the loop, and freeing it is all that they may do.
 //!
-//! The [`body`] is what has the coroutine's type, [`handle`] and [`key`] are the references, and [`end`] is how
+//! The [`body`] is what has the coroutine's type, [`begin`] is how it comes there, [`handle`] and [`key`] are the references, and [`end`] is how
 //! it goes.
 //!
 //! What may be touched where:
@@ -22,6 +22,7 @@
 //! - everything else: only at home, `core` and the rest of `future` only until the last handle
 //!   is gone, which [`Address::is_home`] tells, or with a `TaskRef`.
 
+mod begin;
 mod body;
 mod end;
 mod handle;
@@ -30,6 +31,7 @@ mod key;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
+pub(super) use self::begin::{Begins, Unborn};
 use self::body::VTable;
 pub(crate) use self::handle::TaskRef;
 pub(crate) use self::key::TaskKey;
@@ -90,7 +92,7 @@ pub(super) unsafe fn task_of(links: NonNull<Links>) -> NonNull<Header> {
 /// # Safety
 ///
 /// The last reference is gone, and everything in the allocation was dropped.
-#[inline]
+#[inline(always)]
 unsafe fn free(header: NonNull<Header>) {
     // SAFETY: as the caller promises; the layout is what it was taken with. What is in the header has no
     // destructor that is still needed.

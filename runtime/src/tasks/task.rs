@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{self, Poll};
 
+use super::header::{Begins, Unborn};
 use super::held::Held;
-use super::{AnyTask, TaskRef, cancellation, check_not_self, eager, repr};
+use super::{AnyTask, TaskRef, cancellation, check_not_self, repr};
 use crate::contextvars::{self, Context};
 use crate::event_loop::callback::Binding;
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception, Panic};
-use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, result_ref};
+use crate::futures::{Awaited, Awaiting, FutureCore, Read, Target, result_ref, taken};
 
 /// A coroutine that a loop runs.
 ///
@@ -69,46 +70,30 @@ impl<T: 'static> Task<T> {
         F: Future<Output = T> + 'static,
     {
         assert!(!event_loop.is_closed(), "Event loop is closed");
-        Self::spawn_with(event_loop, event_loop.eager_tasks.get(), future)
+        Self::spawn_with(event_loop, Begins::of(event_loop), future)
     }
 
     #[track_caller]
     #[inline]
-    pub(super) fn spawn_with<F>(event_loop: &Rc<LoopState>, is_eager: bool, future: F) -> Self
+    pub(super) fn spawn_with<F>(event_loop: &Rc<LoopState>, begins: Begins, future: F) -> Self
     where
         F: Future<Output = T> + 'static,
     {
-        Self::spawn_at(event_loop, Location::caller(), is_eager, future)
+        Self::spawn_at(event_loop, Location::caller(), begins, future)
     }
 
     #[inline]
     pub(super) fn spawn_at<F>(
         event_loop: &Rc<LoopState>,
         created_at: &'static Location<'static>,
-        is_eager: bool,
+        begins: Begins,
         future: F,
     ) -> Self
     where
         F: Future<Output = T> + 'static,
     {
-        let task = Self::insert::<_, F>(event_loop, created_at, future, false);
-        eager::begin(task.task(), event_loop, is_eager);
-        task
-    }
-
-    #[inline]
-    fn insert<F, N>(
-        event_loop: &Rc<LoopState>,
-        created_at: &'static Location<'static>,
-        future: F,
-        is_main: bool,
-    ) -> Self
-    where
-        F: Future<Output = T> + 'static,
-    {
-        let task = TaskRef::new::<F, N>(event_loop, created_at, future, is_main);
-        event_loop.insert_task(&task);
-        Self::of(task, None)
+        let unborn = Unborn::new::<F, F>(event_loop, future);
+        Self::of(unborn.begin(event_loop, created_at, begins), None)
     }
 
     pub(crate) fn erased(&self) -> TaskRef {
@@ -226,7 +211,7 @@ impl<T: 'static> Task<T> {
 impl Task<()> {
     /// A task that does nothing, for the turns that it takes. It is not eager.
     pub(crate) fn stand_in(event_loop: &Rc<LoopState>) -> Self {
-        Self::spawn_with(event_loop, false, async {})
+        Self::spawn_with(event_loop, Begins::Queued, async {})
     }
 
     /// The task of a `run_until_complete`, whose coroutine lives on the caller's stack.
@@ -234,9 +219,8 @@ impl Task<()> {
         event_loop: &Rc<LoopState>,
         called_at: &'static Location<'static>,
     ) -> Self {
-        let task = Self::insert::<_, N>(event_loop, called_at, std::future::pending(), true);
-        event_loop.schedule(task.task());
-        task
+        let unborn = Unborn::new::<_, N>(event_loop, std::future::pending::<()>());
+        Self::of(unborn.begin(event_loop, called_at, Begins::AsMain), None)
     }
 
     /// Takes it out of the loop that no longer runs it.
@@ -521,7 +505,7 @@ impl<T> Task<T> {
         task.future().see();
         // SAFETY: as for `value`.
         let value = unsafe { task.value::<T>() };
-        Some(Read::moved().value(value))
+        Some(taken(value.and_then(RefCell::take)))
     }
 
     /// What awaiting it gives at once, if that is a value or a cancellation.

@@ -32,7 +32,7 @@ impl TaskRef {
 
     /// The last handle is about to go, and what was to be dropped at home is: frees the allocation or
     /// leaves that to others.
-    #[inline]
+    #[inline(never)]
     fn merge(&self) {
         // SAFETY: the handle stands for a reference until it is merged.
         unsafe {

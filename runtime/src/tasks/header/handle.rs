@@ -1,22 +1,19 @@
 //! The handles to a task, which stay on the thread of its loop.
 
 use std::any::TypeId;
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::panic::Location;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::super::core::TaskCore;
-use super::super::count::Travelling;
 use super::super::flags::{self, Flags};
 use super::super::repr;
-use super::body::{Functions, Pending, Value, value_of};
+use super::body::{Value, value_of};
 use super::key::{WAKER, raw_waker};
 use super::{Header, TaskKey};
-use crate::event_loop::{Address, LoopState};
+use crate::event_loop::Address;
 use crate::futures::FutureCore;
 
 /// A reference to a task of any type.
@@ -28,35 +25,8 @@ pub(crate) struct TaskRef {
 }
 
 impl TaskRef {
-    /// A task with its first reference; `N` is what it is named after.
     #[inline]
-    pub(in crate::tasks) fn new<F: Future, N>(
-        event_loop: &LoopState,
-        created_at: &'static Location<'static>,
-        future: F,
-        is_main: bool,
-    ) -> Self {
-        let vtable = &Functions::<F, N>::VTABLE;
-        let block = event_loop.blocks.take(vtable.layout);
-        let allocation = block.as_ptr().cast::<Pending<F>>();
-        // SAFETY: it is allocated, and what is there from the beginning is written, in place.
-        unsafe {
-            (&raw mut (*allocation).coroutine).cast::<F>().write(future);
-            (&raw mut (*allocation).header).write(Header {
-                travelling: Travelling::new(),
-                handles: Cell::new(1),
-                vtable,
-                future: FutureCore::new(event_loop),
-                core: TaskCore::new(created_at, is_main),
-            });
-            let task = Self::of(NonNull::new_unchecked(allocation).cast());
-            task.core().copy_context();
-            task
-        }
-    }
-
-    #[inline]
-    fn of(header: NonNull<Header>) -> Self {
+    pub(super) fn of(header: NonNull<Header>) -> Self {
         Self {
             header,
             of: PhantomData,
