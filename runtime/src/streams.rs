@@ -79,7 +79,7 @@ trait Connected: Io {
     #[cfg(target_os = "linux")]
     #[inline]
     fn receive(&self, into: &mut [u8]) -> io::Result<Came> {
-        let (n, _) = rustix::net::recv(self, &mut *into, rustix::net::RecvFlags::empty())?;
+        let n = rustix::io::read(self, &mut *into)?;
         Ok(Came {
             n,
             is_all: 0 < n && n < into.len(),

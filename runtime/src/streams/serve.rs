@@ -180,7 +180,7 @@ macro_rules! server_methods {
                     #[cfg(unix)]
                     for (socket, _) in &listeners {
                         let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
-                        rustix::net::listen(socket.get_ref(), backlog)?;
+                        socket2::SockRef::from(socket.get_ref()).listen(backlog)?;
                     }
                     let limit = options.limit;
                     let server = options.start(&current_loop(), self.handler, |serve| {

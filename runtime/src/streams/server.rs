@@ -500,10 +500,9 @@ fn accept_from(event_loop: &Rc<LoopState>, listener: Rc<dyn Listen>) -> WatchKey
 
 #[cfg(unix)]
 fn is_out_of_resources(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    const CODES: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    let code = error.raw_os_error();
+    code.is_some_and(|code| CODES.contains(&code))
 }
 
 #[cfg(not(unix))]

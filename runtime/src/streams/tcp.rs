@@ -8,9 +8,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-#[cfg(target_os = "linux")]
-use rustix::net::AddressFamily;
-
 use super::client::{ClientOptions, client_methods};
 use super::connection::Names;
 #[cfg(target_os = "linux")]
@@ -135,11 +132,7 @@ impl Destination {
 
 #[cfg(target_os = "linux")]
 async fn connect(address: SocketAddr) -> io::Result<Socket<TcpStream>> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let socket = TcpStream::from(edge::begin(family, &address)?);
+    let socket = TcpStream::from(edge::begin(&address.into())?);
     let outcome = |socket: &TcpStream| socket.take_error()?.map_or(Ok(()), Err);
     Socket::connected(socket, outcome).await
 }

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-#[cfg(target_os = "linux")]
-use std::io::IoSliceMut;
 use std::net::{Shutdown, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 #[cfg(target_os = "linux")]
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -15,9 +15,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 #[cfg(target_os = "linux")]
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SocketAddrUnix, recvmsg,
-};
+use socket2::SockAddr;
 
 use super::client::{ClientOptions, client_methods};
 use super::serve::{HandlerOutput, ServeOptions, server_methods};
@@ -38,17 +36,20 @@ impl Connected for UnixStream {
     /// it. For neither there is room here, which the kernel says.
     #[cfg(target_os = "linux")]
     fn receive(&self, into: &mut [u8]) -> io::Result<Came> {
-        let room = into.len();
-        let came = recvmsg(
-            self,
-            &mut [IoSliceMut::new(into)],
-            &mut RecvAncillaryBuffer::default(),
-            RecvFlags::empty(),
-        )?;
-        let n = came.bytes;
+        let mut part = libc::iovec {
+            iov_base: into.as_mut_ptr().cast(),
+            iov_len: into.len(),
+        };
+        // SAFETY: of this structure of numbers and pointers zeroes are a value, which asks for nothing.
+        let mut asked: libc::msghdr = unsafe { std::mem::zeroed() };
+        asked.msg_iov = &raw mut part;
+        asked.msg_iovlen = 1;
+        // SAFETY: what `asked` points to are one part and, by that, bytes that may be written to.
+        let n = unsafe { libc::recvmsg(self.as_raw_fd(), &raw mut asked, 0) };
+        let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
         Ok(Came {
             n,
-            is_all: 0 < n && n < room && !came.flags.contains(ReturnFlags::CTRUNC),
+            is_all: 0 < n && n < into.len() && asked.msg_flags & libc::MSG_CTRUNC == 0,
         })
     }
 }
@@ -119,11 +120,11 @@ impl SocketPath {
 
 #[cfg(target_os = "linux")]
 async fn connect(path: &Path) -> io::Result<Socket<UnixStream>> {
-    let address = match path.as_os_str().as_bytes().strip_prefix(b"\0") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name),
-        None => SocketAddrUnix::new(path),
-    };
-    let socket = UnixStream::from(edge::begin(AddressFamily::UNIX, &address?)?);
+    if !path.as_os_str().as_bytes().starts_with(b"\0") {
+        // What would be cut short is an error.
+        std::os::unix::net::SocketAddr::from_pathname(path)?;
+    }
+    let socket = UnixStream::from(edge::begin(&SockAddr::unix(path)?)?);
     Socket::connected(socket, |socket| socket.peer_addr().map(drop)).await
 }
 

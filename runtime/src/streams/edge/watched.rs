@@ -9,8 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::addr::SocketAddrArg;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, socket_with};
+use socket2::{SockAddr, SockRef, Socket, Type};
 
 use super::super::Connected;
 use super::elsewhere::Elsewhere;
@@ -89,16 +88,16 @@ impl Readiness {
 }
 
 /// Begins to connect a stream.
-pub(in crate::streams) fn begin(
-    family: AddressFamily,
-    address: &impl SocketAddrArg,
-) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    match connect(&socket, address) {
-        // With the latter nothing goes on; there is no peer then.
-        Ok(()) | Err(Errno::INPROGRESS | Errno::AGAIN) => Ok(socket),
-        Err(error) => Err(error.into()),
+pub(in crate::streams) fn begin(address: &SockAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    match socket.connect(address) {
+        Err(error) => match Errno::from_io_error(&error) {
+            // With the latter nothing goes on; there is no peer then.
+            Some(Errno::INPROGRESS | Errno::AGAIN) => Ok(socket.into()),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(socket.into()),
     }
 }
 
@@ -299,7 +298,7 @@ impl<T: AsFd> Watched<T> {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         // Who writes is told that nobody reads, and not by a signal.
-        let send = |io: &T| Ok(send(io, data, SendFlags::NOSIGNAL)?);
+        let send = |io: &T| SockRef::from(io).send_with_flags(data, libc::MSG_NOSIGNAL);
         self.poll(Direction::Write, cx, send, |_| true)
     }
 
