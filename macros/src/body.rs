@@ -152,8 +152,16 @@ impl<'a> Rewriter<'a> {
 
     /// The body with its words rewritten; it keeps the span of its braces, which say the edition of its temporaries.
     pub(crate) fn body(&mut self, body: &Group, source: &Source<'_>) -> Group {
-        let is_mentioned = source.mentions(&["await_", "yield", "async_for", "async_with"])
-            || (self.recursive.as_deref()).is_some_and(|name| source.may_call(name));
+        let is_mentioned = source.mentions(&[
+            "await_",
+            "yield",
+            "async_for",
+            "async_with",
+            // Refused with a message.
+            "async for",
+            "async with",
+        ]) || (self.recursive.as_deref())
+            .is_some_and(|name| source.may_call(name));
         // Refused with a message.
         let has_await = self.language == Language::Generator && source.mentions(&["await"]);
         if !is_mentioned && !has_await {
@@ -265,7 +273,9 @@ impl<'a> Rewriter<'a> {
         out: &mut Output<'_>,
     ) -> Option<usize> {
         match name {
-            "async" => self.async_block(trees, at, place, out),
+            "async" => self
+                .python_block(trees, at, place, out)
+                .or_else(|| self.async_block(trees, at, place, out)),
             "fn" => self.function(trees, at, place, out),
             "yield" => self.yield_keyword(trees, at, place, out),
             "await" => {

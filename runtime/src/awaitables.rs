@@ -106,24 +106,36 @@ pin_project_lite::pin_project! {
     /// A block whose closure is called when this is first polled.
     #[project = BlockProjected]
     pub(crate) enum Block<A, B, R> {
-        Waiting { block: Option<(B, A)> },
+        Waiting { block: Option<Unbegun<A, B, R>> },
         Running { #[pin] running: R },
     }
 }
 
+/// What to begin, with what, and how.
+struct Unbegun<A, B, R> {
+    block: B,
+    argument: A,
+    /// A pointer, so that a `Block` is a future whatever `B` is: the compiler then tells of what is no block where it is given, and not
+    /// where it is awaited once more.
+    begin: fn(B, A) -> R,
+}
+
 impl<A, B, R> Block<A, B, R> {
-    pub(crate) fn new(block: B, argument: A) -> Self {
+    pub(crate) fn new<T>(block: B, argument: A) -> Self
+    where
+        B: AsyncBlock<A, T, Running = R>,
+    {
         Self::Waiting {
-            block: Some((block, argument)),
+            block: Some(Unbegun {
+                block,
+                argument,
+                begin: B::begin,
+            }),
         }
     }
 }
 
-impl<A, B, R> Future for Block<A, B, R>
-where
-    B: AsyncBlock<A, R::Output, Running = R>,
-    R: Future,
-{
+impl<A, B, R: Future> Future for Block<A, B, R> {
     type Output = R::Output;
 
     #[inline]
@@ -132,7 +144,7 @@ where
             let running = match self.as_mut().project() {
                 BlockProjected::Running { running } => return running.poll(cx),
                 BlockProjected::Waiting { block } => match block.take() {
-                    Some((block, argument)) => block.begin(argument),
+                    Some(unbegun) => (unbegun.begin)(unbegun.block, unbegun.argument),
                     None => panic!("a block whose closure panicked was polled again"),
                 },
             };

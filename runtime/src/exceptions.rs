@@ -22,6 +22,7 @@ use std::sync::Arc;
 /// assert_eq!(error.message(), Some("enough"));
 /// # });
 /// ```
+#[doc(alias = "JoinError")]
 #[derive(Clone)]
 pub struct CancelledError {
     message: Option<Arc<str>>,
@@ -137,13 +138,15 @@ impl fmt::Display for CancelledError {
 impl std::error::Error for CancelledError {}
 
 impl CancelledError {
-    /// Ends the caller of a loop whose main task was cancelled. The panic hook, which would only know
-    /// that the payload is something, is told in words.
-    #[track_caller]
-    pub(crate) fn end_run(self) -> ! {
-        let said = std::panic::catch_unwind(|| match self.message() {
-            Some(message) => panic!("CancelledError: {message}"),
-            None => panic!("CancelledError"),
+    /// Panics with it: where nobody can be cancelled, and at the end of a loop whose main task was. The panic hook, which
+    /// would only know that the payload is something, is told in words.
+    pub(crate) fn panic(self) -> ! {
+        let said = std::panic::catch_unwind(|| {
+            let at = self.location();
+            match self.message() {
+                Some(message) => panic!("CancelledError: {message} (raised at {at})"),
+                None => panic!("CancelledError (raised at {at})"),
+            }
         });
         drop(said);
         std::panic::resume_unwind(Box::new(self))

@@ -562,7 +562,7 @@ pub(crate) fn result_ref<'a, T>(
     assert!(core.is_done(), "{NOT_SET}");
     core.see();
     match core.failure() {
-        Some(Exception::CancelledError(error)) => std::panic::panic_any(error),
+        Some(Exception::CancelledError(error)) => error.panic(),
         Some(Exception::Panic(panic)) => panic.resume(),
         None => match value.map(|value| Ref::filter_map(value.borrow(), Option::as_ref)) {
             Some(Ok(value)) => value,

@@ -466,6 +466,8 @@ pub fn gather<I: Awaitables>(awaitables: I) -> Gather<Vec<I::Output>> {
 /// # Cancellation
 ///
 /// As of [`gather`].
+#[doc(alias = "try_join")]
+#[doc(alias = "try_join_all")]
 #[track_caller]
 pub fn try_gather<I, T, E>(awaitables: I) -> Gather<Result<Vec<T>, E>>
 where

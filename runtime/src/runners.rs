@@ -181,7 +181,7 @@ impl Runner {
         #[cfg(not(feature = "signals"))]
         event_loop
             .run_main(main, called_at, context, |_| ())
-            .unwrap_or_else(|cancelled| cancelled.end_run())
+            .unwrap_or_else(|cancelled| cancelled.panic())
     }
 
     /// Cancels and awaits what is left, and closes the loop. Dropping the runner does this too.

@@ -125,7 +125,7 @@ impl Aim {
         if self.take_back().is_some() {
             panic_quietly(KeyboardInterrupt);
         }
-        cancelled.end_run()
+        cancelled.panic()
     }
 }
 

@@ -76,6 +76,15 @@ enum Ended<T> {
     Panicked(Panic),
 }
 
+/// What no group is.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a group has no `new`: it takes its block, `asyncio::TaskGroup::run(async |tg| {{ .. }})`",
+    label = "write `TaskGroup::run(async |tg| {{ .. }}).await` around what was in the `async with`",
+    note = "where a child's `Err` is to end the group: `TaskGroup::try_run`"
+)]
+pub trait GroupWithoutBlock {}
+
 impl TaskGroup {
     /// Runs a block with a group, and gives what the block gives, when all children have ended.
     ///
@@ -107,6 +116,21 @@ impl TaskGroup {
     #[track_caller]
     pub fn run<T>(block: impl AsyncBlock<TaskGroup, T>) -> impl Future<Output = T> {
         Self::run_at(block, Location::caller())
+    }
+
+    /// There is none: it is here to say what there is. (The lifetime is for the compiler, which would refuse a bound that it knows to be
+    /// false.)
+    #[doc(hidden)]
+    #[must_use]
+    #[allow(
+        clippy::new_ret_no_self,
+        reason = "of a type that nothing says, nothing more is said"
+    )]
+    pub fn new<'a, G>() -> G
+    where
+        &'a Self: GroupWithoutBlock,
+    {
+        unreachable!("nothing is a group without a block")
     }
 
     async fn run_at<T>(block: impl AsyncBlock<TaskGroup, T>, called: Called) -> T {

@@ -123,6 +123,7 @@ where
 /// assert_eq!(asyncio::ensure_future(task.clone()), task);
 /// # });
 /// ```
+#[doc(alias = "async")]
 #[track_caller]
 pub fn ensure_future<F: IntoFuture>(awaitable: F) -> Task<F::Output>
 where

@@ -474,13 +474,10 @@ fn under<F>(timeout: Timeout, deadline: Deadline, future: F, called: Called) -> 
 /// # });
 /// ```
 #[track_caller]
-pub fn timeout<T, B: AsyncBlock<Timeout, T>>(
-    delay: impl TimeoutDelay,
-    block: B,
-) -> InTime<B, B::Running>
+pub fn timeout<T, B, R>(delay: impl TimeoutDelay, block: B) -> InTime<B, R>
 where
-    // So that the compiler tells once, and not twice, of what is no block.
-    B::Running: Sized,
+    // What it gives is a type of its own here, so that the compiler tells once, and not twice, of what is no block.
+    B: AsyncBlock<Timeout, T, Running = R>,
 {
     InTime::new(
         Deadline::after(delay.as_timeout()),
@@ -509,13 +506,10 @@ where
 /// # });
 /// ```
 #[track_caller]
-pub fn timeout_at<T, B: AsyncBlock<Timeout, T>>(
-    when: impl Into<Option<f64>>,
-    block: B,
-) -> InTime<B, B::Running>
+pub fn timeout_at<T, B, R>(when: impl Into<Option<f64>>, block: B) -> InTime<B, R>
 where
-    // So that the compiler tells once, and not twice, of what is no block.
-    B::Running: Sized,
+    // What it gives is a type of its own here, so that the compiler tells once, and not twice, of what is no block.
+    B: AsyncBlock<Timeout, T, Running = R>,
 {
     let deadline = when.into().map_or(Deadline::Never, Deadline::At);
     InTime::new(deadline, block, Location::caller())
@@ -538,7 +532,10 @@ pin_project_lite::pin_project! {
 }
 
 impl<B, R> InTime<B, R> {
-    fn new(deadline: Deadline, block: B, called: Called) -> Self {
+    fn new<T>(deadline: Deadline, block: B, called: Called) -> Self
+    where
+        B: AsyncBlock<Timeout, T, Running = R>,
+    {
         let timeout = Timeout::new();
         let block = Block::new(block, timeout.clone());
         let under = under(timeout, deadline, block, called);
@@ -546,11 +543,7 @@ impl<B, R> InTime<B, R> {
     }
 }
 
-impl<B, R> Future for InTime<B, R>
-where
-    B: AsyncBlock<Timeout, R::Output, Running = R>,
-    R: Future,
-{
+impl<B, R: Future> Future for InTime<B, R> {
     type Output = Result<R::Output, TimeoutError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

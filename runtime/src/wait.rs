@@ -178,15 +178,15 @@ impl Waitable for &AnyTask {
 /// ```
 #[doc(alias = "select")]
 #[track_caller]
-pub fn wait<I>(tasks: I) -> Wait<<I::Item as Waitable>::Task>
+pub fn wait<I, W>(tasks: I) -> Wait<W>
 where
     I: IntoIterator,
-    I::Item: Waitable,
-    // So that the compiler tells once, and not twice, of what is no task.
-    <I::Item as Waitable>::Task: Sized,
+    // The handle is a type of its own here, so that the compiler tells once, and not twice, of what is no task.
+    I::Item: Waitable<Task = W>,
+    W: Waited,
 {
     let tasks = tasks.into_iter().map(Waitable::handle).collect();
-    let distinct = distinct(tasks, |task: &<I::Item as Waitable>::Task| task.untyped().0);
+    let distinct = distinct(tasks, |task: &W| task.untyped().0);
     assert!(!distinct.is_empty(), "Set of Tasks/Futures is empty.");
     Wait {
         tasks: distinct,

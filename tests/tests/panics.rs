@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::panic;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::{Context, Wake, Waker};
 
 use asyncio::{Future, KeyboardInterrupt, create_task, get_running_loop, new_event_loop, sleep};
@@ -33,6 +34,42 @@ fn a_panic_in_one_task_leaves_the_others_running() {
     assert_eq!(messages.len(), 1);
     assert!(messages[0].starts_with("Task exception was never retrieved\nfuture: <Task finished"));
     assert!(messages[0].ends_with("exception: oh"), "{}", messages[0]);
+}
+
+/// What the panic hook is told on this thread.
+fn told_of(work: impl FnOnce()) -> Vec<String> {
+    thread_local!(static TOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panicked| {
+            let words = text_of(panicked.payload());
+            TOLD.with_borrow_mut(|told| told.push(words.to_owned()));
+            before(panicked);
+        }));
+    });
+    drop(panic::catch_unwind(panic::AssertUnwindSafe(work)));
+    TOLD.take()
+}
+
+#[test]
+fn who_asks_for_what_a_cancelled_task_gave_is_told_in_words() {
+    let told = told_of(|| {
+        run(async {
+            let task = create_task(sleep(1));
+            task.cancel_with("enough");
+            sleep(0).await;
+            task.result();
+        });
+    });
+    let [told] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert!(
+        told.starts_with("CancelledError: enough (raised at "),
+        "{told}"
+    );
+    assert!(told.contains(file!()), "{told}");
 }
 
 #[test]

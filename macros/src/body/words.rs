@@ -148,6 +148,33 @@ impl Rewriter<'_> {
         Some(end - at)
     }
 
+    /// `async with m { .. }` and `async for x in xs { .. }`: the compiler has refused them, too, and said no more than that.
+    pub(super) fn python_block(
+        &mut self,
+        trees: &[TokenTree],
+        at: usize,
+        place: Place,
+        out: &mut Output<'_>,
+    ) -> Option<usize> {
+        let message = if is_ident(trees.get(at + 1), "with") {
+            "`async with` is an attribute, and stands on a block: `#[async_with(name = manager)] { .. }`"
+        } else if is_ident(trees.get(at + 1), "for") {
+            "`async for` is an attribute, and stands on a loop: `#[async_for] for x in xs { .. }`"
+        } else {
+            return None;
+        };
+        if place.in_macro {
+            return None;
+        }
+        let block = (at..trees.len()).find(|&i| {
+            matches!(&trees[i], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+        })?;
+        out.rewrite(
+            Mistake::between(trees[at].span(), trees[at + 1].span(), message).into_tokens(),
+        );
+        Some(block + 1 - at)
+    }
+
     /// What is wrong with a word where it stands, if anything.
     fn mistake(&self, word: Word, operand: &[TokenTree], place: Place) -> Option<String> {
         let name = word.name();

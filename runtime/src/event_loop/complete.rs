@@ -64,7 +64,7 @@ impl EventLoop {
             &mut |_| (),
         ) {
             Ok(value) => value,
-            Err(cancelled) => cancelled.end_run(),
+            Err(cancelled) => cancelled.panic(),
         }
     }
 
@@ -76,7 +76,7 @@ impl EventLoop {
         let called_at = Location::caller();
         let ran = self.run_task(nothing, called_at, Interrupted::CancelsMain, &mut |_| ());
         if let Err(cancelled) = ran {
-            cancelled.end_run();
+            cancelled.panic();
         }
     }
 

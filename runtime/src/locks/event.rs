@@ -25,6 +25,7 @@ use crate::waiters::Waiters;
 /// assert!(event.is_set());
 /// # });
 /// ```
+#[doc(alias = "Notify")]
 #[derive(Clone, Default)]
 pub struct Event {
     state: Rc<EventState>,

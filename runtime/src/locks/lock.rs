@@ -22,6 +22,7 @@ use crate::waiters::Waiters;
 /// assert!(!lock.locked());
 /// # });
 /// ```
+#[doc(alias = "Mutex")]
 #[derive(Clone, Default)]
 pub struct Lock {
     state: Rc<LockState>,
@@ -172,7 +173,7 @@ impl fmt::Debug for Lock {
 /// assert!(!lock.locked());
 /// # });
 /// ```
-#[must_use = "the lock is free again as soon as its guard is dropped"]
+#[must_use = "the lock is free again as soon as its guard is dropped: give it a name, `let _held = ..`; `let _ = ..` drops it"]
 #[derive(Debug)]
 pub struct LockGuard {
     lock: Lock,

@@ -189,7 +189,7 @@ impl fmt::Debug for Semaphore {
 /// assert!(!two.locked());
 /// # });
 /// ```
-#[must_use = "the permit is given back as soon as its guard is dropped"]
+#[must_use = "the permit is given back as soon as its guard is dropped: give it a name, `let _held = ..`; `let _ = ..` drops it"]
 #[derive(Debug)]
 pub struct SemaphoreGuard {
     semaphore: Option<Semaphore>,

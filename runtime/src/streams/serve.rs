@@ -11,8 +11,14 @@ use super::{DEFAULT_LIMIT, StreamReader, StreamWriter, ends};
 use crate::Task;
 use crate::event_loop::{ExceptionContext, LoopState, guarded};
 use crate::exceptions::{Exception, Panic};
+use crate::tasks::Called;
 
 /// What a handler of connections may give: nothing, or a [`Result`] whose `Err` is reported.
+#[diagnostic::on_unimplemented(
+    message = "a server's handler gives nothing, or a `Result` of nothing, and `{Self}` is neither",
+    label = "what this gives is not `()` or `Result<(), E>`",
+    note = "nobody takes a value from it: end it with `;` or `Ok(())`; an endless `loop` is put in a function of its own that returns nothing"
+)]
 pub trait HandlerOutput: 'static {
     /// What went wrong.
     fn failure(&self) -> Option<String>;
@@ -63,6 +69,7 @@ impl ServeOptions {
     /// A server, of listeners that are given what serves a connection.
     pub(super) fn start<H, F>(
         self,
+        called: Called,
         event_loop: &Rc<LoopState>,
         handler: H,
         listeners: impl FnOnce(&Serve) -> Vec<Rc<dyn Listen>>,
@@ -75,7 +82,7 @@ impl ServeOptions {
     {
         let clients = Arc::<Clients>::default();
         let start_serving = self.start_serving;
-        let serve = self.serve(event_loop, handler, clients.clone());
+        let serve = self.serve(called, event_loop, handler, clients.clone());
         let server = Server::new(event_loop, listeners(&serve), clients);
         if start_serving {
             server.start_serving();
@@ -83,8 +90,14 @@ impl ServeOptions {
         server
     }
 
-    /// Mirrors `client_connected_cb` of `StreamReaderProtocol.connection_made`.
-    fn serve<H, F>(self, event_loop: &Rc<LoopState>, handler: H, clients: Arc<Clients>) -> Serve
+    /// Mirrors `client_connected_cb` of `StreamReaderProtocol.connection_made`. The tasks are known by where the server was started.
+    fn serve<H, F>(
+        self,
+        called: Called,
+        event_loop: &Rc<LoopState>,
+        handler: H,
+        clients: Arc<Clients>,
+    ) -> Serve
     where
         H: Fn(StreamReader, StreamWriter) -> F + 'static,
         F: IntoFuture + 'static,
@@ -103,7 +116,7 @@ impl ServeOptions {
             if self.tls.config.is_some() {
                 let (tls, handler) = (self.tls.clone(), handler.clone());
                 let encrypted = connection.clone();
-                let task = Task::spawn(&event_loop, async move {
+                let task = Task::spawn_called(&event_loop, called, async move {
                     if let Err(error) = tls.start(&encrypted).await {
                         // As CPython does: it is the client's, and clients may be anything.
                         crate::diagnostics::debug(format_args!("SSL handshake failed: {error}"));
@@ -122,7 +135,7 @@ impl ServeOptions {
             let Some(served) = served else {
                 return connection.close();
             };
-            let task = Task::spawn(&event_loop, served);
+            let task = Task::spawn_called(&event_loop, called, served);
             look_after(&task, &event_loop, connection, HandlerOutput::failure);
         })
     }
@@ -175,6 +188,7 @@ macro_rules! server_methods {
 
             #[track_caller]
             fn into_future(self) -> Self::IntoFuture {
+                let place = std::panic::Location::caller();
                 let started = async move {
                     let (listeners, options) = (self.place.listen().await?, self.options);
                     #[cfg(unix)]
@@ -183,7 +197,7 @@ macro_rules! server_methods {
                         socket2::SockRef::from(socket.get_ref()).listen(backlog)?;
                     }
                     let limit = options.limit;
-                    let server = options.start(&current_loop(), self.handler, |serve| {
+                    let server = options.start(place, &current_loop(), self.handler, |serve| {
                         let listening = listeners.into_iter().map(|(socket, kept)| {
                             Rc::new(Listening {
                                 socket,
@@ -196,7 +210,6 @@ macro_rules! server_methods {
                     });
                     Ok(server)
                 };
-                let place = std::panic::Location::caller();
                 Box::pin(crate::tasks::called(place, started))
             }
         }

@@ -10,7 +10,7 @@ use std::task::{self, Poll};
 
 use super::header::{Begins, Unborn};
 use super::held::Held;
-use super::{AnyTask, TaskRef, cancellation, check_not_self, repr};
+use super::{AnyTask, Called, TaskRef, cancellation, check_not_self, repr};
 use crate::contextvars::{self, Context};
 use crate::event_loop::callback::Binding;
 use crate::event_loop::{EventLoop, LoopState};
@@ -71,6 +71,16 @@ impl<T: 'static> Task<T> {
     {
         assert!(!event_loop.is_closed(), "Event loop is closed");
         Self::spawn_with(event_loop, Begins::of(event_loop), future)
+    }
+
+    /// As [`spawn`](Self::spawn), of what was called at that place.
+    #[track_caller]
+    pub(crate) fn spawn_called<F>(event_loop: &Rc<LoopState>, called: Called, future: F) -> Self
+    where
+        F: Future<Output = T> + 'static,
+    {
+        assert!(!event_loop.is_closed(), "Event loop is closed");
+        Self::spawn_at(event_loop, called, Begins::of(event_loop), future)
     }
 
     #[track_caller]

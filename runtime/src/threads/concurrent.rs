@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{panic_any, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -265,7 +265,7 @@ impl<T> ConcurrentFuture<T> {
                 return Ok(match outcome {
                     Outcome::Value(value) => value,
                     Outcome::Panicked(payload) => resume_unwind(payload),
-                    Outcome::Cancelled => panic_any(CancelledError::new()),
+                    Outcome::Cancelled => CancelledError::new().panic(),
                 });
             }
             slot = match deadline {

@@ -186,6 +186,17 @@ async fn what_a_handler_fails_with_is_reported_and_closes_the_connection() {
 }
 
 #[asyncio::test]
+async fn the_task_of_a_connection_is_known_by_where_its_server_was_started() {
+    let handler = async |_, writer: StreamWriter| {
+        writer.write(format!("{:?}", asyncio::current_task().unwrap()));
+    };
+    let server = start_server(handler, HOST, 0).await.unwrap();
+    let (reader, _writer) = open_connection(HOST, port(&server)).await.unwrap();
+    let task = String::from_utf8(reader.read_to_end().await.unwrap()).unwrap();
+    assert!(task.contains(file!()), "{task}");
+}
+
+#[asyncio::test]
 async fn a_server_goes_on_after_a_handler_that_panics_before_its_first_await() {
     let count = AtomicUsize::new(0);
     let handler = move |_, writer: StreamWriter| {

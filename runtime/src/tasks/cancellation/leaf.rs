@@ -1,7 +1,7 @@
 //! The leaves: what asyncio's own awaitables ask when they are polled, and how they raise.
 
 use std::num::NonZeroU64;
-use std::panic::{Location, panic_any};
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::super::{TaskKey, TaskRef, chain, current};
@@ -32,7 +32,7 @@ pub(crate) fn raise<T>(cx: &Context<'_>, error: CancelledError) -> Poll<T> {
     }
     match error {
         None => Poll::Pending,
-        Some(error) => panic_any(error),
+        Some(error) => error.panic(),
     }
 }
 
