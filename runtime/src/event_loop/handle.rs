@@ -27,6 +27,14 @@ use crate::tasks::Task;
 /// the next iteration. Mirrors `asyncio.AbstractEventLoop`; most programs only need
 /// [`run`](crate::run).
 ///
+/// # After a bare `fork`
+///
+/// A child that is forked and goes on without `exec` has none of its parent's threads, and on Linux
+/// it shares the epolls of those with their loops: each of the two would take in what came for the
+/// other. So it must not go on with a loop that ran, use a stream that was made before, or run a loop
+/// where one ran before. Python's child may run a loop of its own. Here fork before the first loop is
+/// run, or start a program with `create_subprocess_exec`.
+///
 /// ```
 /// let event_loop = asyncio::new_event_loop();
 /// let answer = event_loop.run_until_complete(async { 42 });

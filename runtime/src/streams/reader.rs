@@ -23,6 +23,10 @@ use crate::tasks::{Called, Suspended, called};
 /// A handle: a clone is the same stream. It is [`Send`], and works off asyncio's loop too. It is a
 /// [`Stream`] of its lines, and a `futures::io::AsyncRead`. Mirrors `asyncio.StreamReader`.
 ///
+/// Another executor's `block_on` in the midst of a task keeps that task's loop from running, and with it
+/// all that the loop looks after: on Linux it waits for ever for a stream that was made there. To await
+/// it is enough, and `to_thread` blocks elsewhere.
+///
 /// # Panics
 ///
 /// One at a time may wait for input: `readline() called while another coroutine is already waiting

@@ -10,7 +10,7 @@ use asyncio::{
     open_connection, sleep, start_server,
 };
 
-use super::echo;
+use super::{Crowd, echo};
 use crate::loopback::{HOST, port};
 
 #[asyncio::test]
@@ -31,6 +31,7 @@ async fn lines_go_there_and_back() {
 
 #[asyncio::test]
 async fn many_clients_are_served_at_once() {
+    let _crowd = Crowd::enter();
     let server = start_server(echo, HOST, 0).await.unwrap();
     let port = port(&server);
     let clients = (0..40).map(move |n| async move {
@@ -91,6 +92,7 @@ async fn a_burst_is_kept_until_it_is_accepted_as_far_as_the_backlog_goes() {
         gather(clients).return_exceptions().await;
         connected
     }
+    let _crowd = Crowd::enter();
     let listen = || start_server(|_, _| async {}, HOST, 0).start_serving(false);
     let server = listen().await.unwrap();
     assert_eq!(connected(port(&server)).await, BURST);
@@ -288,6 +290,9 @@ async fn the_clients_of_a_server_can_be_closed_and_aborted() {
 
 #[asyncio::test]
 async fn a_flood_of_connections_that_say_nothing_is_closed_with_the_server() {
+    /// With both ends and the other tests' fewer than 256 files.
+    const FLOOD: usize = 80;
+    let _crowd = Crowd::enter();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     let handler = move |reader: StreamReader, writer: StreamWriter| {
@@ -299,8 +304,8 @@ async fn a_flood_of_connections_that_say_nothing_is_closed_with_the_server() {
     };
     let server = start_server(handler, HOST, 0).await.unwrap();
     let port = port(&server);
-    let clients = gather((0..100).map(move |_| open_connection(HOST, port).into_future())).await;
-    while count.load(Ordering::SeqCst) < 100 {
+    let clients = gather((0..FLOOD).map(move |_| open_connection(HOST, port).into_future())).await;
+    while count.load(Ordering::SeqCst) < FLOOD {
         sleep(0).await;
     }
     drop(clients);
