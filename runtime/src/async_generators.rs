@@ -25,6 +25,7 @@ use std::task::{Context, Poll};
 use futures_core::stream::{FusedStream, Stream};
 
 use crate::generators::frame::{Named, State};
+use crate::generators::is_unit;
 use crate::generators::places::Inline;
 use crate::generators::words::Exchange;
 use frame::AsyncFunction;
@@ -149,15 +150,20 @@ impl<Y, S, B: AsyncBody<Y, S>> AsyncGenerator<Y, S, B> {
     ///
     /// # Panics
     ///
-    /// `can't send non-None value to a just-started async generator`.
+    /// `can't send non-None value to a just-started async generator`; a `()` is none.
     ///
     /// # Cancellation
     ///
     /// As of [`anext`](Self::anext).
     pub fn asend(&mut self, value: impl Into<Option<S>>) -> ANext<'_, Y, S, B> {
-        let sent = value.into();
+        let mut sent = value.into();
         if sent.is_some() && self.body.state() == State::Created {
-            panic!("can't send non-None value to a just-started async generator");
+            // As of a generator: nothing is lost with it.
+            assert!(
+                is_unit::<S>(),
+                "can't send non-None value to a just-started async generator"
+            );
+            sent = None;
         }
         ANext {
             generator: self,

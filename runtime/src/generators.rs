@@ -180,7 +180,8 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
 
     /// Resumes the generator: the `yield_!` it stands at evaluates to `value`, and the next value it yields is given.
     ///
-    /// `send(None)` is [`next`](Iterator::next) that keeps the value which the generator returns.
+    /// `send(None)` is [`next`](Iterator::next) that keeps the value which the generator returns. Where nothing is ever sent, `send(())` is
+    /// the same.
     ///
     /// # Errors
     ///
@@ -213,7 +214,12 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// ```
     #[inline]
     pub fn send(&mut self, value: impl Into<Option<S>>) -> Result<Y, StopIteration<R>> {
-        match self.body.frame().resume(value.into()) {
+        let mut value = value.into();
+        if is_unit::<S>() && self.body.state() == State::Created {
+            // It says no more than `next` does: there is nothing in it to be lost.
+            value = None;
+        }
+        match self.body.frame().resume(value) {
             Resumed::Yielded(value) => Ok(value),
             Resumed::Returned(value) => Err(StopIteration { value: Some(value) }),
             Resumed::Finished => Err(StopIteration { value: None }),
@@ -481,6 +487,12 @@ fn yielded<Y, R>(resumed: Resumed<Y, R>) -> Option<Y> {
         Resumed::Yielded(value) => Some(value),
         Resumed::Returned(_) | Resumed::Finished => None,
     }
+}
+
+/// Whether `S` is `()`, which a generator is sent that is sent nothing.
+#[inline(always)]
+pub(crate) fn is_unit<S>() -> bool {
+    size_of::<S>() == 0 && typeid::of::<S>() == typeid::of::<()>()
 }
 
 /// Nothing is known of how many values are to come, except that a finished generator has none.

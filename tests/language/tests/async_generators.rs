@@ -151,6 +151,18 @@ fn refuses_a_value_before_it_has_started() {
     run(async { doubling().asend(1).await });
 }
 
+#[test]
+fn a_unit_may_be_sent_before_it_has_started() {
+    #[asyncio::coroutine]
+    async fn one() -> AsyncGenerator<u32> {
+        yield_!(1);
+    }
+    run(async {
+        let mut g = one();
+        assert_eq!((g.asend(()).await, g.asend(()).await), (Some(1), None));
+    });
+}
+
 #[asyncio::coroutine]
 async fn careful() -> AsyncGenerator<&'static str, Result<(), String>> {
     let mut told = yield_!("first");

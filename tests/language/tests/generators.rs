@@ -97,6 +97,35 @@ fn refuses_a_value_before_it_has_started_when_erased() {
 }
 
 #[test]
+fn a_unit_may_be_sent_before_it_has_started_for_nothing_is_lost_with_it() {
+    #[asyncio::coroutine]
+    fn countdown() -> Generator<u32, (), &'static str> {
+        yield_!(2);
+        yield_!(1);
+        "liftoff"
+    }
+    let ended = Err(StopIteration {
+        value: Some("liftoff"),
+    });
+    let mut g = countdown();
+    assert_eq!((g.send(()), g.send(()), g.send(())), (Ok(2), Ok(1), ended));
+    assert_eq!(countdown().boxed().send(()), Ok(2));
+}
+
+#[test]
+fn a_unit_that_is_waited_for_arrives() {
+    #[asyncio::coroutine]
+    fn count<S>() -> Generator<u32, S> {
+        let mut count = 0;
+        while yield_!(count).is_some() {
+            count += 1;
+        }
+    }
+    let mut g = count::<()>();
+    assert_eq!((g.send(()), g.send(()), g.next()), (Ok(0), Ok(1), None));
+}
+
+#[test]
 fn a_primed_generator_can_be_sent_to_at_once() {
     assert_eq!(doubling().primed().send(4), Ok(8));
 }

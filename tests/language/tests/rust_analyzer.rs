@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Four bodies that do not parse, and what stands beside them.
+/// Five bodies that do not parse, and what stands beside them.
 const PROGRAM: &str = "\
 pub struct Page { title: u32 }
 
@@ -55,6 +55,10 @@ fn other(site: Site) {
     for each in site.names() {
         each.title;
     }
+}
+
+async fn grouped() {
+    asyncio::TaskGroup::
 }
 ";
 
@@ -262,6 +266,11 @@ fn an_editor_knows_the_signature_of_what_is_half_typed_and_completes_in_it() {
         let completion = editor.ask_at("textDocument/completion", half_typed);
         assert!(completion.contains(completed), "{half_typed}: {completion}");
     }
+
+    // What is only there for a message is not offered.
+    let completion = editor.ask_at("textDocument/completion", "asyncio::TaskGroup::");
+    assert!(completion.contains(r#""label":"run""#), "{completion}");
+    assert!(!completion.contains(r#""label":"new""#), "{completion}");
 
     // And a word's argument leads to where it comes from.
     let definition = editor.ask_at("textDocument/definition", "await_!(fetch(fro");
