@@ -17,11 +17,12 @@ fn quoted() -> Vec<&'static str> {
 
 /// The errors of ours that are recorded: those without a code, but for what the compiler says without one.
 fn recorded() -> Vec<String> {
-    const THE_COMPILERS: [&str; 10] = [
+    const THE_COMPILERS: [&str; 11] = [
         "`#[coroutine]` attribute cannot be used",
         "cannot find attribute `async_for`",
         "`for...else` loops are not supported",
         "expected `;`, found",
+        "expected one of `",
         "future cannot be sent between threads safely",
         "incorrect use of `await`",
         "lifetime may not live long enough",
