@@ -151,8 +151,9 @@ pub(crate) fn carried<T>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> impl FnOnce() -> T + Send + 'static {
     let values = copy();
-    let values = values.iter().flat_map(|values| &**values);
+    let values = values.as_deref().map_or(&[][..], Vec::as_slice);
     let sent: Vec<(u64, CloneToSend, Sent)> = values
+        .iter()
         .filter_map(|(id, value)| {
             let clone_to_send = value.clone_to_send?;
             Some((*id, clone_to_send, clone_to_send(&*value.value)?))

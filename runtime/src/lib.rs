@@ -123,6 +123,12 @@ mod subprocess;
 mod taskgroups;
 mod tasks;
 pub mod testing;
+#[cfg(any(
+    target_os = "linux",
+    feature = "threads",
+    all(unix, feature = "processes")
+))]
+mod thread;
 #[cfg(feature = "threads")]
 mod threads;
 mod timeouts;

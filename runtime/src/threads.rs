@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Builder;
 
 pub use self::concurrent::ConcurrentFuture;
 use self::concurrent::{Outcome, Promise};
@@ -355,7 +356,7 @@ fn spawn<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> Co
         }
     };
     let there = function.clone();
-    let spawned = std::thread::Builder::new().spawn(move || run(&there));
+    let spawned = crate::thread::start(Builder::new(), Box::new(move || run(&there)));
     if spawned.is_err() {
         run(&function);
     }

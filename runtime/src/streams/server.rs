@@ -461,8 +461,9 @@ impl Server {
     #[doc(alias = "sockets")]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let listeners = self.state.listeners.borrow();
-        let listeners = listeners.iter().flatten();
+        let listeners = listeners.as_deref().unwrap_or_default();
         listeners
+            .iter()
             .filter_map(|listener| listener.address())
             .collect()
     }

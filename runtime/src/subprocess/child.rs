@@ -64,7 +64,8 @@ impl Child {
         };
         let (pid, waited) = (child.pid, waited.clone());
         let reaper = thread::Builder::new().name(format!("waitpid-{}", child.pid));
-        reaper.stack_size(STACK).spawn(move || waited.reap(pid))?;
+        let reap = Box::new(move || waited.reap(pid));
+        crate::thread::start(reaper.stack_size(STACK), reap)?;
         Ok(child)
     }
 

@@ -125,14 +125,14 @@ fn awaiters(task: &TaskRef) -> Awaiters {
     let mut awaiters = Awaiters::new();
     let all = task.event_loop().upgrade().map(|it| it.all_tasks());
     for other in all.unwrap_or_default() {
-        let mut awaited = Vec::new();
         let cancellation = &other.core().cancellation;
-        cancellation.each_awaited(&mut |task| awaited.push(task.id()));
-        awaited.sort_unstable();
-        awaited.dedup();
-        for id in awaited {
-            awaiters.entry(id).or_default().push(other.clone());
-        }
+        cancellation.each_awaited(&mut |task| {
+            let of_task = awaiters.entry(task.id()).or_default();
+            // It may await one task in several ways.
+            if of_task.last().is_none_or(|last| last.id() != other.id()) {
+                of_task.push(other.clone());
+            }
+        });
     }
     awaiters
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use super::concurrent::ConcurrentFuture;
 use super::lock;
@@ -187,9 +187,8 @@ impl Pool {
             return;
         }
         let pool = self.clone();
-        let spawned = std::thread::Builder::new()
-            .name(format!("asyncio_{}_{}", self.number, work.started))
-            .spawn(move || pool.run());
+        let thread = Builder::new().name(format!("asyncio_{}_{}", self.number, work.started));
+        let spawned = crate::thread::start(thread, Box::new(move || pool.run()));
         match spawned {
             Ok(thread) => {
                 work.started += 1;

@@ -61,8 +61,9 @@ impl Pile {
         let every = self.len / SAMPLE + 1;
         // The heap finds the middle of some, for it is there.
         let mut some = Deadlines::default();
-        some.heap
-            .extend(self.pieces.iter().flatten().step_by(every));
+        for deadline in self.pieces.iter().flatten().step_by(every) {
+            some.heap.push(*deadline);
+        }
         some.order();
         for _ in 0..some.heap.len() / 2 {
             some.pop();

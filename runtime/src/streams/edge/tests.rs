@@ -33,7 +33,7 @@ fn pair() -> (Watched<UnixStream>, UnixStream) {
     let known = bits::READ | bits::WRITE;
     let mut watched = Watched::register_with(edge, ours, known, INPUT).expect("registered");
     // As if a loop ran here.
-    watched.is_looked_after = true;
+    watched.entry.is_looked_after = true;
     (watched, theirs)
 }
 
@@ -186,21 +186,21 @@ fn room_for_more_wakes_the_writer() {
 #[test]
 fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
     let (first, mut theirs) = pair();
-    let old = first.place.key;
+    let old = first.entry.place.key;
     theirs.write_all(b"for the first").expect("written");
     drop(first);
     let (second, _theirs) = pair();
     assert_eq!(
-        slot_of(second.place.key).0,
+        slot_of(second.entry.place.key).0,
         slot_of(old).0,
         "the slot is reused"
     );
-    assert_ne!(second.place.key, old);
+    assert_ne!(second.entry.place.key, old);
     let count = Arc::<Count>::default();
     assert!(poll_read(&second, &Waker::from(count.clone())).is_pending());
     assert!(!poll_here());
     let mut to_wake = Vec::new();
-    lock(&second.place.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
+    lock(&second.entry.place.edge.watched).deliver(old, epoll::EventFlags::IN, &mut to_wake);
     assert!(to_wake.is_empty());
     assert_eq!(count.get(), 0);
 }
@@ -209,7 +209,7 @@ fn a_socket_does_not_get_what_was_reported_for_the_one_before_it() {
 fn a_duplicate_that_stays_open_reports_nothing() {
     let (watched, mut theirs) = pair();
     let duplicate = watched.get_ref().try_clone().expect("a descriptor");
-    let edge = watched.place.edge.clone();
+    let edge = watched.entry.place.edge.clone();
     drop(watched);
     theirs.write_all(b"x").expect("written");
     assert!(!edge.dispatch());
@@ -220,7 +220,7 @@ fn a_duplicate_that_stays_open_reports_nothing() {
 fn a_socket_that_is_dropped_while_it_is_waited_for_wakes_and_keeps_no_waker() {
     let (watched, _theirs) = pair();
     let count = Arc::<Count>::default();
-    let edge = watched.place.edge.clone();
+    let edge = watched.entry.place.edge.clone();
     assert!(poll_read(&watched, &Waker::from(count.clone())).is_pending());
     assert_eq!(Arc::strong_count(&count), 2);
     drop(watched);
@@ -255,7 +255,7 @@ fn another_waker_takes_the_place_of_the_first_and_wakes_it() {
 #[test]
 fn it_is_looked_after_where_no_loop_does() {
     let (mut watched, mut theirs) = pair();
-    watched.is_looked_after = false;
+    watched.entry.is_looked_after = false;
     let read = std::thread::spawn(move || {
         async_io::block_on(std::future::poll_fn(|cx| poll_read(&watched, cx.waker())))
     });
@@ -266,8 +266,8 @@ fn it_is_looked_after_where_no_loop_does() {
 #[test]
 fn an_epoll_that_nobody_uses_is_closed() {
     let (mut watched, _theirs) = std::thread::spawn(pair).join().expect("a pair");
-    watched.is_looked_after = false;
-    let edge = Arc::downgrade(&watched.place.edge);
+    watched.entry.is_looked_after = false;
+    let edge = Arc::downgrade(&watched.entry.place.edge);
     assert!(poll_read(&watched, Waker::noop()).is_pending());
     assert!(edge.upgrade().is_some());
     drop(watched);

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -103,14 +103,19 @@ pub(in crate::streams) fn begin(address: &SockAddr) -> io::Result<OwnedFd> {
 
 /// A socket, or another descriptor, in an epoll. Who waits for it is woken when it is dropped.
 pub(crate) struct Watched<T: AsFd> {
+    pub(super) entry: Entry,
+    /// Closed when `Drop` has taken it out.
+    io: T,
+}
+
+/// What is known of a descriptor in an epoll, whatever it is of.
+pub(super) struct Entry {
     pub(super) place: Place,
     /// Whoever waits for it, the epoll is looked at meanwhile.
     pub(super) is_looked_after: bool,
     /// Its place in the epoll of the thread that looks elsewhere, since somebody has waited there.
     elsewhere: Mutex<Option<Place>>,
-    pub(super) readiness: Arc<Readiness>,
-    /// Closed when `Drop` has taken it out.
-    io: T,
+    readiness: Arc<Readiness>,
 }
 
 /// Where it is in an epoll.
@@ -122,7 +127,7 @@ pub(super) struct Place {
 impl Place {
     fn new(
         edge: Arc<Edge>,
-        io: &impl AsFd,
+        io: BorrowedFd<'_>,
         readiness: &Arc<Readiness>,
         asked: epoll::EventFlags,
     ) -> io::Result<Self> {
@@ -135,13 +140,13 @@ impl Place {
         Ok(Self { edge, key })
     }
 
-    fn ask(&self, io: &impl AsFd, asked: epoll::EventFlags) -> io::Result<()> {
+    fn ask(&self, io: BorrowedFd<'_>, asked: epoll::EventFlags) -> io::Result<()> {
         let data = epoll::EventData::new_u64(self.key);
         epoll::modify(&self.edge.epoll, io, data, asked)?;
         Ok(())
     }
 
-    fn leave(&self, io: &impl AsFd) {
+    fn leave(&self, io: BorrowedFd<'_>) {
         // A descriptor of which there are duplicates stays in the epoll when it is closed.
         let _ = epoll::delete(&self.edge.epoll, io);
         self.edge.remove(self.key);
@@ -178,19 +183,13 @@ impl<T: AsFd> Watched<T> {
     /// What a loop of this thread waits for itself, and nobody else does.
     pub(crate) fn of_the_loop(io: T) -> io::Result<Self> {
         let mut watched = Self::register_with(Edge::here()?, io, 0, INPUT)?;
-        watched.is_looked_after = true;
+        watched.entry.is_looked_after = true;
         Ok(watched)
     }
 
-    /// With this thread's epoll, if it runs a loop.
     fn register(io: T, known: u8, asked: epoll::EventFlags) -> io::Result<Self> {
-        if this_thread::is_running() {
-            return Self::register_with(Edge::here()?, io, known, asked);
-        }
-        let edge = Elsewhere::get()?.edge.clone();
-        let mut watched = Self::register_with(edge, io, known, asked)?;
-        watched.is_looked_after = true;
-        Ok(watched)
+        let entry = Entry::here(io.as_fd(), known, asked)?;
+        Ok(Self { entry, io })
     }
 
     pub(super) fn register_with(
@@ -199,17 +198,8 @@ impl<T: AsFd> Watched<T> {
         known: u8,
         asked: epoll::EventFlags,
     ) -> io::Result<Self> {
-        let readiness = Arc::new(Readiness {
-            bits: AtomicU8::new(known),
-            waiting: Mutex::default(),
-        });
-        Ok(Self {
-            place: Place::new(edge, &io, &readiness, asked)?,
-            is_looked_after: false,
-            elsewhere: Mutex::default(),
-            readiness,
-            io,
-        })
+        let entry = Entry::new(edge, io.as_fd(), known, asked)?;
+        Ok(Self { entry, io })
     }
 
     pub(crate) fn get_ref(&self) -> &T {
@@ -226,7 +216,7 @@ impl<T: AsFd> Watched<T> {
     /// Pending as long as nothing has come that makes a try worth it.
     #[inline]
     fn poll_known(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.readiness.bits.load(Ordering::SeqCst) & direction.ready() == 0
+        if self.entry.readiness.bits.load(Ordering::SeqCst) & direction.ready() == 0
             && self.wait(direction, cx.waker())?
         {
             return Poll::Pending;
@@ -263,7 +253,7 @@ impl<T: AsFd> Watched<T> {
             Direction::Write => epoll::EventFlags::OUT | epoll::EventFlags::ET,
         };
         loop {
-            let bits = &self.readiness.bits;
+            let bits = &self.entry.readiness.bits;
             if bits.fetch_and(!direction.ready(), Ordering::SeqCst) & direction.ready() != 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -312,7 +302,7 @@ impl<T: AsFd> Watched<T> {
         mut op: impl FnMut(&T) -> io::Result<R>,
         is_more: impl Fn(&R) -> bool,
     ) -> Poll<io::Result<R>> {
-        let bits = &self.readiness.bits;
+        let bits = &self.entry.readiness.bits;
         // There is room as a rule: the bit stays where it is until there was none once.
         let mut takes_bit = direction == Direction::Read;
         loop {
@@ -345,10 +335,53 @@ impl<T: AsFd> Watched<T> {
         }
     }
 
-    /// Leaves a waker; false when there is no need to wait any more.
     fn wait(&self, direction: Direction, waker: &Waker) -> io::Result<bool> {
+        self.entry.wait(self.io.as_fd(), direction, waker)
+    }
+
+    /// The epoll tells at once if there is room already.
+    fn watch_for_room(&self) -> io::Result<()> {
+        self.ask(INPUT | epoll::EventFlags::OUT)
+    }
+
+    fn ask(&self, asked: epoll::EventFlags) -> io::Result<()> {
+        self.entry.place.ask(self.io.as_fd(), asked)
+    }
+}
+
+impl Entry {
+    /// In this thread's epoll, if it runs a loop.
+    fn here(io: BorrowedFd<'_>, known: u8, asked: epoll::EventFlags) -> io::Result<Self> {
+        if this_thread::is_running() {
+            return Self::new(Edge::here()?, io, known, asked);
+        }
+        let mut entry = Self::new(Elsewhere::get()?.edge.clone(), io, known, asked)?;
+        entry.is_looked_after = true;
+        Ok(entry)
+    }
+
+    fn new(
+        edge: Arc<Edge>,
+        io: BorrowedFd<'_>,
+        known: u8,
+        asked: epoll::EventFlags,
+    ) -> io::Result<Self> {
+        let readiness = Arc::new(Readiness {
+            bits: AtomicU8::new(known),
+            waiting: Mutex::default(),
+        });
+        Ok(Self {
+            place: Place::new(edge, io, &readiness, asked)?,
+            is_looked_after: false,
+            elsewhere: Mutex::default(),
+            readiness,
+        })
+    }
+
+    /// Leaves a waker; false when there is no need to wait any more.
+    fn wait(&self, io: BorrowedFd<'_>, direction: Direction, waker: &Waker) -> io::Result<bool> {
         if !self.is_looked_after && !self.place.edge.is_home() {
-            self.go_elsewhere()?;
+            self.go_elsewhere(io)?;
         }
         // Before the lock is taken, and what was there is dropped after it: a waker may be anybody's.
         let new = waker.clone();
@@ -368,35 +401,30 @@ impl<T: AsFd> Watched<T> {
     }
 
     /// Has what comes told elsewhere, too; what has come is told at once.
-    fn go_elsewhere(&self) -> io::Result<()> {
+    fn go_elsewhere(&self, io: BorrowedFd<'_>) -> io::Result<()> {
         let mut elsewhere = lock(&self.elsewhere);
         if elsewhere.is_none() {
             let edge = Elsewhere::get()?.edge.clone();
             let asked = INPUT | epoll::EventFlags::OUT;
-            *elsewhere = Some(Place::new(edge, &self.io, &self.readiness, asked)?);
+            *elsewhere = Some(Place::new(edge, io, &self.readiness, asked)?);
         }
         Ok(())
     }
 
-    /// The epoll tells at once if there is room already.
-    fn watch_for_room(&self) -> io::Result<()> {
-        self.ask(INPUT | epoll::EventFlags::OUT)
-    }
-
-    fn ask(&self, asked: epoll::EventFlags) -> io::Result<()> {
-        self.place.ask(&self.io, asked)
+    fn leave(&mut self, io: BorrowedFd<'_>) {
+        self.place.leave(io);
+        let elsewhere = self.elsewhere.get_mut();
+        if let Some(elsewhere) = elsewhere.unwrap_or_else(PoisonError::into_inner) {
+            elsewhere.leave(io);
+        }
+        // Nobody else would.
+        let waiting = std::mem::take(&mut *lock(&self.readiness.waiting));
+        waiting.into_iter().flatten().for_each(wake);
     }
 }
 
 impl<T: AsFd> Drop for Watched<T> {
     fn drop(&mut self) {
-        self.place.leave(&self.io);
-        let elsewhere = self.elsewhere.get_mut();
-        if let Some(elsewhere) = elsewhere.unwrap_or_else(PoisonError::into_inner) {
-            elsewhere.leave(&self.io);
-        }
-        // Nobody else would.
-        let waiting = std::mem::take(&mut *lock(&self.readiness.waiting));
-        waiting.into_iter().flatten().for_each(wake);
+        self.entry.leave(self.io.as_fd());
     }
 }
