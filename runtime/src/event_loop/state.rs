@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::ready::{Ready, ReadyQueue};
 use super::report::{ExceptionHandler, dropped};
 use super::scheduled::Scheduled;
-use super::timers::{OwnTimer, TimerKey, Timers};
+use super::timers::{OwnTimer, Stage, TimerKey, Timers};
 use super::{CLOSED, blocks, driver, patience, watches};
 use crate::exceptions::Panic;
 use crate::tasks::{Owned, TaskRef, Waits, Wake};
@@ -352,7 +352,7 @@ impl LoopState {
 
     /// What the timer was to wake, for the caller to drop.
     #[inline]
-    pub(crate) fn give_back_timer(&self, timer: OwnTimer) -> Option<Callback> {
+    pub(crate) fn give_back_timer(&self, timer: OwnTimer) -> Option<Stage> {
         self.timers.borrow_mut().give_back(timer)
     }
 

@@ -15,7 +15,8 @@ mod row;
 use std::task::Context;
 
 pub(crate) use self::deadlines::Deadlines;
-use self::row::{Left, Row, Stage};
+pub(crate) use self::row::Stage;
+use self::row::{Left, Row};
 use super::callback::Callback;
 use super::ready::Ready;
 use super::scheduled::Scheduled;
@@ -92,15 +93,16 @@ impl Timers {
     ///
     /// What it gives must be dropped after the borrow of the timers has ended: its destructor may
     /// be the user's.
-    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Callback> {
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Stage> {
         let is_there = self.row.is_of(key.slot, key.number);
         is_there.then(|| self.cancel(key.slot)).flatten()
     }
 
-    fn cancel(&mut self, slot: u32) -> Option<Callback> {
-        let (callback, left) = self.row.cancel(slot);
+    #[inline]
+    fn cancel(&mut self, slot: u32) -> Option<Stage> {
+        let (stage, left) = self.row.cancel(slot);
         self.cancelled += usize::from(left == Left::Deadline);
-        callback
+        stage.if_waiting()
     }
 
     #[inline]
@@ -124,14 +126,14 @@ impl Timers {
 
     /// Has a timer that has not yet run wake something else, for a future that is polled with another
     /// waker; the old one is to be dropped as what [`remove`](Self::remove) gives.
-    pub(crate) fn rewake(&mut self, timer: &OwnTimer, wake: Wake) -> Option<Callback> {
+    pub(crate) fn rewake(&mut self, timer: &OwnTimer, wake: Wake) -> Option<Stage> {
         self.row.rewake(timer.0, wake)
     }
 
     /// The timer is wanted no more; what it was to wake, to be dropped as what [`remove`](Self::remove)
     /// gives.
     #[expect(clippy::needless_pass_by_value, reason = "it is given back once")]
-    pub(crate) fn give_back(&mut self, timer: OwnTimer) -> Option<Callback> {
+    pub(crate) fn give_back(&mut self, timer: OwnTimer) -> Option<Stage> {
         self.cancel(timer.0)
     }
 

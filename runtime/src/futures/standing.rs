@@ -313,7 +313,9 @@ impl Standing {
     #[inline]
     pub(super) fn put_notice(&self, to: Rc<dyn Notified>, number: u32) {
         debug_assert!(self.has_no_rest());
-        self.put_boxed(Rest::One(Callback::Notify(to, number)));
+        let block = blocks::take_here(LAYOUT).cast();
+        // SAFETY: it was taken for this, before what goes in is made: so that is made in place.
+        unsafe { self.put_into(block, Rest::One(Callback::Notify(to, number))) };
     }
 
     /// What waits, if that is one that is told by a number: it is taken as it is, in its block.
@@ -333,9 +335,17 @@ impl Standing {
 
     #[inline]
     fn put_boxed(&self, rest: Rest) {
-        let block = blocks::take_here(LAYOUT);
         // SAFETY: it was taken for this.
-        unsafe { block.cast::<Rest>().write(rest) };
+        unsafe { self.put_into(blocks::take_here(LAYOUT).cast(), rest) };
+    }
+
+    /// # Safety
+    ///
+    /// The block is of [`LAYOUT`] and the caller's, and is this word's from now on.
+    #[inline(always)]
+    unsafe fn put_into(&self, block: NonNull<Rest>, rest: Rest) {
+        // SAFETY: as the caller promises.
+        unsafe { block.write(rest) };
         self.set_pointer(block.as_ptr().cast(), BOXED);
     }
 

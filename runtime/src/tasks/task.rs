@@ -540,7 +540,10 @@ impl<T> Task<T> {
 
     fn read_value(&self) -> T {
         self.task().future().see();
-        self.read().unwrap_or_else(Read::moved).value(self.value())
+        match self.held.more() {
+            None => taken(self.value().and_then(RefCell::take)),
+            Some(more) => more.read.value(self.value()),
+        }
     }
 
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {

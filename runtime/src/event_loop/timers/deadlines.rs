@@ -119,7 +119,7 @@ impl Deadlines {
             return;
         }
         self.heap.push(deadline);
-        self.sift_up(self.heap.len() - 1);
+        self.sift_up(deadline);
         if self.heap.len() >= 2 * FEW.max(self.equal) {
             let all = std::mem::take(&mut self.heap);
             self.fill(all.into());
@@ -238,8 +238,10 @@ impl Deadlines {
         }
     }
 
-    fn sift_up(&mut self, mut place: usize) {
-        let moving = self.heap[place];
+    /// Brings the last one, which is this, to its place.
+    fn sift_up(&mut self, moving: Deadline) {
+        let last = self.heap.len() - 1;
+        let mut place = last;
         while place > 0 {
             let parent = (place - 1) / CHILDREN;
             if !moving.is_before(self.heap[parent]) {
@@ -248,7 +250,10 @@ impl Deadlines {
             self.heap[place] = self.heap[parent];
             place = parent;
         }
-        self.heap[place] = moving;
+        // It was written in pieces just now, and to read it at once takes long: mostly it stays.
+        if place < last {
+            self.heap[place] = moving;
+        }
     }
 
     #[inline(never)]

@@ -11,7 +11,7 @@ use super::super::scheduled::Scheduled;
 use crate::tasks::{TaskRef, Wake};
 
 /// What is in a slot: a pointer, and in its lowest bits what that is.
-pub(super) struct Stage(*mut ());
+pub(crate) struct Stage(*mut ());
 
 const TAG: usize = 3;
 /// A task that the timer wakes, for one that has its slot for itself.
@@ -138,16 +138,24 @@ impl Stage {
         (self.tag() == BOXED).then(|| unsafe { &*self.pointer().cast::<Boxed>() })
     }
 
+    /// With [`TASK`]: that, taken out.
+    #[inline]
+    fn into_task(self) -> Option<TaskRef> {
+        debug_assert_eq!(self.tag(), TASK);
+        let task = NonNull::new(ManuallyDrop::new(self).pointer());
+        // SAFETY: with this tag it came from `own`, and is taken out once.
+        task.map(|task| unsafe { TaskRef::from_pointer(task) })
+    }
+
     /// What it waits to call, if it does, and what becomes of its slot then.
     #[inline]
     fn open(self) -> Option<(Callback, After)> {
+        if self.tag() == TASK {
+            let task = self.into_task()?;
+            return Some((Callback::Wake(Wake::Task(task)), After::Kept));
+        }
         let this = ManuallyDrop::new(self);
         match this.tag() {
-            TASK => NonNull::new(this.pointer()).map(|task| {
-                // SAFETY: with this tag it came from `own`, and is taken out once.
-                let task = unsafe { TaskRef::from_pointer(task) };
-                (Callback::Wake(Wake::Task(task)), After::Kept)
-            }),
             BOXED => {
                 // SAFETY: as above, from `boxed`.
                 let boxed = unsafe {
@@ -167,8 +175,10 @@ impl Stage {
         }
     }
 
-    fn callback(self) -> Option<Callback> {
-        self.open().map(|(callback, _)| callback)
+    /// What is to be dropped, if there is something.
+    #[inline]
+    pub(super) fn if_waiting(self) -> Option<Self> {
+        self.is_waiting().then_some(self)
     }
 
     /// Whether what it wakes is what polls with `cx`.
@@ -197,9 +207,10 @@ impl Drop for Stage {
     fn drop(&mut self) {
         if self.is_waiting() || self.is_scheduled() {
             let stage = std::mem::replace(self, Self::nothing(0));
-            match stage.as_scheduled() {
-                Some(_) => drop(stage.into_scheduled()),
-                None => drop(stage.callback()),
+            match stage.tag() {
+                TASK => drop(stage.into_task()),
+                BOXED => drop(stage.open()),
+                _ => drop(stage.into_scheduled()),
             }
         }
     }
@@ -337,27 +348,27 @@ impl Row {
     }
 
     /// Has a timer that waits wake something else.
-    pub(super) fn rewake(&mut self, slot: u32, wake: Wake) -> Option<Callback> {
+    pub(super) fn rewake(&mut self, slot: u32, wake: Wake) -> Option<Stage> {
         let due = self.slots[slot as usize].0.addr() & DUE;
-        self.replace(slot, Stage::own(wake).with(due)).callback()
+        self.replace(slot, Stage::own(wake).with(due)).if_waiting()
     }
 
     // Both.
 
     /// Takes out what a timer was to call, if it has not yet run.
-    pub(super) fn cancel(&mut self, slot: u32) -> (Option<Callback>, Left) {
+    #[inline]
+    pub(super) fn cancel(&mut self, slot: u32) -> (Stage, Left) {
         let stage = &self.slots[slot as usize];
         if stage.is_done() {
             self.vacate(slot);
-            return (None, Left::Nothing);
+            return (Stage::nothing(0), Left::Nothing);
         }
         let left = if stage.is_due() {
             Left::Nothing
         } else {
             Left::Deadline
         };
-        let callback = self.replace(slot, Stage::nothing(0)).callback();
-        (callback, left)
+        (self.replace(slot, Stage::nothing(0)), left)
     }
 
     /// All that was to be called, for the caller to drop. There are no deadlines any more and no entries of
