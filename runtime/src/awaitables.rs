@@ -53,7 +53,7 @@ where
     }
 
     fn into_children(self) -> Vec<Child<Self::Output>> {
-        self.into_iter().map(|each| Child::of(each)).collect()
+        self.into_iter().map(|each| Child::of_many(each)).collect()
     }
 }
 

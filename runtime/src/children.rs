@@ -3,11 +3,10 @@
 //! As in Python, no task is made of what is no coroutine: a future that is set ends a gather of it in the
 //! same iteration, and one that is cancelled has its futures cancelled at once.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::{Awaited, Future, FutureCore};
+use crate::futures::{Awaited, Future, FutureCore, cast, may_be};
 use crate::gather::Gather;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{Task, TaskRef, ensure_future};
@@ -48,18 +47,32 @@ impl<T: 'static> Child<T> {
     where
         F: IntoFuture<Output = T, IntoFuture: 'static>,
     {
-        let mut future = Some(awaitable.into_future());
-        let any: &mut dyn Any = &mut future;
-        if let Some(Some(future)) = any.downcast_mut::<Option<Future<T>>>().map(Option::take) {
-            return Self(Kind::Other(Box::new(future)));
+        Self::of_many(awaitable)
+    }
+
+    /// As [`of`](Self::of), for one of very many: it is part of its caller, so that the coroutine is made where it
+    /// stays.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn of_many<F>(awaitable: F) -> Self
+    where
+        F: IntoFuture<Output = T, IntoFuture: 'static>,
+    {
+        let mut other = awaitable.into_future();
+        // What it cannot be is not even compiled.
+        if const { may_be::<F::IntoFuture, Future<T>>() } {
+            match cast::<_, Future<T>>(other) {
+                Ok(future) => return Self(Kind::Other(Box::new(future))),
+                Err(it) => other = it,
+            }
         }
-        if let Some(Some(gather)) = any.downcast_mut::<Option<Gather<T>>>().map(Option::take) {
-            return Self(Kind::Other(Box::new(gather)));
+        if const { may_be::<F::IntoFuture, Gather<T>>() } {
+            match cast::<_, Gather<T>>(other) {
+                Ok(gather) => return Self(Kind::Other(Box::new(gather))),
+                Err(it) => other = it,
+            }
         }
-        match future {
-            Some(future) => Self(Kind::Task(ensure_future(future))),
-            None => unreachable!("only a future or a gather was taken"),
-        }
+        Self(Kind::Task(ensure_future(other)))
     }
 
     pub(crate) fn core(&self) -> &FutureCore {

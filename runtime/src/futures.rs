@@ -7,7 +7,7 @@
 mod future;
 mod standing;
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::cell::{Ref, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
@@ -533,6 +533,27 @@ pub(crate) fn handle_of<F: std::future::Future>(future: &F) -> Option<AwaitedHan
         return Some(AwaitedHandle(other.promise.clone()));
     }
     gather.map(|gather| AwaitedHandle(gather.awaited()))
+}
+
+/// Whether an `A` can be a `B` at all: asked by `if const`, what is done with a `B` is not compiled where it cannot.
+pub(crate) const fn may_be<A, B>() -> bool {
+    size_of::<A>() == size_of::<B>()
+}
+
+/// `value` as a `B`, if that is what it is.
+#[inline(always)]
+pub(crate) fn cast<A: 'static, B: 'static>(value: A) -> Result<B, A> {
+    // Asked before anything is moved: the compiler knows the answer.
+    let any: &dyn Any = &value;
+    if !any.is::<B>() {
+        return Err(value);
+    }
+    let mut value = Some(value);
+    let any: &mut dyn Any = &mut value;
+    match any.downcast_mut::<Option<B>>().and_then(Option::take) {
+        Some(value) => Ok(value),
+        None => unreachable!("they are one type"),
+    }
 }
 
 /// `value` as a `T`, if that is what it is, whether it borrows or not.

@@ -55,7 +55,6 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicU32, Ordering, fence};
 }
 
-use std::any::Any;
 use std::panic::Location;
 
 pub use self::any::{AnyTask, AnyTaskWait};
@@ -77,6 +76,7 @@ pub(crate) use self::step::{Body, Main};
 pub use self::task::Task;
 pub(crate) use self::wake::{Wake, wake_known, wake_task};
 use crate::event_loop::{get_event_loop, this_thread};
+use crate::futures::cast;
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
 ///
@@ -124,29 +124,23 @@ where
 /// # });
 /// ```
 #[doc(alias = "async")]
+#[inline]
 #[track_caller]
 pub fn ensure_future<F: IntoFuture>(awaitable: F) -> Task<F::Output>
 where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    let mut future = Some(awaitable.into_future());
-    let any: &mut dyn Any = &mut future;
-    if let Some(task) = any.downcast_mut::<Option<Task<F::Output>>>() {
-        if let Some(task) = task.take() {
-            return task;
+    match cast::<_, Task<F::Output>>(awaitable.into_future()) {
+        Ok(task) => task,
+        Err(other) => {
+            let created_at = Location::caller();
+            this_thread::with_current_handle(|event_loop| {
+                assert!(!event_loop.is_closed(), "Event loop is closed");
+                Task::spawn_at(event_loop, created_at, Begins::of(event_loop), other)
+            })
         }
     }
-    let created_at = Location::caller();
-    let Some(future) = future else {
-        unreachable!("only a task was taken");
-    };
-    let task = this_thread::with_current_handle(|event_loop| {
-        let begins = Begins::of(event_loop);
-        let is_open = !event_loop.is_closed();
-        is_open.then(|| Task::spawn_at(event_loop, created_at, begins, future))
-    });
-    task.expect("Event loop is closed")
 }
 
 /// The task that runs right now; none in a callback, or outside of a loop.
