@@ -298,7 +298,8 @@ fn a_main_that_something_else_cancels_says_so() {
     assert_eq!(shown.next(), None);
     let (status, said) = end_of(child);
     assert_eq!(status, Some(101));
-    assert!(said.contains("\nCancelledError: enough\n"), "{said}");
+    let told = "\nCancelledError: enough (raised at runtime/tests/ctrl_c.rs:";
+    assert!(said.contains(told), "{said}");
 }
 
 fn each_run_has_its_own_and_none_is_kept_from_ending_between_them() {
