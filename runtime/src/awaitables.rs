@@ -53,7 +53,9 @@ where
     }
 
     fn into_children(self) -> Vec<Child<Self::Output>> {
-        self.into_iter().map(|each| Child::of_many(each)).collect()
+        self.into_iter()
+            .map(|each| Child::of_inlined(each))
+            .collect()
     }
 }
 

@@ -21,11 +21,11 @@ pub struct Child<T>(Kind<T>);
 enum Kind<T> {
     Task(Task<T>),
     /// By what it can do, and not by its type: a program that gathers nothing but tasks has nothing of it.
-    Other(Box<dyn NoTask<T>>),
+    Other(Box<dyn OtherChild<T>>),
 }
 
 /// What is no task: a future or a gather.
-pub(crate) trait NoTask<T> {
+pub(crate) trait OtherChild<T> {
     fn core(&self) -> &FutureCore;
     fn awaited(&self) -> Rc<dyn Awaited>;
     /// What it gives, now that it is done and has not failed.
@@ -47,14 +47,13 @@ impl<T: 'static> Child<T> {
     where
         F: IntoFuture<Output = T, IntoFuture: 'static>,
     {
-        Self::of_many(awaitable)
+        Self::of_inlined(awaitable)
     }
 
-    /// As [`of`](Self::of), for one of very many: it is part of its caller, so that the coroutine is made where it
-    /// stays.
+    /// As [`of`](Self::of), but part of its caller, for the coroutine to be made where it stays.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn of_many<F>(awaitable: F) -> Self
+    pub(crate) fn of_inlined<F>(awaitable: F) -> Self
     where
         F: IntoFuture<Output = T, IntoFuture: 'static>,
     {

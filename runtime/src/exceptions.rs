@@ -138,15 +138,28 @@ impl fmt::Display for CancelledError {
 impl std::error::Error for CancelledError {}
 
 impl CancelledError {
-    /// Panics with it: where nobody can be cancelled, and at the end of a loop whose main task was. The panic hook, which
-    /// would only know that the payload is something, is told in words.
+    /// Panics with it: where no task runs, and at the end of a run whose main task was cancelled.
     pub(crate) fn panic(self) -> ! {
+        self.panic_telling(None)
+    }
+
+    /// Panics with it, as the result was asked for of what was cancelled.
+    #[track_caller]
+    pub(crate) fn panic_as_asked(self) -> ! {
+        self.panic_telling(Some(Location::caller()))
+    }
+
+    /// The panic hook, which would only know that the payload is something, is told in words.
+    fn panic_telling(self, asked: Option<&Location<'_>>) -> ! {
         let said = std::panic::catch_unwind(|| {
-            let at = self.location();
-            match self.message() {
-                Some(message) => panic!("CancelledError: {message} (raised at {at})"),
-                None => panic!("CancelledError (raised at {at})"),
-            }
+            let message = self.message().map(|it| format!(": {it}"));
+            let asked = asked.map(|it| format!(", its result asked for at {it}"));
+            panic!(
+                "CancelledError{} (raised at {}{})",
+                message.unwrap_or_default(),
+                self.location(),
+                asked.unwrap_or_default()
+            );
         });
         drop(said);
         std::panic::resume_unwind(Box::new(self))

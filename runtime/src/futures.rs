@@ -13,7 +13,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::children::NoTask as _;
+use crate::children::OtherChild as _;
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::ready::Ready;
 use crate::event_loop::{Address, LoopState, get_event_loop, this_thread};
@@ -583,7 +583,7 @@ pub(crate) fn result_ref<'a, T>(
     assert!(core.is_done(), "{NOT_SET}");
     core.see();
     match core.failure() {
-        Some(Exception::CancelledError(error)) => error.panic(),
+        Some(Exception::CancelledError(error)) => error.panic_as_asked(),
         Some(Exception::Panic(panic)) => panic.resume(),
         None => match value.map(|value| Ref::filter_map(value.borrow(), Option::as_ref)) {
             Some(Ok(value)) => value,

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 pub use self::tuples::{TryTuple, Tuple};
 use crate::awaitables::Awaitables;
-use crate::children::{AnyChild, Child, NoTask, OF_ANOTHER_LOOP};
+use crate::children::{AnyChild, Child, OF_ANOTHER_LOOP, OtherChild};
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::{EventLoop, LoopState};
 use crate::exceptions::{CancelledError, Exception};
@@ -346,7 +346,7 @@ impl<O> Gather<O> {
     }
 }
 
-impl<O> NoTask<O> for Gather<O> {
+impl<O> OtherChild<O> for Gather<O> {
     fn core(&self) -> &FutureCore {
         &self.state.future
     }
@@ -359,7 +359,7 @@ impl<O> NoTask<O> for Gather<O> {
         (self.collect)()
     }
 
-    /// Of a child, which is what it gives.
+    /// Whether it gives the `Err` of a child.
     fn gave_error(&self, _: fn(&O) -> bool) -> bool {
         self.state.first_error.get().is_some()
     }

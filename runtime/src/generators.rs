@@ -190,7 +190,7 @@ impl<Y, S, R, B: Body<Y, S, R>> Generator<Y, S, R, B> {
     /// # Panics
     ///
     /// `can't send non-None value to a just-started generator`: there is no `yield_!` yet to receive it. Call `next` or `send(None)`
-    /// first, or [`primed`](Self::primed).
+    /// first, or [`primed`](Self::primed). A `()` is none.
     ///
     /// Mirrors `generator.send`.
     ///

@@ -109,6 +109,12 @@ mod gather;
 mod generators;
 mod locks;
 mod managers;
+#[cfg(any(
+    target_os = "linux",
+    feature = "threads",
+    all(unix, feature = "processes")
+))]
+mod os_thread;
 mod queues;
 mod runners;
 mod sequence;
@@ -123,12 +129,6 @@ mod subprocess;
 mod taskgroups;
 mod tasks;
 pub mod testing;
-#[cfg(any(
-    target_os = "linux",
-    feature = "threads",
-    all(unix, feature = "processes")
-))]
-mod thread;
 #[cfg(feature = "threads")]
 mod threads;
 mod timeouts;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::children::{AnyChild, Child, NoTask as _};
+use crate::children::{AnyChild, Child, OtherChild as _};
 use crate::event_loop::callback::{Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext};
 use crate::exceptions::{Exception, Panic};

@@ -74,8 +74,7 @@ trait Connected: Io {
         Names::default()
     }
 
-    /// Reads into a room that is not empty, by asking the kernel itself: what libc does around such a
-    /// call takes as long as all that is done here.
+    /// Reads into a room that is not empty.
     #[cfg(target_os = "linux")]
     #[inline]
     fn receive(&self, into: &mut [u8]) -> io::Result<Came> {

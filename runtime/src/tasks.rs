@@ -135,10 +135,12 @@ where
         Ok(task) => task,
         Err(other) => {
             let created_at = Location::caller();
-            this_thread::with_current_handle(|event_loop| {
-                assert!(!event_loop.is_closed(), "Event loop is closed");
-                Task::spawn_at(event_loop, created_at, Begins::of(event_loop), other)
-            })
+            let task = this_thread::with_current_handle(|event_loop| {
+                let begins = Begins::of(event_loop);
+                let is_open = !event_loop.is_closed();
+                is_open.then(|| Task::spawn_at(event_loop, created_at, begins, other))
+            });
+            task.expect("Event loop is closed")
         }
     }
 }

@@ -356,7 +356,7 @@ fn spawn<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> Co
         }
     };
     let there = function.clone();
-    let spawned = crate::thread::start(Builder::new(), Box::new(move || run(&there)));
+    let spawned = crate::os_thread::start(Builder::new(), Box::new(move || run(&there)));
     if spawned.is_err() {
         run(&function);
     }

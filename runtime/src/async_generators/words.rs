@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use super::closing::raise_exit;
 use super::frame::{Slot, Stage, hand_over, handed_over};
-use crate::generators::words::{Exchange, Nothing, Receives, Same, Something, this_thread};
+use crate::generators::words::{Exchange, Nothing, Receives, Same, Something, address_of_thread};
 
 /// The words of an async generator that yields `Y` and is sent `S`; `K` is what it receives.
 pub struct AsyncWords<Y, S, K> {
@@ -300,7 +300,7 @@ impl<Y, S, K: Receives<S>> Future for AsyncCheckedYield<'_, Y, S, K> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<K::Sent> {
         let Self { value, words } = &mut *self;
         assert!(
-            words.current.thread.load(Relaxed) == this_thread(),
+            words.current.thread.load(Relaxed) == address_of_thread(),
             "`yield_!` was polled by something else than its own generator: a macro moved it elsewhere"
         );
         // The number is that of the thread the body runs on, for as long as it runs: so it is running here, and whoever polls this is
@@ -345,7 +345,7 @@ impl<F: Future> Future for AsyncRunning<'_, F> {
         let current = *current;
         // SAFETY: as above.
         let body = unsafe { Pin::new_unchecked(body) };
-        current.thread.store(this_thread(), Relaxed);
+        current.thread.store(address_of_thread(), Relaxed);
         let _leave = Leave(current);
         body.poll(cx)
     }

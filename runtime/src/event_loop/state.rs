@@ -327,8 +327,8 @@ impl LoopState {
     }
 
     pub(crate) fn cancel_timer(&self, key: TimerKey) {
-        let callback = self.timers.borrow_mut().remove(key);
-        drop(callback);
+        let stage = self.timers.borrow_mut().remove(key);
+        drop(stage);
     }
 
     /// A timer of who polls with a waker, who gives it back.

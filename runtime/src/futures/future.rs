@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use super::{
     Awaited, Awaiting, Cancel, FutureCore, Read, State, Target, function_type, result_ref,
 };
-use crate::children::NoTask;
+use crate::children::OtherChild;
 use crate::event_loop::callback::{Binding, Callback, Notified};
 use crate::event_loop::{EventLoop, ExceptionContext, get_event_loop, tell};
 use crate::exceptions::{CancelledError, Exception, Panic};
@@ -332,7 +332,7 @@ impl<T> Awaited for Promise<T> {
     }
 }
 
-impl<T: 'static> NoTask<T> for Future<T> {
+impl<T: 'static> OtherChild<T> for Future<T> {
     fn core(&self) -> &FutureCore {
         &self.promise.core
     }

@@ -221,7 +221,7 @@ impl Standing {
                 blocks::give_here(block.cast(), LAYOUT);
                 rest
             },
-            // SAFETY: `put_failure` made it of a place, as nothing waits for what is cancelled.
+            // SAFETY: `put_failure` or `end_plain` made it of a place, as nothing waits for what is cancelled.
             Some(place) if self.bits(STATE) == CANCELLED => unsafe {
                 let place: &'static Location<'static> = place.cast().as_ref();
                 let error = CancelledError::raised_at(place, None);
@@ -266,10 +266,11 @@ impl Standing {
         }
     }
 
-    /// The same with a value, or with a cancellation of that place; false where a pointer has no room for its
+    /// Ends so with a value, or with a cancellation of that place; false where a pointer has no room for its
     /// state.
     #[inline(always)]
     pub(super) fn end_plain(&self, cancelled_at: Option<Called>) -> bool {
+        debug_assert!(self.has_no_rest());
         if cancelled_at.is_some() && !PLACE_HAS_ROOM {
             return false;
         }
@@ -313,8 +314,9 @@ impl Standing {
     #[inline]
     pub(super) fn put_notice(&self, to: Rc<dyn Notified>, number: u32) {
         debug_assert!(self.has_no_rest());
+        // Taken before what goes in is made, so that it is made in place.
         let block = blocks::take_here(LAYOUT).cast();
-        // SAFETY: it was taken for this, before what goes in is made: so that is made in place.
+        // SAFETY: it was taken for this.
         unsafe { self.put_into(block, Rest::One(Callback::Notify(to, number))) };
     }
 

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use super::frame::{Slot, yielded_twice};
 
 pub use checked::Current;
-pub(crate) use checked::this_thread;
+pub(crate) use checked::address_of_thread;
 pub use yield_from::{Delegate, From};
 
 /// What a `yield_!` evaluates to.

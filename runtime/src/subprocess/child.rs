@@ -65,7 +65,7 @@ impl Child {
         let (pid, waited) = (child.pid, waited.clone());
         let reaper = thread::Builder::new().name(format!("waitpid-{}", child.pid));
         let reap = Box::new(move || waited.reap(pid));
-        crate::thread::start(reaper.stack_size(STACK), reap)?;
+        crate::os_thread::start(reaper.stack_size(STACK), reap)?;
         Ok(child)
     }
 

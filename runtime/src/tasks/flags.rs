@@ -39,8 +39,8 @@ pub(super) const HAS_ERRORS: Bits = 1 << 14;
 /// It stands in a row of tasks, which is being looked through for those that stand there twice.
 pub(super) const IN_ROW: Bits = 1 << 15;
 
-/// It stays on one thread. An atomic it is for its width: of a `Cell` the compiler would write the one byte that
-/// a bit is in, and the processor waits long where both are read right after that.
+/// It stays on one thread. An atomic it is for its width: of a `Cell` the compiler would write only the
+/// byte that a bit is in, and a read of the whole word right after waits long for that.
 pub(super) struct Flags(AtomicU16);
 
 impl Flags {

@@ -12,8 +12,8 @@
 //! When the last handle goes, everything in the allocation is dropped, at home; what other threads
 //! can still reach is the count and the address of the loop, and freeing it is all that they may do.
 //!
-//! The [`body`] is what has the coroutine's type, [`begin`] is how it comes there, [`handle`] and [`key`] are the references, and [`end`] is how
-//! it goes.
+//! The [`body`] is what has the coroutine's type, [`begin`] is how it comes there, [`handle`] and [`key`] are
+//! the references, and [`end`] is how it goes.
 //!
 //! What may be touched where:
 //!

@@ -54,13 +54,14 @@ impl TaskRef {
     #[inline(always)]
     pub(super) fn finish(&self, event_loop: &Rc<LoopState>, cancelled_at: Option<Called>) {
         let core = self.core();
+        // What is dropped here may be anybody's waker, and set a flag.
+        core.clear();
         let bits = core.flags.get();
         if bits & (flags::OWNED | flags::LINKED | flags::HAS_ERRORS) != flags::OWNED {
             let (state, failure) = plain_end(cancelled_at);
             return self.finish_any(event_loop, state, failure);
         }
         // Where its links were is its value: what is left is the loop's reference.
-        core.clear();
         core.flags.put(bits & !flags::OWNED);
         // SAFETY: the loop owned it by this reference, which is given up.
         let owned = unsafe { TaskRef::from_raw(self.raw()) };

@@ -117,8 +117,8 @@ impl OwnTimer {
         let mut own = Some(self);
         let give_back = |event_loop: &LoopState| event_loop.give_back_timer(own.take()?);
         // What it was to wake is dropped when nothing of the loop is looked at any more.
-        let callback = address.with(give_back);
-        drop(callback);
+        let stage = address.with(give_back);
+        drop(stage);
         if let Some(own) = own {
             // It was dropped on another thread, or the loop is gone, which forgets by itself.
             let _ = address.send(Message::GiveBackTimer(own));

@@ -254,6 +254,7 @@ impl<T> ConcurrentFuture<T> {
     /// let sum = pool.submit(|| (1..=10).sum::<u32>());
     /// assert_eq!(sum.result(1), Ok(55));
     /// ```
+    #[track_caller]
     pub fn result(&self, timeout: impl Timeout) -> Result<T, TimeoutError> {
         let deadline = timeout
             .as_timeout()

@@ -188,7 +188,7 @@ impl Pool {
         }
         let pool = self.clone();
         let thread = Builder::new().name(format!("asyncio_{}_{}", self.number, work.started));
-        let spawned = crate::thread::start(thread, Box::new(move || pool.run()));
+        let spawned = crate::os_thread::start(thread, Box::new(move || pool.run()));
         match spawned {
             Ok(thread) => {
                 work.started += 1;

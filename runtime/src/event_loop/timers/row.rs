@@ -119,13 +119,11 @@ impl Stage {
         scheduled.map(|it| ManuallyDrop::new(unsafe { Scheduled::from_pointer(it) }))
     }
 
-    /// The same, taken out.
+    /// The same, taken out; to be asked for first.
     fn into_scheduled(self) -> Option<Scheduled> {
-        let scheduled = self.as_scheduled().map(ManuallyDrop::into_inner);
-        if scheduled.is_some() {
-            std::mem::forget(self);
-        }
-        scheduled
+        debug_assert!(self.is_scheduled());
+        let this = ManuallyDrop::new(self);
+        this.as_scheduled().map(ManuallyDrop::into_inner)
     }
 
     /// Whether who has the slot for itself is to be woken.
@@ -157,7 +155,7 @@ impl Stage {
         let this = ManuallyDrop::new(self);
         match this.tag() {
             BOXED => {
-                // SAFETY: as above, from `boxed`.
+                // SAFETY: with this tag it came from `boxed`, and is taken out once.
                 let boxed = unsafe {
                     let block = NonNull::new_unchecked(this.pointer());
                     let boxed = block.cast::<Boxed>().read();

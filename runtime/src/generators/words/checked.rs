@@ -63,7 +63,7 @@ impl<Y, S> Current<Y, S> {
         let slot = self.slot.load(Relaxed);
         let is_ours = !slot.is_null()
             && ptr::eq(slot.cast_const().cast(), cx.waker().data())
-            && self.thread.load(Relaxed) == this_thread();
+            && self.thread.load(Relaxed) == address_of_thread();
         if !is_ours {
             yielded_elsewhere();
         }
@@ -94,7 +94,7 @@ impl<Y, S> Default for Current<Y, S> {
 }
 
 /// A number that no other living thread has.
-pub(crate) fn this_thread() -> usize {
+pub(crate) fn address_of_thread() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
     HERE.with(|here| ptr::from_ref(here).addr())
 }
@@ -131,7 +131,7 @@ impl<Y, S, F: Future> Future for Running<'_, Y, S, F> {
         let current = *current;
         // SAFETY: as above.
         let body = unsafe { Pin::new_unchecked(body) };
-        current.thread.store(this_thread(), Relaxed);
+        current.thread.store(address_of_thread(), Relaxed);
         // By the contract of `run`, the context leads to a slot of these types.
         current
             .slot

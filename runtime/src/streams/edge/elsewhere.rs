@@ -137,7 +137,7 @@ impl Elsewhere {
         };
         if !*is_looked_at {
             let thread = thread::Builder::new().name("asyncio".into());
-            crate::thread::start(thread, Box::new(|| elsewhere.look()))?;
+            crate::os_thread::start(thread, Box::new(|| elsewhere.look()))?;
             *is_looked_at = true;
         }
         Ok(elsewhere)

@@ -89,8 +89,8 @@ impl Readiness {
 
 /// Begins to connect a stream.
 pub(in crate::streams) fn begin(address: &SockAddr) -> io::Result<OwnedFd> {
-    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
-    rustix::io::ioctl_fionbio(&socket, true)?;
+    let kind = Type::from(libc::SOCK_STREAM | libc::SOCK_NONBLOCK);
+    let socket = Socket::new(address.domain(), kind, None)?;
     match socket.connect(address) {
         Err(error) => match Errno::from_io_error(&error) {
             // With the latter nothing goes on; there is no peer then.
@@ -280,7 +280,7 @@ impl<T: AsFd> Watched<T> {
             .map_ok(|came| came.n)
     }
 
-    /// Writes to a stream, as [`Connected::receive`] reads.
+    /// Writes to a stream.
     #[inline]
     pub(in crate::streams) fn poll_write(
         &self,

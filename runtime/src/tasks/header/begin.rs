@@ -16,7 +16,7 @@ use super::{Header, TaskRef};
 use crate::event_loop::LoopState;
 use crate::futures::FutureCore;
 
-/// A block with a coroutine, that is to become a task. Not to be dropped: with it, nothing is.
+/// A block with a coroutine, that is to become a task. If it is dropped, both leak.
 #[must_use]
 pub(in crate::tasks) struct Unborn {
     header: NonNull<Header>,
@@ -51,7 +51,7 @@ impl Unborn {
         let vtable = &Functions::<F, N>::VTABLE;
         let block = event_loop.blocks.take(vtable.layout);
         let pending = block.as_ptr().cast::<Pending<F>>();
-        // SAFETY: it was taken for this.
+        // SAFETY: the block is of `vtable.layout`, which has room for a `Pending<F>`.
         unsafe { (&raw mut (*pending).coroutine).cast::<F>().write(future) };
         Self {
             header: block.cast(),
