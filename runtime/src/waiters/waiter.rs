@@ -192,7 +192,7 @@ impl Waiter {
             return Poll::Ready(());
         }
         assert!(
-            trouble != Trouble::OtherChild || this_thread::is_running(),
+            trouble != Trouble::NoTask || this_thread::is_running(),
             "no running event loop: locks, queues and what waits for tasks need one"
         );
         self.set_wake(cx);

@@ -98,7 +98,7 @@ pub(in crate::tasks) fn is_in_trouble() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// No task is running.
-    OtherChild,
+    NoTask,
     /// Nothing is raised in it or held back.
     None,
     Some,
@@ -107,7 +107,7 @@ pub(crate) enum Trouble {
 #[inline]
 pub(crate) fn trouble() -> Trouble {
     match current::with_task(|task| task.core().is_calm()) {
-        None => Trouble::OtherChild,
+        None => Trouble::NoTask,
         Some(true) => Trouble::None,
         Some(false) => Trouble::Some,
     }
