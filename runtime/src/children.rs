@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
+use crate::cast::{cast, may_be};
 use crate::exceptions::{CancelledError, Exception};
-use crate::futures::{Awaited, Future, FutureCore, cast, may_be};
+use crate::futures::{Awaited, Future, FutureCore};
 use crate::gather::Gather;
 use crate::tasks::cancellation::Onward;
 use crate::tasks::{Task, TaskRef, ensure_future};

@@ -96,6 +96,7 @@
 mod as_completed;
 mod async_generators;
 mod awaitables;
+mod cast;
 mod children;
 mod contextvars;
 mod coroutines;

@@ -75,8 +75,8 @@ pub(crate) use self::sleep::turn;
 pub(crate) use self::step::{Body, Main};
 pub use self::task::Task;
 pub(crate) use self::wake::{Wake, wake_known, wake_task};
+use crate::cast::cast;
 use crate::event_loop::{get_event_loop, this_thread};
-use crate::futures::cast;
 
 /// Makes a task of a future; it takes its first step in the next iteration of the running loop.
 ///

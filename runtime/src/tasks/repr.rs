@@ -118,7 +118,7 @@ pub(crate) fn value<T>(value: Option<&T>) -> String {
     macro_rules! known {
         ($type:ty) => {
             // SAFETY: the type has no lifetime, or the value is shown before this function returns.
-            unsafe { crate::futures::downcast::<T, $type>(value) }
+            unsafe { crate::cast::downcast::<T, $type>(value) }
         };
     }
     macro_rules! shown {
